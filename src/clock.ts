@@ -1,0 +1,53 @@
+/**
+ * The clock port: everything that asks for the time, or waits, does it through one of these.
+ */
+
+/** A moment on both clocks, in milliseconds. */
+export interface Instant {
+  /** Wall time: what expiries are in. It can step. */
+  readonly wallMs: number;
+  /** Monotonic time, of the same origin in every thread of the process: what waits are in. */
+  readonly monoMs: number;
+}
+
+/** The handle of a timer; `undefined` has no timer behind it. */
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since the Unix epoch; can step. */
+  wallMs(): number;
+  /** Milliseconds on a clock that never steps, the same in every thread of the process. */
+  monoMs(): number;
+  /** Both at once. */
+  now(): Instant;
+  /** Calls `callback` once, `delayMs` from now (any finite number; never early on the monotonic clock). */
+  setTimer(delayMs: number, callback: () => void): Timer;
+}
+
+/** The longest single `setTimeout`: past 2^31 ms it fires at once, and a suspend stops it, so timers go in slices. */
+const TIMER_SLICE_MS = 30_000;
+
+const monoMs = (): number => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1e6;
+};
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monoMs,
+  now: () => ({ wallMs: Date.now(), monoMs: monoMs() }),
+  setTimer(delayMs, callback) {
+    const dueMonoMs = monoMs() + Math.max(0, delayMs);
+    let handle: NodeJS.Timeout;
+    const arm = (): void => {
+      const leftMs = dueMonoMs - monoMs();
+      if (leftMs <= 0) callback();
+      else handle = setTimeout(arm, Math.min(Math.ceil(leftMs), TIMER_SLICE_MS));
+    };
+    handle = setTimeout(arm, Math.min(Math.ceil(Math.max(0, delayMs)), TIMER_SLICE_MS));
+    return { cancel: () => clearTimeout(handle) };
+  },
+};

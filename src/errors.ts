@@ -1,0 +1,188 @@
+/**
+ * One base error with a literal `code`, and one wire form for threads.
+ *
+ * Match on `code`, never on the class or on the text: an error that has crossed a thread, or that comes from a
+ * second copy of the package, has the same code but not the same class.
+ */
+
+/** Every code that a {@link TokenvisorError} can carry. */
+export type TokenvisorErrorCode =
+  /** The options are not usable; `problems` lists each with its path. */
+  | 'CONFIG_INVALID'
+  /** No token has been minted yet, or it was withdrawn and its replacement is not here. */
+  | 'TOKEN_NOT_READY'
+  /** The last token is at or past its expiry less the margin. */
+  | 'TOKEN_EXPIRED'
+  /** The child has no live token and tries no more by itself; see `status().parked`. */
+  | 'PARKED'
+  /** The child, or its supervisor, has been stopped. */
+  | 'STOPPED'
+  /** A wait reached its `timeoutMs`. */
+  | 'TIMEOUT'
+  /** The caller's `signal` was aborted. */
+  | 'ABORTED'
+  /** The actor did not answer a call within its `timeoutMs`. */
+  | 'CALL_TIMEOUT'
+  /** The actor died while the call was under way. */
+  | 'ACTOR_DOWN'
+  /** There is no actor to call: it is restarting, parked or stopped. */
+  | 'NO_PROC'
+  /** More messages wait for the actor than its mailbox may hold. */
+  | 'MAILBOX_FULL'
+  /** A handler of the actor threw, or answered a call with an error of its own. */
+  | 'CALL_FAILED'
+  /** A child did not start; `cause` has the reason. */
+  | 'START_FAILED'
+  /** A child of that name exists. */
+  | 'ALREADY_STARTED'
+  /** There is no child of that name. */
+  | 'NOT_FOUND'
+  /** The operation needs a child that is not running. */
+  | 'RUNNING'
+  /** `restartChild` on a child that is between two incarnations. */
+  | 'RESTARTING'
+  /** A record does not fit into its 64 KiB slot. */
+  | 'RECORD_TOO_LARGE'
+  /** A successor has taken over: this writer may not write any more. */
+  | 'FENCED'
+  /** A value can't cross to a thread. */
+  | 'NOT_CLONEABLE'
+  /** A file that the package needs at run time is not where it should be (most often: a bundler moved us). */
+  | 'FILE_MISSING'
+  /** A handle, or the memory behind it, was made by a version of the package with another layout. */
+  | 'LAYOUT_MISMATCH'
+  /** A secret can't be read. */
+  | 'SECRET_UNREADABLE'
+  /** The refresh-token store can't be read or written. */
+  | 'STORE_FAILED'
+  /** Another process, or another credential of this one, uses the refresh-token store. */
+  | 'STORE_LOCKED'
+  /** The attempt to mint failed; a {@link ProviderError} has more. */
+  | 'MINT_FAILED'
+  /** A listener or the runtime itself threw where nothing may be thrown. */
+  | 'INTERNAL';
+
+/** What each option error tells. */
+export interface ConfigProblem {
+  /** Where: `github.provider.clientId`. */
+  readonly path: string;
+  /** What was expected there: `a non-empty string`. */
+  readonly expected: string;
+  /** What came: `42 (number)`. Never a secret. */
+  readonly came: string;
+}
+
+export interface TokenvisorErrorOptions extends ErrorOptions {
+  /** The child that the error is about. */
+  readonly child?: string;
+  /** With `CONFIG_INVALID`. */
+  readonly problems?: readonly ConfigProblem[];
+}
+
+/** Every error that tokenvisor throws or rejects with is one of these, or a subclass. */
+export class TokenvisorError extends Error {
+  readonly code: TokenvisorErrorCode;
+  readonly child?: string;
+  readonly problems?: readonly ConfigProblem[];
+
+  constructor(code: TokenvisorErrorCode, message: string, options: TokenvisorErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'TokenvisorError';
+    this.code = code;
+    if (options.child !== undefined) this.child = options.child;
+    if (options.problems !== undefined) this.problems = options.problems;
+  }
+}
+
+/**
+ * How a failed mint is to be treated.
+ *
+ * - `transient`: tried again with back-off, for ever.
+ * - `fatal`: the answer will not change by itself (`invalid_client`): parked, probed slowly.
+ * - `park`: as `fatal`, for a cause that a person must mend outside (a certificate, an unreadable secret).
+ * - `ambiguous`: a single-use refresh token may have been spent: parked, and never tried again unasked.
+ */
+export type FailureClass = 'transient' | 'fatal' | 'park' | 'ambiguous';
+
+/** What kind of failure it was: a literal for code to match on, as `error` of RFC 6749 §5.2 is for the server's. */
+export type FailureReason =
+  /** The server answered with an OAuth error (RFC 6749 §5.2); `oauthError` has it. */
+  | 'oauth_error'
+  /** The server answered with a status that is no success, and with no OAuth error; `status` has it. */
+  | 'http_status'
+  /** No connection: refused, unreachable, name not found. Nothing was sent. */
+  | 'connect_failed'
+  /** The connection ended after the request may have been sent. */
+  | 'connection_lost'
+  /** No whole answer within the attempt's bound. */
+  | 'timed_out'
+  /** TLS could not be agreed on: a certificate that is wrong, expired or unknown. */
+  | 'tls_failed'
+  /** The answer could not be understood. */
+  | 'malformed_answer'
+  /** The answer was an expired token. */
+  | 'expired_answer'
+  /** A secret could not be read. */
+  | 'secret_unreadable'
+  /** The refresh-token store could not be read or written, or is locked. */
+  | 'store_failed'
+  /** A single-use refresh token may have been spent and the answer is lost. */
+  | 'exchange_interrupted'
+  /** The provider module threw, or returned something that is no token. */
+  | 'provider_threw';
+
+/** A failed mint as it is kept, shown and sent: no secret, no text of the server's. */
+export interface MintFailure {
+  readonly class: FailureClass;
+  readonly reason: FailureReason;
+  readonly message: string;
+  /** The `error` member of the server's answer, where it is one of letters, digits and underscores. */
+  readonly oauthError?: string;
+  /** The HTTP status of the server's answer. */
+  readonly status?: number;
+  /** The server's Retry-After, or the module's own: milliseconds, at least 0. */
+  readonly retryAfterMs?: number;
+}
+
+export interface ProviderErrorOptions extends ErrorOptions {
+  readonly class?: FailureClass;
+  readonly reason?: FailureReason;
+  readonly oauthError?: string;
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * What a provider throws to say how its failure is to be treated.
+ *
+ * @example
+ * throw ProviderError.transient('the vault is sealed', { retryAfterMs: 5_000 });
+ * throw ProviderError.fatal('no such account');
+ */
+export class ProviderError extends TokenvisorError {
+  readonly class: FailureClass;
+  readonly reason: FailureReason;
+  readonly oauthError?: string;
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+
+  constructor(message: string, options: ProviderErrorOptions = {}) {
+    super('MINT_FAILED', message, options);
+    this.name = 'ProviderError';
+    this.class = options.class ?? 'transient';
+    this.reason = options.reason ?? 'provider_threw';
+    if (options.oauthError !== undefined) this.oauthError = options.oauthError;
+    if (options.status !== undefined) this.status = options.status;
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** A failure that goes away by itself: tried again, not before `retryAfterMs` if it is given. */
+  static transient(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
+    return new ProviderError(message, { ...options, class: 'transient' });
+  }
+
+  /** A failure that stays until somebody acts: the credential is parked. */
+  static fatal(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
+    return new ProviderError(message, { ...options, class: 'fatal' });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The memory of one child: what the main thread allocates, and the views that each thread has of it.
+ */
+import { TokenvisorError } from '../errors.js';
+import { Header, LAYOUT_VERSION, MAGIC, SEALED_BYTES, SHARED_BYTES } from './layout.js';
+import { AtomicWords } from './words.js';
+
+/** The two buffers of a child. `sealed` goes to the supervisor thread and the actor only. */
+export interface ChildMemory {
+  readonly shared: SharedArrayBuffer;
+  readonly sealed: SharedArrayBuffer;
+}
+
+const allocate = (byteLength: number): SharedArrayBuffer => {
+  const buffer = new SharedArrayBuffer(byteLength);
+  const words = new AtomicWords(buffer);
+  words.store(Header.LAYOUT_VERSION, LAYOUT_VERSION);
+  words.store(Header.MAGIC, MAGIC);
+  return buffer;
+};
+
+export const allocateChildMemory = (): ChildMemory => ({
+  shared: allocate(SHARED_BYTES),
+  sealed: allocate(SEALED_BYTES),
+});
+
+/** The words of a buffer that somebody handed us. Throws LAYOUT_MISMATCH for one that is not ours. */
+export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWords => {
+  if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength !== byteLength) {
+    throw new TokenvisorError(
+      'LAYOUT_MISMATCH',
+      `Expected the SharedArrayBuffer of a handle() (${byteLength} bytes), got ${
+        buffer instanceof SharedArrayBuffer ? `one of ${buffer.byteLength} bytes` : typeof buffer
+      }. Pass on what handle() returned, and use one version of tokenvisor in all threads`,
+    );
+  }
+  const words = new AtomicWords(buffer);
+  const version = words.load(Header.LAYOUT_VERSION);
+  if (words.load(Header.MAGIC) !== MAGIC || version !== LAYOUT_VERSION) {
+    throw new TokenvisorError(
+      'LAYOUT_MISMATCH',
+      `Expected memory of layout ${LAYOUT_VERSION}, got ${version}. Use one version of tokenvisor in all threads`,
+    );
+  }
+  return words;
+};

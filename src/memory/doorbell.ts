@@ -1,0 +1,137 @@
+/**
+ * Waiting for shared memory to say what one waits for, in any thread.
+ *
+ * Who changes something rings (bumps a counter, notifies). Who waits reads the counter, checks its condition, and waits
+ * for the counter to be another. The order is what makes it safe: a ring between the check and the wait makes the wait
+ * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
+ */
+import { TokenvisorError } from '../errors.js';
+import { systemClock } from '../clock.js';
+import type { SharedWords } from './words.js';
+
+/** How long a lost notify can cost. */
+export const SLICE_MS = 250;
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Makes the error for a wait that reached its bound. */
+  readonly onTimeout: () => Error;
+}
+
+interface Waiter {
+  /** Checks the condition and settles if it can; true if settled. */
+  readonly attempt: () => boolean;
+}
+
+const aborted = (signal: AbortSignal): TokenvisorError =>
+  new TokenvisorError('ABORTED', 'The wait was aborted by its signal', { cause: signal.reason });
+
+export class Doorbell {
+  readonly #words: SharedWords;
+  readonly #index: number;
+  readonly #waiters = new Set<Waiter>();
+  #listening = false;
+  #slice: NodeJS.Timeout | undefined;
+
+  constructor(words: SharedWords, index: number) {
+    this.#words = words;
+    this.#index = index;
+  }
+
+  /**
+   * Resolves with the first answer of `check` that is not undefined, rejects with what it throws. All waits of one
+   * doorbell share one wait on the word; while there is one, the process is held open.
+   */
+  wait<T>(check: () => T | undefined, { timeoutMs, signal, onTimeout }: WaitOptions): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(aborted(signal));
+        return;
+      }
+      const settle = (finish: () => void): true => {
+        this.#waiters.delete(waiter);
+        clearTimeout(timeout);
+        signal?.removeEventListener('abort', onAbort);
+        if (this.#waiters.size === 0) this.#rest();
+        finish();
+        return true;
+      };
+      const waiter: Waiter = {
+        attempt() {
+          try {
+            const answer = check();
+            return answer !== undefined && settle(() => resolve(answer));
+          } catch (error) {
+            return settle(() => reject(error as Error));
+          }
+        },
+      };
+      const onAbort = (): void => void settle(() => reject(aborted(signal as AbortSignal)));
+      const timeout = setTimeout(() => waiter.attempt() || settle(() => reject(onTimeout())), timeoutMs);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.add(waiter);
+      this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
+      if (!this.#listening) this.#listen();
+      else waiter.attempt();
+    });
+  }
+
+  /** The same, blocking the thread: for threads that may. Returns undefined at `timeoutMs`. */
+  waitSync<T>(check: () => T | undefined, timeoutMs: number): T | undefined {
+    const deadlineMs = systemClock.monoMs() + timeoutMs;
+    for (;;) {
+      const seen = this.#words.load(this.#index);
+      const answer = check();
+      if (answer !== undefined) return answer;
+      const leftMs = deadlineMs - systemClock.monoMs();
+      if (leftMs <= 0) return undefined;
+      this.#words.wait(this.#index, seen, Math.min(leftMs, SLICE_MS));
+    }
+  }
+
+  /** The counter is read before the conditions are checked, so that no ring falls between the two. */
+  #listen(): void {
+    this.#listening = true;
+    for (;;) {
+      const seen = this.#words.load(this.#index);
+      this.#attemptAll();
+      if (this.#waiters.size === 0) break;
+      const ring = this.#words.waitAsync(this.#index, seen, SLICE_MS);
+      if (ring) {
+        void ring.then(() => this.#listen());
+        return;
+      }
+    }
+    this.#listening = false;
+  }
+
+  #attemptAll(): void {
+    for (const waiter of [...this.#waiters]) waiter.attempt();
+  }
+
+  #rest(): void {
+    clearInterval(this.#slice);
+    this.#slice = undefined;
+  }
+}
+
+/** Calls `onRing` after rings of the word, until stopped. Does not hold the thread open; rings may be joined. */
+export const watchWord = (words: SharedWords, index: number, onRing: () => void): { stop(): void } => {
+  let stopped = false;
+  const listen = (seen: number): void => {
+    const ring = words.waitAsync(index, seen, SLICE_MS * 8);
+    void (ring ?? Promise.resolve()).then(() => {
+      if (stopped) return;
+      const now = words.load(index);
+      if (now !== seen) onRing();
+      listen(now);
+    });
+  };
+  listen(words.load(index));
+  return {
+    stop() {
+      stopped = true;
+    },
+  };
+};

@@ -1,0 +1,125 @@
+/**
+ * Every shared-memory offset, in one file. All indices are in 32-bit words.
+ *
+ * A child has two buffers that the main thread allocates and that outlive every incarnation of it:
+ * `shared`, which any thread may be handed, and `sealed`, which only the supervisor thread and the actor ever see.
+ *
+ *     shared:  header | snapshot 2 x 2 slots | status 2 x 2 slots | supervision 2 x 2 slots
+ *     sealed:  header | sealed   2 x 2 slots
+ *
+ * Pages that are never touched cost no memory, so the slots have their full size from the start.
+ */
+
+const WORD_BYTES = 4;
+const words = (bytes: number): number => bytes / WORD_BYTES;
+
+/** 'TKVS': what a buffer of ours begins with. */
+export const MAGIC = 0x544b5653;
+/** Raised with every change of what this file says; {@link checkLayout} refuses any other. */
+export const LAYOUT_VERSION = 1;
+
+/** The words of the header, the same in both buffers. */
+export const Header = {
+  MAGIC: 0,
+  LAYOUT_VERSION: 1,
+  /** Bumped and notified at every publish, failure, status change and fence: what waiters wait on. */
+  CHANGE: 2,
+  /** Bumped and notified when somebody wants something of the actor: what the actor waits on. */
+  REQUEST: 3,
+  /** Somebody wants a generation of at least this; only ever raised. */
+  WANTED: 4,
+  /** Somebody has seen this generation refused; only ever raised. */
+  INVALIDATED: 5,
+  /** The last generation ever published; only ever raised, over all incarnations. */
+  GENERATION: 6,
+  /** The tick of the actor in bank 0, and in bank 1. */
+  HEARTBEAT: 7,
+  /** The control word of each record. */
+  SNAPSHOT_CONTROL: 9,
+  STATUS_CONTROL: 10,
+  SUPERVISION_CONTROL: 11,
+  SEALED_CONTROL: 12,
+} as const;
+
+const HEADER_BYTES = 4_096;
+
+/** Where a record lives. */
+export interface RecordPlace {
+  /** The index of its control word. */
+  readonly control: number;
+  /** The index of its first slot; bank 0 slot 0, bank 0 slot 1, bank 1 slot 0, bank 1 slot 1. */
+  readonly slots: number;
+  readonly slotWords: number;
+}
+
+const SLOT_BYTES = { snapshot: 65_536, status: 8_192, supervision: 32_768, sealed: 65_536 } as const;
+const SLOTS = 4;
+
+/** The token: written by the actor, read by anyone. */
+export const SNAPSHOT: RecordPlace = {
+  control: Header.SNAPSHOT_CONTROL,
+  slots: words(HEADER_BYTES),
+  slotWords: words(SLOT_BYTES.snapshot),
+};
+/** What the actor says of itself: written by the actor, read by anyone. */
+export const STATUS: RecordPlace = {
+  control: Header.STATUS_CONTROL,
+  slots: SNAPSHOT.slots + SLOTS * SNAPSHOT.slotWords,
+  slotWords: words(SLOT_BYTES.status),
+};
+/** What the supervisor knows of the child: written by the supervisor thread alone. */
+export const SUPERVISION: RecordPlace = {
+  control: Header.SUPERVISION_CONTROL,
+  slots: STATUS.slots + SLOTS * STATUS.slotWords,
+  slotWords: words(SLOT_BYTES.supervision),
+};
+export const SHARED_BYTES = (SUPERVISION.slots + SLOTS * SUPERVISION.slotWords) * WORD_BYTES;
+
+/** What a crash must not lose and nobody may see: in the sealed buffer. */
+export const SEALED: RecordPlace = {
+  control: Header.SEALED_CONTROL,
+  slots: words(HEADER_BYTES),
+  slotWords: words(SLOT_BYTES.sealed),
+};
+export const SEALED_BYTES = (SEALED.slots + SLOTS * SEALED.slotWords) * WORD_BYTES;
+
+/** The words of a slot. Instants are doubles, in two words each. */
+export const Slot = {
+  /** The control word under which the slot was published: it counts under no other. */
+  STAMP: 0,
+  EPOCH: 1,
+  GENERATION: 2,
+  BYTE_LENGTH: 3,
+  ISSUED_AT: 4,
+  EXPIRES_AT: 6,
+  USABLE_UNTIL: 8,
+  /** Over every other word of the header and the payload. */
+  CHECKSUM: 10,
+  PAYLOAD: 11,
+} as const;
+
+/** How many bytes of payload a record can carry. */
+export const payloadBytes = (place: RecordPlace): number => (place.slotWords - Slot.PAYLOAD) * WORD_BYTES;
+
+/*
+ * A control word: which slot of which bank is live, and how many changes there have been.
+ *
+ *     31                                        2     1      0
+ *     | change, 30 bits, never 0 once written   | bank | slot |
+ *
+ * 0 is a record that was never written. Every publish, withdrawal and fence is a change, so that a control word comes
+ * back after 2^30 of them: 34 years at one a second.
+ */
+const CHANGES = 2 ** 30;
+
+export const bankOf = (control: number): 0 | 1 => ((control >>> 1) & 1) as 0 | 1;
+export const slotOf = (control: number): 0 | 1 => (control & 1) as 0 | 1;
+
+/** The control word after `control` that makes `slot` of `bank` the live one. */
+export const nextControl = (control: number, bank: number, slot: number): number => {
+  const change = ((control >>> 2) + 1) % CHANGES || 1;
+  return (change << 2) | (bank << 1) | slot;
+};
+
+export const slotIndex = (place: RecordPlace, bank: number, slot: number): number =>
+  place.slots + (bank * 2 + slot) * place.slotWords;

@@ -1,0 +1,231 @@
+/**
+ * A record: one writer, any readers, no lock. See docs/explanation/memory-model.md.
+ *
+ * Two banks of two slots; the control word says which slot is live. The writer fills the slot of its bank that is not
+ * live, then makes it live by a compareExchange of the control word from the value that it knows to be there. Whoever
+ * changes the control word in between (a fence, a withdrawal) makes that compareExchange fail, for good: a writer never
+ * reads the control word again, so a fenced one can't come back.
+ */
+import { TokenvisorError } from '../errors.js';
+import { bankOf, nextControl, payloadBytes, type RecordPlace, Slot, slotIndex, slotOf } from './layout.js';
+import type { SharedWords } from './words.js';
+
+/** What a record says, beside its payload. */
+export interface RecordHeader {
+  readonly generation: number;
+  /** Instants in ms since the Unix epoch; `Infinity` is never. 0 where the record has no use for them. */
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly usableUntilMs: number;
+}
+
+export interface ReadRecord extends RecordHeader {
+  /** The control word under which it was read. */
+  readonly control: number;
+  /** Which incarnation wrote it. */
+  readonly epoch: number;
+  readonly payload: Uint8Array;
+}
+
+/** There is no record: never written, withdrawn, or (`control` undefined) never the same twice while we looked. */
+export interface NoRecord {
+  readonly control: number | undefined;
+  readonly payload?: undefined;
+}
+
+/** A writer changes a record once a second at most, so a reader that fails this often is being lied to. */
+const READ_ATTEMPTS = 1_000;
+
+const doubles = new Float64Array(1);
+const doubleWords = new Int32Array(doubles.buffer);
+
+const storeDouble = (words: Int32Array, index: number, value: number): void => {
+  doubles[0] = value;
+  words[index] = doubleWords[0] as number;
+  words[index + 1] = doubleWords[1] as number;
+};
+
+const loadDouble = (words: Int32Array, index: number): number => {
+  doubleWords[0] = words[index] as number;
+  doubleWords[1] = words[index + 1] as number;
+  return doubles[0] as number;
+};
+
+/** FNV-1a over words: it tells a torn record from a whole one, and is no defence against an adversary. */
+const checksum = (slot: Int32Array): number => {
+  let hash = 0x811c9dc5 | 0;
+  for (let i = 0; i < slot.length; i += 1) {
+    if (i !== Slot.CHECKSUM) hash = Math.imul(hash ^ (slot[i] as number), 0x01000193);
+  }
+  return hash;
+};
+
+const slotLength = (byteLength: number): number => Slot.PAYLOAD + Math.ceil(byteLength / 4);
+
+const loadLength = (words: SharedWords, place: RecordPlace, base: number): number | undefined => {
+  const byteLength = words.load(base + Slot.BYTE_LENGTH);
+  return byteLength >= 0 && byteLength <= payloadBytes(place) ? byteLength : undefined;
+};
+
+/** The live record, whole, or none. Lock-free; safe beside any writer, dead or alive. */
+export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord | NoRecord => {
+  for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
+    const control = words.load(place.control);
+    if (control === 0) return { control };
+    const base = slotIndex(place, bankOf(control), slotOf(control));
+    const counts = words.load(base + Slot.STAMP) === control;
+    const byteLength = counts ? loadLength(words, place, base) : undefined;
+    if (byteLength === undefined) {
+      if (words.load(place.control) === control) return { control };
+      continue;
+    }
+    const slot = new Int32Array(slotLength(byteLength));
+    for (let i = 0; i < slot.length; i += 1) slot[i] = words.load(base + i);
+    if (words.load(place.control) !== control) continue;
+    if (slot[Slot.STAMP] !== control || slot[Slot.CHECKSUM] !== checksum(slot)) return { control };
+    return {
+      control,
+      epoch: slot[Slot.EPOCH] as number,
+      generation: slot[Slot.GENERATION] as number,
+      issuedAtMs: loadDouble(slot, Slot.ISSUED_AT),
+      expiresAtMs: loadDouble(slot, Slot.EXPIRES_AT),
+      usableUntilMs: loadDouble(slot, Slot.USABLE_UNTIL),
+      payload: new Uint8Array(slot.buffer, Slot.PAYLOAD * 4, byteLength),
+    };
+  }
+  return { control: undefined };
+};
+
+const encodeSlot = (stamp: number, epoch: number, header: RecordHeader, payload: Uint8Array): Int32Array => {
+  const slot = new Int32Array(slotLength(payload.byteLength));
+  slot[Slot.STAMP] = stamp;
+  slot[Slot.EPOCH] = epoch;
+  slot[Slot.GENERATION] = header.generation;
+  slot[Slot.BYTE_LENGTH] = payload.byteLength;
+  storeDouble(slot, Slot.ISSUED_AT, header.issuedAtMs);
+  storeDouble(slot, Slot.EXPIRES_AT, header.expiresAtMs);
+  storeDouble(slot, Slot.USABLE_UNTIL, header.usableUntilMs);
+  new Uint8Array(slot.buffer).set(payload, Slot.PAYLOAD * 4);
+  slot[Slot.CHECKSUM] = checksum(slot);
+  return slot;
+};
+
+/** Fills a slot that is not live. Its length goes first: a wipe must find all of a record that was cut short. */
+const fillSlot = (words: SharedWords, base: number, slot: Int32Array): void => {
+  words.store(base + Slot.BYTE_LENGTH, slot[Slot.BYTE_LENGTH] as number);
+  for (let i = slot.length - 1; i >= 0; i -= 1) words.store(base + i, slot[i] as number);
+};
+
+/** Overwrites a slot that is not live with zeros. */
+const wipeSlot = (words: SharedWords, place: RecordPlace, bank: number, slot: number): void => {
+  const base = slotIndex(place, bank, slot);
+  const byteLength = loadLength(words, place, base) ?? payloadBytes(place);
+  if (byteLength === 0 && words.load(base + Slot.STAMP) === 0) return;
+  const length = slotLength(byteLength);
+  for (let i = length - 1; i >= 0; i -= 1) if (i !== Slot.BYTE_LENGTH) words.store(base + i, 0);
+  words.store(base + Slot.BYTE_LENGTH, 0);
+};
+
+/** What an incarnation needs to write: handed to it at its start, by whoever made sure that it is the only one. */
+export interface WriterSeat {
+  readonly epoch: number;
+  /** The bank that no other living thread writes to. */
+  readonly bank: 0 | 1;
+  /** The control word that the writer will find. */
+  readonly control: number;
+}
+
+/** The sole writer of a record. */
+export class RecordWriter {
+  readonly #words: SharedWords;
+  readonly #place: RecordPlace;
+  readonly #seat: WriterSeat;
+  #control: number;
+  #fenced = false;
+
+  constructor(words: SharedWords, place: RecordPlace, seat: WriterSeat) {
+    this.#words = words;
+    this.#place = place;
+    this.#seat = seat;
+    this.#control = seat.control;
+    this.#wipeAllButLive();
+  }
+
+  /** Publishes a record. Throws RECORD_TOO_LARGE with nothing changed, FENCED if a successor has taken over. */
+  publish(header: RecordHeader, payload: Uint8Array): void {
+    const room = payloadBytes(this.#place);
+    if (payload.byteLength > room) {
+      throw new TokenvisorError(
+        'RECORD_TOO_LARGE',
+        `Expected a record of at most ${room} bytes, got ${payload.byteLength}`,
+      );
+    }
+    const { bank, epoch } = this.#seat;
+    const slot = this.#liveSlot === 0 ? 1 : 0;
+    const control = nextControl(this.#control, bank, slot);
+    fillSlot(this.#words, slotIndex(this.#place, bank, slot), encodeSlot(control, epoch, header, payload));
+    this.#move(control);
+    wipeSlot(this.#words, this.#place, bank, 1 - slot);
+  }
+
+  /** Takes the record back: no reader sees it any more. */
+  withdraw(): void {
+    const { bank } = this.#seat;
+    const slot = this.#liveSlot ?? 0;
+    this.#move(nextControl(this.#control, bank, slot));
+    wipeSlot(this.#words, this.#place, bank, slot);
+  }
+
+  /** The slot of this writer's bank that the control word points at; undefined if it points at the other bank. */
+  get #liveSlot(): 0 | 1 | undefined {
+    return bankOf(this.#control) === this.#seat.bank ? slotOf(this.#control) : undefined;
+  }
+
+  #move(control: number): void {
+    const was = this.#fenced ? undefined : this.#words.compareExchange(this.#place.control, this.#control, control);
+    if (was !== this.#control) {
+      this.#fenced = true;
+      throw new TokenvisorError('FENCED', 'A successor writes this record now; this incarnation may not');
+    }
+    this.#control = control;
+  }
+
+  /** A predecessor that was killed may have left a half-written record, or one that it had no time to wipe. */
+  #wipeAllButLive(): void {
+    for (const slot of [0, 1]) {
+      if (slot !== this.#liveSlot) wipeSlot(this.#words, this.#place, this.#seat.bank, slot);
+    }
+  }
+}
+
+/**
+ * Fence and keep: shuts out the writer of the live bank for good, and moves what is live to `bank`, which belongs to no
+ * living thread. Returns the control word for the successor's seat.
+ */
+export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1): number => {
+  for (;;) {
+    const live = readRecord(words, place);
+    if (live.control === undefined) continue;
+    const control = nextControl(live.control, bank, 0);
+    wipeSlot(words, place, bank, 0);
+    if (live.payload) {
+      fillSlot(words, slotIndex(place, bank, 0), encodeSlot(control, live.epoch, live, live.payload));
+    }
+    // It fails only if the old writer published since: then there is something newer to keep.
+    if (words.compareExchange(place.control, live.control, control) === live.control) return control;
+  }
+};
+
+/**
+ * Takes the record back from outside, where no writer is to write again: a stop. With `wipe`, which is for when no
+ * thread that could write lives, nothing of it is left in memory.
+ */
+export const withdrawRecord = (words: SharedWords, place: RecordPlace, { wipe }: { wipe: boolean }): void => {
+  for (;;) {
+    const control = words.load(place.control);
+    const next = nextControl(control, bankOf(control), slotOf(control));
+    if (words.compareExchange(place.control, control, next) === control) break;
+  }
+  if (!wipe) return;
+  for (const bank of [0, 1]) for (const slot of [0, 1]) wipeSlot(words, place, bank, slot);
+};

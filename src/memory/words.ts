@@ -1,0 +1,76 @@
+/**
+ * The one door to shared memory. The protocols are written against {@link SharedWords}, so that they can be run under
+ * a scheduler that explores every interleaving of its operations.
+ */
+
+/** Sequentially consistent 32-bit words. */
+export interface SharedWords {
+  load(index: number): number;
+  store(index: number, value: number): void;
+  /** Returns what was there; it was replaced if that is `expected`. */
+  compareExchange(index: number, expected: number, replacement: number): number;
+  /** Returns what was there. */
+  add(index: number, value: number): number;
+  /** Wakes all that wait on the word, in any thread. */
+  notify(index: number): void;
+  /** Blocks this thread while the word is `expected`, `timeoutMs` at most. */
+  wait(index: number, expected: number, timeoutMs: number): void;
+  /** Resolves when the word may no longer be `expected`, after `timeoutMs` at the latest; undefined: it is not now. */
+  waitAsync(index: number, expected: number, timeoutMs: number): Promise<unknown> | undefined;
+}
+
+/** Words of a SharedArrayBuffer. */
+export class AtomicWords implements SharedWords {
+  /** For the read path, which can't afford a call. */
+  readonly view: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.view = new Int32Array(buffer);
+  }
+
+  load(index: number): number {
+    return Atomics.load(this.view, index);
+  }
+
+  store(index: number, value: number): void {
+    Atomics.store(this.view, index, value);
+  }
+
+  compareExchange(index: number, expected: number, replacement: number): number {
+    return Atomics.compareExchange(this.view, index, expected, replacement);
+  }
+
+  add(index: number, value: number): number {
+    return Atomics.add(this.view, index, value);
+  }
+
+  notify(index: number): void {
+    Atomics.notify(this.view, index);
+  }
+
+  wait(index: number, expected: number, timeoutMs: number): void {
+    Atomics.wait(this.view, index, expected, timeoutMs);
+  }
+
+  waitAsync(index: number, expected: number, timeoutMs: number): Promise<unknown> | undefined {
+    const wait = Atomics.waitAsync(this.view, index, expected, timeoutMs);
+    return wait.async ? wait.value : undefined;
+  }
+}
+
+/** Raises a word to `value` unless it is there or past it. Any thread may; true if this call raised it. */
+export const raise = (words: SharedWords, index: number, value: number): boolean => {
+  let seen = words.load(index);
+  while (seen < value) {
+    const was = words.compareExchange(index, seen, value);
+    if (was === seen) return true;
+    seen = was;
+  }
+  return false;
+};
+
+/** Bumps a counter that others wait on, and wakes them. */
+export const ring = (words: SharedWords, index: number): void => {
+  words.add(index, 1);
+  words.notify(index);
+};
