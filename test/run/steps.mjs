@@ -1,0 +1,60 @@
+/**
+ * The steps of `npm test`, in order.
+ */
+
+/**
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {string} does one line for the reader
+ * @property {boolean} dist whether it needs the build
+ * @property {number} limitMs a step that takes longer is ended, and has failed
+ * @property {string[][]} [commands] each a program of node_modules/.bin and its arguments; all are run
+ * @property {string} [project] or the vitest project to run
+ */
+
+const MINUTE = 60_000;
+
+/** @param {string} tsconfig */
+const tsc = (tsconfig) => [
+  'tsc',
+  '-p',
+  tsconfig,
+  '--noEmit',
+  '--incremental',
+  '--tsBuildInfoFile',
+  `.build/types/${tsconfig.replaceAll(/\W+/g, '-')}.tsbuildinfo`,
+];
+
+/** @type {readonly Step[]} */
+export const STEPS = [
+  {
+    name: 'format',
+    does: 'every file as prettier would write it',
+    dist: false,
+    limitMs: 2 * MINUTE,
+    commands: [
+      ['prettier', '--check', '--log-level', 'warn', '--cache', '--cache-location', '.build/prettier.json', '.'],
+    ],
+  },
+  {
+    name: 'lint',
+    does: 'eslint with types',
+    dist: true,
+    limitMs: 3 * MINUTE,
+    commands: [['eslint', '--config', 'test/eslint.config.mjs', '--max-warnings', '0', '.']],
+  },
+  {
+    name: 'types',
+    does: 'src, test and examples',
+    dist: true,
+    limitMs: 3 * MINUTE,
+    commands: [tsc('tsconfig.json'), tsc('test/tsconfig.json'), tsc('examples/tsconfig.json')],
+  },
+  { name: 'unit', does: 'in process, simulated clock', dist: false, limitMs: 3 * MINUTE, project: 'unit' },
+  { name: 'property', does: 'fast-check', dist: false, limitMs: 4 * MINUTE, project: 'property' },
+  { name: 'threads', does: 'real threads, on the build', dist: true, limitMs: 6 * MINUTE, project: 'threads' },
+  { name: 'services', does: 'real servers, on the build', dist: true, limitMs: 6 * MINUTE, project: 'services' },
+  { name: 'examples', does: 'each run as a new user would', dist: true, limitMs: 5 * MINUTE, project: 'examples' },
+  { name: 'docs', does: 'code blocks, links', dist: true, limitMs: 2 * MINUTE, project: 'docs' },
+  { name: 'package', does: 'the tarball, installed and run', dist: true, limitMs: 5 * MINUTE, project: 'package' },
+];
