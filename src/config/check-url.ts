@@ -1,0 +1,54 @@
+/** The check for URLs that are asked for tokens. */
+import type { Check } from './check.js';
+import { describeKind } from './describe.js';
+
+export interface UrlRules {
+  /** Lets `http:` through for hosts that are not this machine. */
+  readonly allowInsecureHttp?: boolean;
+}
+
+/**
+ * A URL, as a string or a `URL`, that gives its `href`: https, or http to the machine itself, with no user or password
+ * in it and no fragment. It is never quoted in a problem, because a wrong one may carry credentials.
+ */
+export function url(rules: UrlRules = {}): Check<string> {
+  return (value, path, report) => {
+    const parsed = parse(value);
+    if (parsed === undefined) {
+      report(path, 'a URL', describeKind(value));
+    } else if (parsed.username !== '' || parsed.password !== '') {
+      report(path, 'a URL without credentials', 'a URL with a user or a password in it');
+    } else if (parsed.hash !== '') {
+      report(path, 'a URL without a fragment', 'a URL with a fragment');
+    } else if (!isSecureEnough(parsed, rules.allowInsecureHttp === true)) {
+      report(
+        path,
+        'an https URL (or http to localhost; see `allowInsecureHttp`)',
+        `a URL that begins with ${parsed.protocol}//`,
+      );
+    }
+    // The issuer is compared letter by letter by some servers: a string stays as it was written.
+    return typeof value === 'string' ? value : (parsed?.href ?? '');
+  };
+}
+
+/** True if a request there is encrypted, or does not leave the machine, or may go in clear. */
+export function isSecureEnough(target: URL, allowInsecureHttp: boolean): boolean {
+  if (target.protocol === 'https:') return true;
+  return target.protocol === 'http:' && (allowInsecureHttp || isLoopbackHost(target.hostname));
+}
+
+/** True for `localhost`, what ends in `.localhost`, `127.0.0.0/8` and `::1`: RFC 8252 §8.3, RFC 6761 §6.3. */
+export function isLoopbackHost(hostname: string): boolean {
+  const host = hostname
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+function parse(value: unknown): URL | undefined {
+  if (value instanceof URL) return value;
+  if (typeof value !== 'string') return undefined;
+  return URL.canParse(value) ? new URL(value) : undefined;
+}

@@ -1,0 +1,228 @@
+/**
+ * Checks of options: small functions that are put together to the shape of an options object. A check never throws;
+ * it collects every problem with its path, so that one error can tell them all.
+ *
+ * @example
+ * const policy = object({ leadMs: optional(number({ min: 0 })), eager: optional(boolean(), true) });
+ * const { value, problems } = check(policy, input, 'github');
+ * if (problems.length > 0) throw configError(problems);
+ */
+import { TokenvisorError, type ConfigProblem } from '../errors.js';
+import { describeValue, isPlainObject } from './describe.js';
+import { nearestName } from './nearest-name.js';
+
+/** Where a check puts what it finds. */
+export type Report = (path: string, expected: string, came: string) => void;
+
+/** Checks `value`, reports problems, and returns it typed (and with defaults); what it returns counts only if none came. */
+export type Check<T> = (value: unknown, path: string, report: Report) => T;
+
+/** A check for a key that may be absent; `T` without a default is absent from the result then. */
+export interface OptionalCheck<T> extends Check<T> {
+  readonly optional: true;
+}
+
+/** The type that a check lets through. */
+export type Checked<C> = C extends Check<infer T> ? T : never;
+
+type Shape = Readonly<Record<string, Check<unknown>>>;
+type OptionalKeys<S extends Shape> = {
+  [K in keyof S]: S[K] extends OptionalCheck<infer T> ? (undefined extends T ? K : never) : never;
+}[keyof S];
+
+/** The object that a shape describes. */
+export type CheckedObject<S extends Shape> = {
+  readonly [K in Exclude<keyof S, OptionalKeys<S>>]: Checked<S[K]>;
+} & { readonly [K in OptionalKeys<S>]?: Exclude<Checked<S[K]>, undefined> };
+
+/** The outcome of {@link check}: `value` is only good if there are no problems. */
+export interface CheckResult<T> {
+  readonly value: T;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Runs a check over `input`. `path` is put before the path of every problem. */
+export function check<T>(shape: Check<T>, input: unknown, path = ''): CheckResult<T> {
+  const problems: ConfigProblem[] = [];
+  const value = shape(input, path, (at, expected, came) => problems.push({ path: at, expected, came }));
+  return { value, problems };
+}
+
+/** `github` and `clientId` to `github.clientId`; `list` and 2 to `list[2]`. */
+export function joinPath(path: string, key: string | number): string {
+  if (typeof key === 'number') return `${path}[${key}]`;
+  const segment = /^[\w$-]+$/.test(key) ? key : JSON.stringify(key);
+  return path === '' ? segment : `${path}.${segment}`;
+}
+
+/** "Expected `leadMs` to be a number >= 0, got '5m' (string)". */
+export function problemText({ path, expected, came }: ConfigProblem): string {
+  return `Expected ${path === '' ? 'the options' : `\`${path}\``} to be ${expected}, got ${came}`;
+}
+
+/** One `CONFIG_INVALID` error that tells all the problems. */
+export function configError(problems: readonly ConfigProblem[], child?: string): TokenvisorError {
+  const texts = problems.map(problemText);
+  const message = texts.length === 1 ? texts[0]! : [`${texts.length} options are not usable:`, ...texts].join('\n  ');
+  return new TokenvisorError('CONFIG_INVALID', message, { problems, ...(child === undefined ? {} : { child }) });
+}
+
+/** A value that `accepts` says is a T; `expected` completes "Expected `x` to be ...". */
+export function custom<T>(
+  expected: string,
+  accepts: (value: unknown) => value is T,
+  describe: (value: unknown) => string = describeValue,
+): Check<T> {
+  return (value, path, report) => {
+    if (!accepts(value)) report(path, expected, describe(value));
+    return value as T;
+  };
+}
+
+export interface StringRules {
+  /** Default 1: an empty string is most often a variable that was not set. */
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: RegExp;
+  /** What to say instead of `a non-empty string`; needed with `pattern`. */
+  readonly expected?: string;
+}
+
+/** A string, not empty by default. */
+export function string(rules: StringRules = {}): Check<string> {
+  const { minLength = 1, maxLength = Infinity, pattern } = rules;
+  const bound = maxLength === Infinity ? '' : ` of at most ${maxLength} characters`;
+  const expected = rules.expected ?? `${minLength > 0 ? 'a non-empty string' : 'a string'}${bound}`;
+  return custom(
+    expected,
+    (value): value is string =>
+      typeof value === 'string' &&
+      value.length >= minLength &&
+      value.length <= maxLength &&
+      (pattern === undefined || pattern.test(value)),
+  );
+}
+
+export interface NumberRules {
+  readonly min?: number;
+  readonly max?: number;
+  readonly integer?: boolean;
+}
+
+/** A number: finite, within its bounds (both inclusive). */
+export function number(rules: NumberRules = {}): Check<number> {
+  const { min = -Infinity, max = Infinity, integer = false } = rules;
+  const bounds = [min === -Infinity ? '' : `>= ${min}`, max === Infinity ? '' : `<= ${max}`].filter(
+    (part) => part !== '',
+  );
+  const expected = [integer ? 'a whole number' : 'a number', bounds.join(' and ')]
+    .filter((part) => part !== '')
+    .join(' ');
+  return custom(
+    expected,
+    (value): value is number =>
+      typeof value === 'number' &&
+      Number.isFinite(value) &&
+      value >= min &&
+      value <= max &&
+      (!integer || Number.isInteger(value)),
+  );
+}
+
+/** `true` or `false`. */
+export function boolean(): Check<boolean> {
+  return custom('true or false', (value): value is boolean => typeof value === 'boolean');
+}
+
+/** One of the literals given. */
+export function oneOf<const T extends string | number | boolean>(...choices: readonly T[]): Check<T> {
+  const listed = choices.map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)));
+  const expected = listed.length === 1 ? listed[0]! : `${listed.slice(0, -1).join(', ')} or ${listed.at(-1)!}`;
+  return custom(expected, (value): value is T => choices.includes(value as T));
+}
+
+/** The first of the checks that finds no problem; if none, `expected` is what is told. */
+export function anyOf<T>(expected: string, ...checks: readonly Check<T>[]): Check<T> {
+  return (value, path, report) => {
+    for (const candidate of checks) {
+      const result = check(candidate, value, path);
+      if (result.problems.length === 0) return result.value;
+    }
+    report(path, expected, describeValue(value));
+    return value as T;
+  };
+}
+
+/** A list, each of whose members passes `member`. */
+export function list<T>(
+  member: Check<T>,
+  rules: { readonly min?: number; readonly max?: number } = {},
+): Check<readonly T[]> {
+  const { min = 0, max = Infinity } = rules;
+  const bounds = [min > 0 ? `at least ${min}` : '', max < Infinity ? `at most ${max}` : ''].filter(
+    (part) => part !== '',
+  );
+  const expected = bounds.length > 0 ? `a list of ${bounds.join(' and ')}` : 'a list';
+  return (value, path, report) => {
+    if (!Array.isArray(value) || value.length < min || value.length > max) {
+      report(path, expected, describeValue(value));
+      return [];
+    }
+    return value.map((item, index) => member(item, joinPath(path, index), report));
+  };
+}
+
+/** A plain object with any keys, each of whose values passes `member`. */
+export function record<T>(member: Check<T>): Check<Readonly<Record<string, T>>> {
+  return (value, path, report) => {
+    if (!isPlainObject(value)) {
+      report(path, 'an object', describeValue(value));
+      return {};
+    }
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, member(item, joinPath(path, key), report)]),
+    );
+  };
+}
+
+/** A key that may be absent (or `undefined`): then it takes the default, or stays absent. */
+export function optional<T>(inner: Check<T>): OptionalCheck<T | undefined>;
+export function optional<T>(inner: Check<T>, byDefault: T): OptionalCheck<T>;
+export function optional<T>(inner: Check<T>, byDefault?: T): OptionalCheck<T | undefined> {
+  const whole: Check<T | undefined> = (value, path, report) =>
+    value === undefined ? byDefault : inner(value, path, report);
+  return Object.assign(whole, { optional: true as const });
+}
+
+/**
+ * A plain object of exactly this shape. An unknown key is a problem that names the nearest known one; its value is not
+ * told, because it may be a secret under a misspelt name.
+ *
+ * `also` checks what concerns several keys at once; it is called with the raw object.
+ */
+export function object<S extends Shape>(
+  shape: S,
+  also?: (value: Readonly<Record<string, unknown>>, path: string, report: Report) => void,
+): Check<CheckedObject<S>> {
+  const known = Object.keys(shape);
+  return (value, path, report) => {
+    if (!isPlainObject(value)) {
+      report(path, 'an object', describeValue(value));
+      return {} as CheckedObject<S>;
+    }
+    for (const key of Object.keys(value)) {
+      if (Object.hasOwn(shape, key)) continue;
+      const near = nearestName(key, known);
+      const hint =
+        near === undefined ? `one of ${known.map((name) => `\`${name}\``).join(', ')}` : `did you mean \`${near}\`?`;
+      report(joinPath(path, key), `a known option (${hint})`, 'an unknown one');
+    }
+    const result: Record<string, unknown> = {};
+    for (const [key, member] of Object.entries(shape)) {
+      const checked = member(Object.hasOwn(value, key) ? value[key] : undefined, joinPath(path, key), report);
+      if (checked !== undefined) result[key] = checked;
+    }
+    also?.(value, path, report);
+    return result as CheckedObject<S>;
+  };
+}

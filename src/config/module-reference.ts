@@ -1,0 +1,30 @@
+/** The check for a module of the user's: a `file:` URL, whose default export or a named one is meant. */
+import type { Check } from './check.js';
+import { describeKind, isPlainObject } from './describe.js';
+
+/** A module by URL, for its default export; or with the name of an export. */
+export type ModuleReference = URL | string | { readonly module: URL | string; readonly export?: string };
+
+export interface ResolvedModule {
+  readonly module: string;
+  readonly export: string;
+}
+
+const fileUrl: Check<string> = (value, path, report) => {
+  const href = value instanceof URL ? value.href : value;
+  if (typeof href === 'string' && href.startsWith('file:') && URL.canParse(href)) return href;
+  report(path, 'a file: URL, as new URL(…, import.meta.url) gives', describeKind(value));
+  return '';
+};
+
+/** A {@link ModuleReference}, resolved. */
+export const moduleReference = (): Check<ResolvedModule> => (value, path, report) => {
+  if (!isPlainObject(value)) return { module: fileUrl(value, path, report), export: 'default' };
+  for (const key of Object.keys(value)) {
+    if (key !== 'module' && key !== 'export')
+      report(`${path}.${key}`, 'one of `module`, `export`', 'an unknown option');
+  }
+  const name = value.export ?? 'default';
+  if (typeof name !== 'string' || name === '') report(`${path}.export`, 'the name of an export', describeKind(name));
+  return { module: fileUrl(value.module, `${path}.module`, report), export: String(name) };
+};

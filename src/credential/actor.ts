@@ -1,0 +1,246 @@
+/**
+ * The credential's actor: a thin shell that tells the refresh loop what happens and carries out what it asks for.
+ */
+import { type ActorContext, type Behaviour, type From, proceed, reply, type Task, type TaskResult } from '../actor/behaviour.js';
+import type { Instant, Timer } from '../clock.js';
+import type { ProviderSpec } from '../providers/provider.js';
+import { readAnswer } from './answer.js';
+import { ProviderHost, SealedState } from './provider-host.js';
+import { refresh } from './refresh.js';
+import { initialRefreshState, statusOf } from './refresh-state.js';
+import type { RefreshEffect, RefreshEvent, RefreshPolicy } from './refresh-types.js';
+import type { TokenPayload } from './token.js';
+
+/** The options as they cross to the actor. */
+export interface CredentialActorOptions {
+  readonly policy: Omit<RefreshPolicy, 'singleUse'>;
+  readonly provider: ProviderSpec;
+}
+
+/** What the handle calls. */
+export type CredentialCall = { readonly kind: 'resume' };
+
+type CredentialInfo = TaskResult | { readonly kind: 'requested' } | { readonly kind: 'woken' } | { readonly kind: 'tick' };
+
+/** How often clocks are compared, and secret files looked at. */
+const TICK_MS = 1_000;
+const CLOCK_STEP_MS = 2_000;
+
+class Credential {
+  readonly #context: ActorContext<CredentialActorOptions>;
+  readonly #sealed: SealedState;
+  readonly #host: ProviderHost;
+  #options: CredentialActorOptions;
+  /** Taken when the exchange that is in flight, and can't be abandoned, is over. */
+  #nextOptions: CredentialActorOptions | undefined;
+  #state = initialRefreshState();
+  #status = '';
+  #task: { readonly task: Task; readonly attempt: number; readonly sentAt: Instant } | undefined;
+  #answer: { readonly attempt: number; readonly payload: TokenPayload } | undefined;
+  #live: TokenPayload | undefined;
+  #wake: Timer | undefined;
+  #clockOffsetMs: number;
+
+  constructor(context: ActorContext<CredentialActorOptions>) {
+    this.#context = context;
+    this.#options = context.options;
+    this.#sealed = new SealedState(context);
+    this.#host = new ProviderHost(context, this.#sealed, context.options.provider);
+    this.#clockOffsetMs = this.#offsetMs();
+  }
+
+  start(): this {
+    const live = this.#context.live();
+    this.#live = live?.value as TokenPayload | undefined;
+    const persisted = this.#sealed.refresh;
+    const obstacle = this.#host.obstacle();
+    this.#dispatch({
+      kind: 'started',
+      policy: this.#policy(),
+      generation: this.#context.generation(),
+      ...(live && { token: live }),
+      ...(persisted && { persisted }),
+      ...this.#requests(),
+      ...(obstacle && { obstacle }),
+    });
+    this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
+    return this;
+  }
+
+  receive(message: CredentialInfo): this {
+    switch (message.kind) {
+      case 'task':
+        this.#finish(message);
+        break;
+      case 'requested':
+        this.#dispatch({ kind: 'requested', ...this.#requests() });
+        break;
+      case 'woken':
+        this.#dispatch({ kind: 'woken' });
+        break;
+      case 'tick':
+        this.#tick();
+        break;
+      default:
+        // A message that nobody knows is reported, never fatal.
+        this.#context.emit('error', { during: 'a message to a credential', error: 'a message of an unknown kind' });
+    }
+    return this;
+  }
+
+  resume(): this {
+    this.#dispatch({ kind: 'resumed', by: 'user' });
+    return this;
+  }
+
+  reconfigure(options: CredentialActorOptions): this {
+    if (this.#task && this.#host.singleUse) {
+      // The exchange in flight spends a token that can't be spent twice: its answer comes first.
+      this.#nextOptions = options;
+      this.#dispatch({ kind: 'reconfigured', policy: { ...options.policy, singleUse: true } });
+      return this;
+    }
+    this.#host.reopen(options.provider);
+    this.#options = options;
+    const obstacle = this.#host.obstacle();
+    this.#dispatch({ kind: 'reconfigured', policy: this.#policy(), ...(obstacle && { obstacle }) });
+    return this;
+  }
+
+  /** Waits for an exchange that can't be abandoned, so that a deploy does not make it ambiguous. */
+  async terminate(): Promise<void> {
+    this.#wake?.cancel();
+    if (this.#task && this.#host.singleUse) await this.#task.task.settled;
+    this.#host.close();
+  }
+
+  #policy(): RefreshPolicy {
+    return { ...this.#options.policy, singleUse: this.#host.singleUse };
+  }
+
+  #requests(): { readonly wanted: number; readonly invalidated: number } {
+    return { wanted: this.#context.wanted(), invalidated: this.#context.invalidated() };
+  }
+
+  #dispatch(event: RefreshEvent): void {
+    const { state, effects } = refresh(this.#state, event, this.#context.clock.now(), Math.random);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+    this.#showStatus();
+  }
+
+  #carryOut(effect: RefreshEffect): void {
+    switch (effect.kind) {
+      case 'persist':
+        return this.#sealed.keep({ refresh: effect.persisted });
+      case 'mint':
+        return this.#mint(effect.attempt, effect.resumed);
+      case 'cancel':
+        this.#task?.task.cancel();
+        this.#task = undefined;
+        return;
+      case 'publish':
+        if (this.#answer?.attempt !== effect.attempt) return;
+        this.#live = this.#answer.payload;
+        this.#answer = undefined;
+        return void this.#context.publish(this.#live, { ...effect.times, generation: effect.generation });
+      case 'republish': {
+        const live = this.#context.live();
+        if (live) this.#context.publish(live.value, { ...effect.times, generation: live.generation });
+        return;
+      }
+      case 'withdraw':
+        this.#live = undefined;
+        return this.#context.withdraw();
+      case 'wake':
+        return this.#wakeAt(effect.atMonoMs);
+      case 'emit': {
+        const { type, ...details } = effect.event;
+        return this.#context.emit(type, details);
+      }
+    }
+  }
+
+  #mint(attempt: number, resumed: boolean): void {
+    const sentAt = this.#context.clock.now();
+    const task = this.#context.startTask((signal) => this.#host.mint({ signal, number: attempt, resumed }), attempt);
+    this.#task = { task, attempt, sentAt };
+  }
+
+  #finish(result: TaskResult): void {
+    const task = this.#task;
+    if (!task || task.attempt !== result.tag) return;
+    this.#task = undefined;
+    const { attempt, sentAt } = task;
+    const event = this.#read(result, attempt, sentAt);
+    this.#takeNextOptions();
+    this.#dispatch(event);
+  }
+
+  #read(result: TaskResult, attempt: number, sentAt: Instant): RefreshEvent {
+    if (!result.ok) return { kind: 'mint_failed', attempt, failure: this.#host.failure(result.error) };
+    const reading = readAnswer(result.value, sentAt);
+    if (!reading.ok) return { kind: 'mint_failed', attempt, failure: reading.failure };
+    this.#answer = { attempt, payload: reading.payload };
+    return { kind: 'minted', attempt, sentAt, lifetime: reading.lifetime };
+  }
+
+  #takeNextOptions(): void {
+    const options = this.#nextOptions;
+    if (!options) return;
+    this.#nextOptions = undefined;
+    try {
+      this.#host.reopen(options.provider);
+      this.#options = options;
+    } catch (error) {
+      this.#context.emit('error', { during: 'rotate()', error: this.#host.failure(error).message });
+    }
+  }
+
+  #tick(): void {
+    this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
+    const offsetMs = this.#offsetMs();
+    const byMs = offsetMs - this.#clockOffsetMs;
+    if (Math.abs(byMs) > CLOCK_STEP_MS) {
+      this.#clockOffsetMs = offsetMs;
+      this.#dispatch({ kind: 'clock_stepped', byMs: Math.round(byMs) });
+    }
+    if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
+    // A ring may be lost with the thread that rang.
+    const { wanted, invalidated } = this.#requests();
+    if (wanted !== this.#state.wanted || invalidated !== this.#state.invalidated) {
+      this.#dispatch({ kind: 'requested', wanted, invalidated });
+    }
+    this.#showStatus();
+  }
+
+  #offsetMs(): number {
+    const { wallMs, monoMs } = this.#context.clock.now();
+    return wallMs - monoMs;
+  }
+
+  #wakeAt(atMonoMs: number | undefined): void {
+    this.#wake?.cancel();
+    this.#wake =
+      atMonoMs === undefined
+        ? undefined
+        : this.#context.sendAfter({ kind: 'woken' }, atMonoMs - this.#context.clock.monoMs());
+  }
+
+  #showStatus(): void {
+    const status = statusOf(this.#state, this.#context.clock.now());
+    const text = JSON.stringify(status);
+    if (text === this.#status) return;
+    this.#status = text;
+    this.#context.setStatus(status);
+  }
+}
+
+export const credentialBehaviour: Behaviour<Credential, CredentialActorOptions> = {
+  init: (context) => proceed(new Credential(context)),
+  handleContinue: (_argument, credential) => credential.start(),
+  handleCall: (_message: CredentialCall, _from: From, credential) => reply(undefined, credential.resume()),
+  handleInfo: (message: CredentialInfo, credential) => credential.receive(message),
+  handleOptions: (options, credential) => credential.reconfigure(options),
+  terminate: (_reason, credential) => credential.terminate(),
+};

@@ -1,0 +1,95 @@
+/**
+ * What a provider answered, checked: a token that can be put into a header, a life that can be counted with. Pure.
+ */
+import type { Instant } from '../clock.js';
+import { isPlainObject } from '../config/describe.js';
+import type { FailureClass, FailureReason, MintFailure } from '../errors.js';
+import { payloadBytes, SNAPSHOT } from '../memory/layout.js';
+import { redact } from '../providers/redact.js';
+import type { Json, MintedToken } from '../providers/provider.js';
+import type { AnswerLifetime } from './refresh-types.js';
+import { readLifetime } from './schedule.js';
+import type { TokenPayload } from './token.js';
+
+export type AnswerReading =
+  | { readonly ok: true; readonly payload: TokenPayload; readonly lifetime: AnswerLifetime }
+  | { readonly ok: false; readonly failure: MintFailure };
+
+/** What may stand in a header's value (RFC 9110 §5.5), less white space at the ends. */
+const HEADER_TEXT = /^[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
+/** A token of RFC 9110 §5.6.2, which an authentication scheme is. */
+const SCHEME = /^[!#$%&'*+.^_`|~\w-]+$/;
+
+const malformed = (member: string, expected: string): { readonly ok: false; readonly failure: MintFailure } => ({
+  ok: false,
+  failure: {
+    class: 'transient',
+    reason: 'malformed_answer',
+    message: `Expected \`${member}\` of the answer to be ${expected}, got something else`,
+  },
+});
+
+const readScopes = (scope: unknown): readonly string[] | undefined => {
+  if (scope === undefined || scope === null) return [];
+  if (typeof scope === 'string') return scope.split(' ').filter((part) => part !== '');
+  return Array.isArray(scope) && scope.every((part) => typeof part === 'string') ? scope : undefined;
+};
+
+/** A copy that is JSON and nothing else, or undefined. */
+const readFields = (fields: unknown): Readonly<Record<string, Json>> | undefined => {
+  if (fields === undefined) return {};
+  if (!isPlainObject(fields)) return undefined;
+  try {
+    return JSON.parse(JSON.stringify(fields)) as Record<string, Json>;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Checks what a provider returned. */
+export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
+  if (!isPlainObject(minted)) return malformed('the result', 'an object with a `value`');
+  const answer = minted as Partial<Record<keyof MintedToken, unknown>>;
+  const { value } = answer;
+  if (typeof value !== 'string' || !HEADER_TEXT.test(value)) {
+    return malformed('value', 'a string that is usable in a header');
+  }
+  const type = answer.tokenType ?? 'Bearer';
+  if (typeof type !== 'string' || !SCHEME.test(type)) return malformed('tokenType', 'the name of a scheme');
+  const scopes = readScopes(answer.scope);
+  if (!scopes) return malformed('scope', 'a string or a list of strings');
+  const fields = readFields(answer.fields);
+  if (!fields) return malformed('fields', 'a JSON object');
+  // Servers write the scheme as they like (RFC 6749 §5.1); some APIs read it as RFC 6750 writes it.
+  const tokenType = type.toLowerCase() === 'bearer' ? 'Bearer' : type;
+  const payload: TokenPayload = { value, tokenType, scopes, fields };
+  const room = payloadBytes(SNAPSHOT);
+  if (Buffer.byteLength(JSON.stringify(payload)) > room) return malformed('the result', `at most ${room} bytes in all`);
+  const reading = readLifetime(answer, sentAt.wallMs);
+  return reading.ok ? { ok: true, payload, lifetime: reading.lifetime } : reading;
+};
+
+const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'park', 'ambiguous']);
+const MAX_MESSAGE = 300;
+
+/**
+ * What a provider threw, as a failure without secrets. It is told by code and class, not by instanceof: a module may
+ * have a copy of the package of its own.
+ */
+export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
+  const error = thrown as Partial<Record<string, unknown>> | null | undefined;
+  const text = redact(String(error?.message ?? thrown), secrets).slice(0, MAX_MESSAGE);
+  if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
+    const name = redact(String(error?.name ?? typeof thrown), secrets).slice(0, 50);
+    return { class: 'transient', reason: 'provider_threw', message: `The provider threw ${name}: ${text}` };
+  }
+  const { oauthError, status, retryAfterMs } = error;
+  return {
+    class: error.class as FailureClass,
+    reason: String(error.reason) as FailureReason,
+    message: text,
+    ...(typeof oauthError === 'string' && { oauthError }),
+    ...(typeof status === 'number' && { status }),
+    ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),
+  };
+};

@@ -1,0 +1,194 @@
+/**
+ * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
+ */
+import { anyOf, boolean, number, object, oneOf, optional, type Check, type Report } from '../config/check.js';
+import { describeKind, isPlainObject } from '../config/describe.js';
+import { moduleReference, type ModuleReference } from '../config/module-reference.js';
+import { TokenvisorError } from '../errors.js';
+import { Doorbell } from '../memory/doorbell.js';
+import { checkProviderSpec } from '../providers/grant-specs.js';
+import type { ProviderSpec } from '../providers/provider.js';
+import type { ActorDoor } from '../supervision/actor-door.js';
+import { childShape, childSpec, type ChildOptions, type ChildSpec, type Kind, type PreparedChild } from '../supervision/child-spec.js';
+import type { CredentialActorOptions } from './actor.js';
+import { CredentialReader, type WaitForTokenOptions } from './reader.js';
+
+/** Options of {@link credential}. Durations in ms. */
+export interface CredentialOptions extends ChildOptions {
+  /**
+   * What mints the tokens: a built-in provider (`clientCredentials(…)`, `refreshToken(…)`), or a module of yours: a
+   * `file:` URL for its default export, or `{ module, export }`.
+   */
+  readonly provider: ProviderSpec | ModuleReference;
+  /** For a module of yours: plain data and secret references, as `context.options`. */
+  readonly options?: unknown;
+  /**
+   * Mint at start, or wait for the first `get()`.
+   * @default true
+   */
+  readonly eager?: boolean;
+  /**
+   * How long before its expiry a token is replaced: 0 to 86,400,000; at most 90 % of its life.
+   * @default the smaller of 300,000 and 25 % of the life
+   */
+  readonly leadMs?: number;
+  /**
+   * How long before its expiry a token is no longer handed out: 0 to 86,400,000; at most 40 % of its life.
+   * @default the smaller of 10,000 and 10 % of the life
+   */
+  readonly marginMs?: number;
+  /**
+   * Mint at a fixed interval, whatever the expiry (the earlier wins): 1,000 to 2,592,000,000. A token whose answer names
+   * no expiry then never expires on read.
+   * @default off
+   */
+  readonly refreshEveryMs?: number;
+  /**
+   * Retry at a fixed interval instead of with back-off: 1,000 to 3,600,000.
+   * @default off: full jitter, base 500, doubling to 30,000
+   */
+  readonly retryEveryMs?: number;
+  /**
+   * The life of a token whose answer names none: 1,000 to 31,536,000,000, or `'never'`.
+   * @default 300_000
+   */
+  readonly assumeLifetimeMs?: number | 'never';
+  /**
+   * How often a parked credential is tried again (never for single-use refresh tokens): 1,000 to 86,400,000.
+   * @default 300_000
+   */
+  readonly probeEveryMs?: number;
+}
+
+/** What `rotate()` takes: what changes. The rest stays. */
+export type CredentialChange = Pick<
+  CredentialOptions,
+  'provider' | 'options' | 'leadMs' | 'marginMs' | 'refreshEveryMs' | 'retryEveryMs' | 'assumeLifetimeMs' | 'probeEveryMs'
+> extends infer All
+  ? { readonly [Key in keyof All]?: All[Key] }
+  : never;
+
+const DAY_MS = 86_400_000;
+
+const isSpec = (value: unknown): value is ProviderSpec =>
+  isPlainObject(value) && typeof value.module === 'string' && 'fenceable' in value && 'options' in value;
+
+/** A built-in provider's spec, its options checked; or a module, whose options are checked when it is opened. */
+const provider: Check<ProviderSpec> = (value, path, report) => {
+  if (isSpec(value)) {
+    for (const { path: at, expected, came } of checkProviderSpec(value, path).problems) report(at, expected, came);
+    return value;
+  }
+  if (!(value instanceof URL) && typeof value !== 'string' && !isPlainObject(value)) {
+    report(path, 'a provider: clientCredentials(…), refreshToken(…), or the URL of a module', describeKind(value));
+    return { module: '', export: '', options: undefined, fenceable: true };
+  }
+  return { ...moduleReference()(value, path, report), options: undefined, fenceable: true };
+};
+
+const anything: Check<unknown> = (value) => value;
+
+const shape = object({
+  ...childShape,
+  provider,
+  options: optional(anything),
+  eager: optional(boolean(), true),
+  leadMs: optional(number({ min: 0, max: DAY_MS })),
+  marginMs: optional(number({ min: 0, max: DAY_MS })),
+  refreshEveryMs: optional(number({ min: 1_000, max: 30 * DAY_MS })),
+  retryEveryMs: optional(number({ min: 1_000, max: 3_600_000 })),
+  assumeLifetimeMs: optional(
+    anyOf<number | 'never'>(
+      "'never' or milliseconds from 1000 to 31536000000",
+      oneOf('never'),
+      number({ min: 1_000, max: 365 * DAY_MS }),
+    ),
+    300_000,
+  ),
+  probeEveryMs: optional(number({ min: 1_000, max: DAY_MS }), 300_000),
+});
+
+/** At most one request in this time. */
+const FLOOR_MS = 1_000;
+
+const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
+  const { provider: spec, options, eager, leadMs, marginMs, refreshEveryMs, retryEveryMs, assumeLifetimeMs, probeEveryMs, ...child } =
+    shape(raw, path, report);
+  if (isSpec((raw as Partial<CredentialOptions> | undefined)?.provider) && options !== undefined) {
+    report(`${path}.options`, 'absent (a built-in provider has its options already)', describeKind(options));
+  }
+  const crossing: CredentialActorOptions = {
+    policy: {
+      eager,
+      assumeLifetimeMs,
+      probeEveryMs,
+      floorMs: FLOOR_MS,
+      ...(leadMs !== undefined && { leadMs }),
+      ...(marginMs !== undefined && { marginMs }),
+      ...(refreshEveryMs !== undefined && { refreshEveryMs }),
+      ...(retryEveryMs !== undefined && { retryEveryMs }),
+    },
+    provider: { ...spec, options: spec.options ?? options },
+  };
+  return { child, options: crossing, fenceable: spec.fenceable };
+};
+
+/** What the starting thread holds of a credential: all that a reader has, and what goes through its actor. */
+export class CredentialHandle extends CredentialReader {
+  readonly #door: ActorDoor;
+
+  constructor(door: ActorDoor) {
+    super(door.name, door.memory);
+    this.#door = door;
+  }
+
+  /**
+   * Gives the credential new options (a new secret, another provider), checked and then taken by its actor; the token
+   * that is there goes on being served, and a mint proves the new ones. Restarts start with them. Un-parks.
+   *
+   * @throws CONFIG_INVALID with every problem, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   */
+  rotate(change: CredentialChange): Promise<void> {
+    return this.#door.rotate(change);
+  }
+
+  /**
+   * Un-parks: starts the actor if it was restarted too often, and tries a mint. After an ambiguous exchange this says
+   * that the held refresh token may be sent again.
+   */
+  async resume({ timeoutMs = 5_000 }: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Promise<void> {
+    await this.#door.resume();
+    const { words, index } = this.doorbell();
+    await new Doorbell(words, index).wait(() => this.#door.connected || undefined, {
+      timeoutMs,
+      onTimeout: () =>
+        new TokenvisorError('TIMEOUT', `The actor of '${this.name}' did not start within ${timeoutMs} ms`, {
+          child: this.name,
+        }),
+    });
+    await this.#door.call({ kind: 'resume' }, { timeoutMs });
+  }
+}
+
+const kind: Kind<CredentialHandle> = {
+  name: 'credential',
+  module: new URL('./actor.js', import.meta.url).href,
+  export: 'credentialBehaviour',
+  prepare,
+  rotate: (current, next, path, report) => {
+    if (!isPlainObject(next)) report(path, 'an object of the options that change', describeKind(next));
+    return prepare({ ...(current as object), ...(next as object) }, path, report);
+  },
+  createHandle: (door) => new CredentialHandle(door),
+};
+
+/**
+ * A child spec for a credential: one actor that keeps one token fresh.
+ *
+ * @example
+ * const supervisor = await startSupervisor({
+ *   github: credential({ provider: clientCredentials({ issuer, clientId: 'ci', clientSecret: env('CI_SECRET') }) }),
+ *   billing: credential({ provider: new URL('./billing-provider.js', import.meta.url), options: { region: 'eu' } }),
+ * });
+ */
+export const credential = (options: CredentialOptions): ChildSpec<CredentialHandle> => childSpec(kind, options);

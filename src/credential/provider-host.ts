@@ -1,0 +1,221 @@
+/**
+ * Where a provider lives in the actor: it is loaded, opened, asked to mint, closed. What it must not lose is kept in the
+ * actor's sealed record, beside what the refresh loop keeps there.
+ */
+import { createHash } from 'node:crypto';
+import { loadExport } from '../actor/load-module.js';
+import type { ActorContext } from '../actor/behaviour.js';
+import { type MintFailure, ProviderError, TokenvisorError } from '../errors.js';
+import { AddressBook, type AddressBookState } from '../providers/addresses.js';
+import { createHttpDoor, type HttpDoor } from '../providers/http-door.js';
+import type {
+  Json,
+  MintAttempt,
+  Provider,
+  ProviderContext,
+  ProviderFunction,
+  ProviderObject,
+  ProviderSession,
+  ProviderSpec,
+} from '../providers/provider.js';
+import { secretFiles, secretValues } from '../providers/secret-tree.js';
+import { readSecret } from '../providers/secrets.js';
+import { readFailure } from './answer.js';
+import type { PersistedRefresh } from './refresh-types.js';
+
+/** All that a credential keeps in its sealed record. */
+interface Sealed {
+  readonly refresh?: PersistedRefresh;
+  readonly vault?: Json;
+  readonly addresses?: AddressBookState;
+}
+
+/** No mint takes longer, whatever the provider does. */
+const MINT_TIMEOUT_MS = 30_000;
+
+/** The sealed record, part by part: each write is of the whole, so that a crash finds all of it or what was before. */
+export class SealedState {
+  readonly #context: ActorContext;
+  #sealed: Sealed;
+
+  constructor(context: ActorContext) {
+    this.#context = context;
+    this.#sealed = (context.sealed() as Sealed | undefined) ?? {};
+  }
+
+  get refresh(): PersistedRefresh | undefined {
+    return this.#sealed.refresh;
+  }
+
+  get vault(): Json | undefined {
+    return this.#sealed.vault;
+  }
+
+  get addresses(): AddressBookState | undefined {
+    return this.#sealed.addresses;
+  }
+
+  keep(part: Sealed): void {
+    const next = { ...this.#sealed, ...part };
+    this.#context.seal(next);
+    this.#sealed = next;
+  }
+}
+
+const isFunction = (provider: unknown): provider is ProviderFunction => typeof provider === 'function';
+const isObject = (provider: unknown): provider is ProviderObject =>
+  typeof provider === 'object' && provider !== null && typeof (provider as ProviderObject).open === 'function';
+
+/** A provider that is a function, as a session. */
+const sessionOf = (mint: ProviderFunction, context: ProviderContext): ProviderSession => ({
+  mint: ({ signal, number }) =>
+    mint({
+      name: context.name,
+      options: context.options,
+      signal,
+      attempt: number,
+      vault: context.vault,
+      now: () => context.clock.wallMs(),
+      secret: (reference) => context.secret(reference),
+      request: (url, init) => context.request(url, init, signal),
+    }),
+});
+
+export class ProviderHost {
+  readonly #actor: ActorContext;
+  readonly #sealed: SealedState;
+  readonly #addresses: AddressBook;
+  readonly #request: HttpDoor;
+  #spec: ProviderSpec;
+  #session: ProviderSession;
+  #secretDigest: string;
+
+  /** Opens the provider; throws if it can't be, which is an error of the start. */
+  constructor(actor: ActorContext, sealed: SealedState, spec: ProviderSpec) {
+    this.#actor = actor;
+    this.#sealed = sealed;
+    this.#addresses = new AddressBook({
+      clock: actor.clock,
+      state: sealed.addresses,
+      onChange: (addresses) => sealed.keep({ addresses }),
+    });
+    this.#request = createHttpDoor({ clock: actor.clock, addresses: this.#addresses });
+    this.#spec = spec;
+    this.#session = this.#open(spec);
+    this.#secretDigest = this.#digestSecrets();
+  }
+
+  /** True if an exchange spends something that can't be spent twice. */
+  get singleUse(): boolean {
+    return this.#session.singleUse === true;
+  }
+
+  /** Why minting can't begin, if the provider says so. */
+  obstacle(): MintFailure | undefined {
+    try {
+      this.#session.preflight?.();
+      return undefined;
+    } catch (error) {
+      return this.failure(error);
+    }
+  }
+
+  /** Closes what is open and opens what is given; if that fails, what was open is open again. */
+  reopen(spec: ProviderSpec): void {
+    const before = this.#spec;
+    this.close();
+    try {
+      this.#session = this.#open(spec);
+      this.#spec = spec;
+      this.#secretDigest = this.#digestSecrets();
+    } catch (error) {
+      this.#session = this.#open(before);
+      throw error;
+    }
+  }
+
+  /** One mint, bounded. Rejects with whatever the provider threw. */
+  async mint(attempt: MintAttempt): Promise<unknown> {
+    const bound = new AbortController();
+    const signal = AbortSignal.any([attempt.signal, bound.signal]);
+    let timer: { cancel(): void } | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = this.#actor.clock.setTimer(MINT_TIMEOUT_MS, () => {
+        bound.abort();
+        const message = `The provider did not answer within ${MINT_TIMEOUT_MS} ms`;
+        const failureClass = this.singleUse ? 'ambiguous' : 'transient';
+        reject(new ProviderError(message, { class: failureClass, reason: 'timed_out' }));
+      });
+    });
+    try {
+      return await Promise.race([this.#session.mint({ ...attempt, signal }), late]);
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  /** What a provider threw, without any secret that this actor knows of. */
+  failure(thrown: unknown): MintFailure {
+    const live = this.#actor.live()?.value as { readonly value?: string } | undefined;
+    return readFailure(thrown, [
+      ...secretValues(this.#spec.options),
+      ...stringsIn(this.#sealed.vault),
+      ...(live?.value ? [live.value] : []),
+    ]);
+  }
+
+  /** True once after the contents of a secret file have changed: orchestrators swap links, so contents are compared. */
+  secretsChanged(): boolean {
+    const digest = this.#digestSecrets();
+    const changed = digest !== this.#secretDigest;
+    this.#secretDigest = digest;
+    return changed;
+  }
+
+  close(): void {
+    this.#session.close?.();
+  }
+
+  #open(spec: ProviderSpec): ProviderSession {
+    const provider = loadExport(spec.module, spec.export) as Provider;
+    const context: ProviderContext = {
+      name: this.#actor.name,
+      options: spec.options,
+      clock: this.#actor.clock,
+      owner: this.#actor.owner,
+      vault: {
+        read: () => this.#sealed.vault,
+        write: (vault) => this.#sealed.keep({ vault }),
+      },
+      secret: (reference) => readSecret(reference),
+      request: this.#request,
+      warm: (host) => this.#addresses.warm(host),
+    };
+    if (isFunction(provider)) return sessionOf(provider, context);
+    if (isObject(provider)) return provider.open(context);
+    throw new TokenvisorError(
+      'START_FAILED',
+      `Expected '${spec.export}' of ${spec.module} to be a provider (a function, or an object with open), got ${typeof provider}`,
+    );
+  }
+
+  #digestSecrets(): string {
+    const hash = createHash('sha256');
+    for (const path of secretFiles(this.#spec.options)) {
+      try {
+        hash.update(readSecret({ kind: 'file', name: path } as never));
+      } catch {
+        hash.update('unreadable');
+      }
+      hash.update('\0');
+    }
+    return hash.digest('hex');
+  }
+}
+
+/** The texts in a vault: any may be a refresh token. */
+const stringsIn = (value: Json | undefined): readonly string[] => {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.values(value).flatMap(stringsIn);
+};

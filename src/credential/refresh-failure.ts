@@ -1,0 +1,84 @@
+/**
+ * What failures do to the refresh loop: back-off, parking, and how it comes out of them.
+ */
+import type { FailureClass, MintFailure } from '../errors.js';
+import { nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
+import type { Turn } from './refresh-turn.js';
+import type { ParkReason } from './refresh-types.js';
+import { retryAfterWaitMs, retryDelayMs } from './schedule.js';
+
+/** The attempt is over without a token. */
+export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
+  const failed = (): void =>
+    turn.emit({
+      type: 'mint:failed',
+      attempt: attempt.number,
+      failure,
+      consecutive: turn.state.memory.failures,
+      ...(turn.state.memory.parked ? {} : nextAttempt(turn, 'nextAttemptAtMs')),
+    });
+  turn.endAttempt();
+  const parks = failure.class === 'fatal' || failure.class === 'park';
+  // A failure of the older configuration: the newer one is neither held back nor parked by it.
+  if (attempt.superseded && failure.class !== 'ambiguous') return failed();
+  if (attempt.mendedBy && parks) {
+    bookFailure(turn, failure, 'transient');
+    if (attempt.mendedBy === 'user') turn.set({ resumed: true });
+    return failed();
+  }
+  const newlyParked = bookFailure(turn, failure, failure.class);
+  failed();
+  if (newlyParked) tellParked(turn, newlyParked);
+};
+
+/** Backs off or parks. Returns why it is parked, if that is new. */
+const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): ParkReason | undefined => {
+  const { now, random } = turn;
+  const { memory, policy } = turn.state;
+  const { parked } = memory;
+  const failures = memory.failures + 1;
+  turn.remember({ failures, lastFailure: { ...failure, atMs: now.wallMs } });
+  if (treatAs === 'transient') {
+    // A probe that fails in passing has not shown that the cause of the park is gone: it stays parked.
+    turn.holdUntil(now.monoMs + retryDelayMs(failures, failure.retryAfterMs, policy, random));
+    return undefined;
+  }
+  const why = treatAs === 'ambiguous' ? 'ambiguous_exchange' : 'fatal_answer';
+  turn.remember({ parked: { why, atMonoMs: now.monoMs } });
+  turn.holdUntil(now.monoMs + retryAfterWaitMs(failure.retryAfterMs));
+  turn.set({ resumed: false });
+  return why === parked?.why ? undefined : why;
+};
+
+/** Somebody says that the cause is mended: the next attempt is made as if there had been no failure. */
+export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'rotate'): void => {
+  const wasParked = turn.state.memory.parked !== undefined;
+  turn.forget('parked', 'lastFailure', 'notBeforeMonoMs');
+  turn.remember({ failures: 0 });
+  if (wasParked) turn.emit({ type: 'child:resumed', by });
+};
+
+/** `resume()`, or a secret that has changed: un-parks. Without a park there is nothing to do yet. */
+export const resume = (turn: Turn, by: 'user' | 'secret'): void => {
+  const { attempt, memory } = turn.state;
+  // The attempt in flight may have begun with what has been mended since.
+  if (attempt && attempt.mendedBy !== 'user') turn.set({ attempt: { ...attempt, mendedBy: by } });
+  if (!memory.parked) return;
+  clearFailures(turn, by);
+  turn.set({ resumed: by === 'user' });
+};
+
+/** Minting can't begin: no request was made, so it is no attempt, but it counts as a failure. */
+export const meetObstacle = (turn: Turn, obstacle: MintFailure): void => {
+  const newlyParked = bookFailure(turn, obstacle, obstacle.class);
+  if (newlyParked) tellParked(turn, newlyParked);
+};
+
+const tellParked = (turn: Turn, why: ParkReason): void =>
+  turn.emit({ type: 'child:parked', why, ...nextAttempt(turn, 'probeAtMs') });
+
+/** When the next attempt is due, as a member of that name, if one is planned. */
+const nextAttempt = <Name extends string>(turn: Turn, name: Name): { readonly [key in Name]?: number } => {
+  const atMs = nextAttemptAtMs(turn.state, turn.now);
+  return (atMs === undefined ? {} : { [name]: atMs }) as { readonly [key in Name]?: number };
+};
