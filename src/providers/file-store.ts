@@ -1,0 +1,171 @@
+/**
+ * A refresh token's record in a file of its own: readable by its owner only, replaced as a whole, and locked.
+ *
+ * A replacement is a temporary file beside it, fsync, rename, fsync of the directory: after a crash at any point the
+ * file is the old one or the new one. All of it blocks this thread, for some milliseconds on a disk.
+ */
+import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import type { Clock } from '../clock.js';
+import { ProviderError, TokenvisorError, type FailureClass } from '../errors.js';
+import { FileLock } from './file-lock.js';
+import { parseRecord, type RefreshRecord } from './refresh-record.js';
+import { errorCode, machineFs, readIfThere, removeIfThere, type StoreFs } from './store-fs.js';
+
+/** Where a refresh token is kept when memory is not enough. */
+export interface RefreshTokenStore {
+  /** Makes sure that nobody else uses it. Called before every use; throws {@link ProviderError}s, as all of these do. */
+  open(): void;
+  load(): RefreshRecord | undefined;
+  /** Replaces the record of that revision (undefined: none); throws if another one is there. Durable when it returns. */
+  save(record: RefreshRecord, expectedRevision: number | undefined): void;
+  /** Lets others use it. Never throws. */
+  close(): void;
+}
+
+export interface FileStoreOptions {
+  readonly path: string;
+  /** Whose lock it is: unique to the supervisor and the credential. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly fs?: StoreFs;
+}
+
+const FORMAT = 'tokenvisor refresh token';
+const VERSION = 1;
+
+/** These may go away by themselves. What a person must mend parks instead. */
+const PASSING = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EAGAIN',
+  'EBUSY',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ETIMEDOUT',
+  'ESTALE',
+]);
+
+export class FileStore implements RefreshTokenStore {
+  readonly #options: FileStoreOptions;
+  readonly #fs: StoreFs;
+  readonly #path: string;
+  #lock: FileLock | undefined;
+
+  constructor(options: FileStoreOptions) {
+    this.#options = options;
+    this.#fs = options.fs ?? machineFs;
+    this.#path = this.#followed(options.path);
+  }
+
+  open(): void {
+    this.#attempt('locked', () => {
+      this.#lock ??= new FileLock({ ...this.#options, path: this.#path, fs: this.#fs });
+      this.#lock.acquire();
+    });
+  }
+
+  load(): RefreshRecord | undefined {
+    const text = this.#attempt('read', () => readIfThere(this.#fs, this.#path));
+    if (text === undefined) return undefined;
+    const record = parseFile(text);
+    if (record !== undefined) return record;
+    // An empty file is refused too: to begin with the seed again would be to spend a token twice.
+    throw failure(
+      'park',
+      `${this.#path} is not a refresh-token file of this version; it is left as it is: move it away`,
+    );
+  }
+
+  save(record: RefreshRecord, expectedRevision: number | undefined): void {
+    if (this.#attempt('read', () => this.#lock?.isHeld()) !== true) {
+      throw failure(
+        'transient',
+        `The lock of ${this.#path} was lost`,
+        new TokenvisorError('STORE_LOCKED', 'Lock lost'),
+      );
+    }
+    if (this.load()?.revision !== expectedRevision) {
+      throw failure('transient', `${this.#path} was changed by somebody else; nothing is written over it`);
+    }
+    const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...record }, null, 2)}\n`;
+    this.#attempt('written', () => this.#replace(text));
+  }
+
+  close(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  #replace(text: string): void {
+    const temporary = `${this.#path}.${randomUUID()}.tmp`;
+    try {
+      const handle = this.#fs.openSync(temporary, 'wx', 0o600);
+      try {
+        this.#fs.writeFileSync(handle, text);
+        this.#fs.fsyncSync(handle);
+      } finally {
+        this.#fs.closeSync(handle);
+      }
+      this.#fs.renameSync(temporary, this.#path);
+    } catch (error) {
+      removeIfThere(this.#fs, temporary);
+      throw error;
+    }
+    this.#syncDirectory();
+  }
+
+  /** The rename itself is durable only then. Windows can't open a directory, and needs no such thing. */
+  #syncDirectory(): void {
+    if (process.platform === 'win32') return;
+    const handle = this.#fs.openSync(dirname(this.#path), 'r');
+    try {
+      this.#fs.fsyncSync(handle);
+    } catch (error) {
+      if (errorCode(error) !== 'EINVAL') throw error; // Some file systems sync no directories.
+    } finally {
+      this.#fs.closeSync(handle);
+    }
+  }
+
+  /** Behind a symbolic link it is the target that is replaced, not the link. */
+  #followed(path: string): string {
+    try {
+      return this.#fs.realpathSync(path);
+    } catch {
+      return path;
+    }
+  }
+
+  #attempt<T>(verb: string, act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      // Locked by a process that is about to end, most often: a deploy.
+      if (error instanceof TokenvisorError) throw failure('transient', error.message, error);
+      const code = errorCode(error) ?? 'no code';
+      const hint = code === 'ENOENT' ? ': its directory must be there' : '';
+      const message = `The refresh-token file ${this.#path} can't be ${verb} (${code})${hint}`;
+      throw failure(PASSING.has(code) ? 'transient' : 'park', message);
+    }
+  }
+}
+
+function parseFile(text: string): RefreshRecord | undefined {
+  try {
+    const { format, version, ...rest } = JSON.parse(text) as { format?: unknown; version?: unknown };
+    return format === FORMAT && version === VERSION ? parseRecord(rest) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function failure(failureClass: FailureClass, message: string, cause?: TokenvisorError): ProviderError {
+  return new ProviderError(message, {
+    class: failureClass,
+    reason: 'store_failed',
+    cause: cause ?? new TokenvisorError('STORE_FAILED', message),
+  });
+}

@@ -1,0 +1,205 @@
+/**
+ * HTTP for actors: one request over node:http or node:https, with a lookup of ours.
+ *
+ * It costs a tenth of the memory of the global fetch, which every credential would pay, and it works while libuv's
+ * pool is full. No connection is kept, no redirect followed, no compression asked for. A body is capped before anybody
+ * parses it: JSON.parse can't be interrupted.
+ */
+import { request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../clock.js';
+import { isSecureEnough } from '../config/check-url.js';
+import { ProviderError } from '../errors.js';
+import type { AddressBook } from './addresses.js';
+import { codeOf, connectionFailure, givenUp, malformedAnswer, type RequestPhase } from './http-failures.js';
+import type { HttpAnswer, HttpRequest } from './provider.js';
+import { parseRetryAfter } from './retry-after.js';
+import { secureContextFor } from './tls-context.js';
+
+/** One request; see `ProviderContext.request`. Rejects with {@link ProviderError}s only. */
+export type HttpDoor = (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
+
+export interface HttpDoorOptions {
+  readonly clock: Clock;
+  readonly addresses: AddressBook;
+  /** For a request that names none; default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/** The largest body that is read, in bytes. */
+export const MAX_BODY_BYTES = 256 * 1024;
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** How long one address may be silent while another one is left to try. */
+const ADDRESS_TIMEOUT_MS = 2_500;
+
+/** The door of one actor. */
+export function createHttpDoor({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpDoorOptions): HttpDoor {
+  return async (url, init = {}, signal) => {
+    const target = parseTarget(url, init.allowInsecureHttp === true);
+    if (signal?.aborted === true) throw givenUp('connecting', 'it is not wanted any more', target.host);
+    const exchange = new Exchange(target, init, addresses, clock);
+    return exchange.run(init.timeoutMs ?? timeoutMs, signal);
+  };
+}
+
+class Exchange {
+  readonly #target: URL;
+  readonly #init: HttpRequest;
+  readonly #addresses: AddressBook;
+  readonly #clock: Clock;
+  #phase: RequestPhase = 'connecting';
+
+  constructor(target: URL, init: HttpRequest, addresses: AddressBook, clock: Clock) {
+    this.#target = target;
+    this.#init = init;
+    this.#addresses = addresses;
+    this.#clock = clock;
+  }
+
+  async run(timeoutMs: number, signal: AbortSignal | undefined): Promise<HttpAnswer> {
+    const { host } = this.#target;
+    const request = this.#open();
+    let cleanUp = (): void => {};
+    try {
+      return await new Promise<HttpAnswer>((resolve, reject) => {
+        const giveUp = (why: string): void => reject(givenUp(this.#phase, why, host));
+        const onAbort = (): void => giveUp('it is not wanted any more');
+        const timer = this.#clock.setTimer(timeoutMs, () => giveUp(`${timeoutMs} ms are over`));
+        signal?.addEventListener('abort', onAbort, { once: true });
+        cleanUp = () => {
+          timer.cancel();
+          signal?.removeEventListener('abort', onAbort);
+        };
+        request.on('error', (error) => reject(connectionFailure(this.#phase, error, host)));
+        let answered = false;
+        request.on('response', (response) => {
+          answered = true;
+          this.#read(response, resolve, reject);
+        });
+        // After an answer has begun, a request may be closed before its answer's end has been told.
+        request.on('close', () => {
+          if (!answered) reject(connectionFailure(this.#phase, undefined, host));
+        });
+        request.end(this.#init.body);
+      });
+    } catch (error) {
+      if (this.#phase === 'connecting') this.#addresses.distrust(this.#target.hostname);
+      throw error;
+    } finally {
+      cleanUp();
+      request.destroy();
+    }
+  }
+
+  #open(): ClientRequest {
+    const { protocol, hostname, port, pathname, search } = this.#target;
+    const { method = 'GET', headers = {}, body, tls } = this.#init;
+    const secure = protocol === 'https:';
+    const options: RequestOptions = {
+      method,
+      hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: port === '' ? (secure ? 443 : 80) : port,
+      path: `${pathname}${search}`,
+      headers: {
+        ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+        'accept-encoding': 'identity',
+        ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+      },
+      agent: false,
+      lookup: this.#addresses.lookup,
+      // Said aloud, because the defaults differ between the versions of Node, and 250 ms is too short for far hosts.
+      ...{ autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS },
+      ...(secure && tls !== undefined ? { secureContext: secureContextFor(tls, this.#target.host) } : {}),
+    };
+    let request: ClientRequest;
+    try {
+      // Loaded at its first use, and not by import(), which needs libuv's pool: over http it is not needed at all.
+      request = (secure ? process.getBuiltinModule('node:https').request : plainRequest)(options);
+    } catch (error) {
+      throw ProviderError.fatal(`The request to ${this.#target.host} can't be written (${codeOf(error)})`);
+    }
+    request.on('socket', (socket) => {
+      socket.once('connect', () => (this.#phase = secure ? 'securing' : 'sent'));
+      (socket as TLSSocket).once('secureConnect', () => (this.#phase = 'sent'));
+    });
+    request.on('error', () => {}); // One that comes when all is settled harms nobody.
+    return request;
+  }
+
+  #read(
+    response: IncomingMessage,
+    resolve: (answer: HttpAnswer) => void,
+    reject: (error: ProviderError) => void,
+  ): void {
+    const { host } = this.#target;
+    const status = response.statusCode ?? 0;
+    const headers = flatten(response);
+    const refuse = (what: string): void => {
+      const retryAfterMs = parseRetryAfter(headers['retry-after'], this.#clock.wallMs(), headers['date']);
+      const known = retryAfterMs === undefined ? { status } : { status, retryAfterMs };
+      reject(malformedAnswer(`The answer of ${host} (status ${status}) ${what}`, known));
+    };
+    if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) return refuse('has a content encoding');
+    const tooLarge = `has a body of more than ${MAX_BODY_BYTES} bytes`;
+    if (Number(headers['content-length']) > MAX_BODY_BYTES) return refuse(tooLarge);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    response.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > MAX_BODY_BYTES) return refuse(tooLarge);
+      chunks.push(chunk);
+    });
+    response.on('error', (error) => reject(connectionFailure('sent', error, host)));
+    response.on('close', () => reject(connectionFailure('sent', undefined, host)));
+    response.on('end', () => resolve(new ReadAnswer(status, headers, Buffer.concat(chunks).toString('utf8'), host)));
+  }
+}
+
+class ReadAnswer implements HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #host: string;
+  readonly #body: string;
+
+  constructor(status: number, headers: Readonly<Record<string, string>>, body: string, host: string) {
+    this.status = status;
+    this.headers = headers;
+    this.#body = body;
+    this.#host = host;
+  }
+
+  /** Not a property of its own, so that printing an answer does not print a token. */
+  get body(): string {
+    return this.#body;
+  }
+
+  json(): unknown {
+    try {
+      return JSON.parse(this.#body);
+    } catch {
+      throw malformedAnswer(`The answer of ${this.#host} (status ${this.status}) is not JSON`, { status: this.status });
+    }
+  }
+}
+
+function flatten(response: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]),
+  );
+}
+
+function parseTarget(url: string | URL, allowInsecureHttp: boolean): URL {
+  if (!(url instanceof URL) && !URL.canParse(url)) throw ProviderError.fatal('The URL to be asked can not be parsed');
+  const target = new URL(url);
+  if (target.username !== '' || target.password !== '') {
+    throw ProviderError.fatal(`The URL to be asked at ${target.host} has credentials in it; send them in a header`);
+  }
+  if (isSecureEnough(target, allowInsecureHttp)) return target;
+  throw new ProviderError(
+    `Expected an https URL for ${target.host} (or http to localhost, or \`allowInsecureHttp\`), got ${target.protocol}`,
+    { class: 'park', reason: 'tls_failed' },
+  );
+}

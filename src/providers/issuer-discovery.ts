@@ -1,0 +1,84 @@
+/** What an issuer says about itself: RFC 8414, or OpenID Connect Discovery 1.0. */
+import {
+  allowInsecureRequests,
+  customFetch,
+  discoveryRequest,
+  processDiscoveryResponse,
+  type AuthorizationServer,
+} from 'oauth4webapi';
+import { ProviderError } from '../errors.js';
+import { failureOf } from './answer-classes.js';
+import { asFetch } from './as-fetch.js';
+import { malformedAnswer } from './http-failures.js';
+import type { HttpAnswer, HttpRequest } from './provider.js';
+
+export type Ask = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
+export type DiscoveryKind = 'oauth2' | 'oidc';
+
+/**
+ * The metadata of `issuer`, checked to be its own. Without a `kind` RFC 8414 is asked first, and OpenID Connect's where
+ * that is not there.
+ */
+export async function discover(
+  ask: Ask,
+  issuer: string,
+  kind: DiscoveryKind | undefined,
+  nowMs: () => number,
+): Promise<AuthorizationServer> {
+  if (kind !== undefined) return discoverBy(ask, issuer, kind, nowMs);
+  try {
+    return await discoverBy(ask, issuer, 'oauth2', nowMs);
+  } catch (error) {
+    if (isNotThere(error)) return discoverBy(ask, issuer, 'oidc', nowMs);
+    throw error;
+  }
+}
+
+async function discoverBy(
+  ask: Ask,
+  issuer: string,
+  algorithm: DiscoveryKind,
+  nowMs: () => number,
+): Promise<AuthorizationServer> {
+  const target = new URL(issuer);
+  let answer: HttpAnswer | undefined;
+  const fetchMetadata = asFetch(async (url, init) => {
+    answer = await ask(url, init);
+    const failure = failureOf(answer, target.host, nowMs());
+    if (failure !== undefined) throw failure;
+    return answer;
+  });
+  // The door has its own rule of what may go in clear.
+  const response = await discoveryRequest(target, {
+    algorithm,
+    [customFetch]: fetchMetadata,
+    [allowInsecureRequests]: true,
+  });
+  let server: AuthorizationServer;
+  try {
+    server = await processDiscoveryResponse(target, response);
+  } catch {
+    if (answer !== undefined && namesAnotherIssuer(answer, target)) {
+      throw new ProviderError(`The metadata at ${target.host} is another issuer's: check \`issuer\`, also its path`, {
+        class: 'park',
+        reason: 'malformed_answer',
+      });
+    }
+    throw malformedAnswer(`The metadata of ${target.host} can't be understood`, { status: 200 });
+  }
+  if (typeof server.token_endpoint !== 'string' || !URL.canParse(server.token_endpoint)) {
+    throw malformedAnswer(`The metadata of ${target.host} names no token endpoint`);
+  }
+  return server;
+}
+
+function namesAnotherIssuer(answer: HttpAnswer, expected: URL): boolean {
+  const named = (answer.json() as { issuer?: unknown } | null)?.issuer;
+  return typeof named === 'string' && URL.canParse(named) && new URL(named).href !== expected.href;
+}
+
+/** Servers without RFC 8414 answer anything there: mostly 404, but also a refusal, a redirect or a page. */
+function isNotThere(error: unknown): boolean {
+  if (!(error instanceof ProviderError) || error.status === undefined) return false;
+  return error.status < 400 || error.class !== 'transient';
+}

@@ -1,0 +1,52 @@
+/** Which process this is, in a way that another one can check later: a process id alone is given again. */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it began, in the kernel's ticks since the boot; undefined where /proc does not tell. */
+  readonly startTime?: string;
+  /** Host, boot and pid namespace: only where all three are the same does a pid say anything. */
+  readonly machine: string;
+}
+
+/** The identity of this process. */
+export function thisProcess(): ProcessIdentity {
+  const startTime = startTimeOf(process.pid);
+  return { pid: process.pid, machine: machine(), ...(startTime === undefined ? {} : { startTime }) };
+}
+
+/**
+ * Whether that process, of this machine, lives: `unknown` where there is a process of that id and nothing says whether
+ * it is the same one.
+ */
+export function livenessOf({ pid, startTime }: ProcessIdentity): 'alive' | 'gone' | 'unknown' {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'gone'; // EPERM: there is one, somebody else's.
+  }
+  const startedNow = startTimeOf(pid);
+  if (startTime === undefined || startedNow === undefined) return 'unknown';
+  return startTime === startedNow ? 'alive' : 'gone';
+}
+
+/** Field 22 of /proc/PID/stat (proc(5)); the second may have spaces and brackets in it, so it is counted from behind. */
+function startTimeOf(pid: number): string | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+function machine(): string {
+  const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim());
+  const namespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
+  return [hostname(), boot, namespace].filter((part) => part !== undefined).join(' ');
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

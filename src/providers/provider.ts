@@ -1,0 +1,147 @@
+/**
+ * The contract between a credential and what mints its tokens.
+ *
+ * A provider runs in the actor's thread. So it is a module, named by a URL, or data: a built-in one with its options.
+ */
+import type { Clock } from '../clock.js';
+import type { SecretReference } from './secrets.js';
+
+/** JSON, as it can be kept in a record. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What a provider answers. Give `expiresInS` (counted from when the request was sent) or `expiresAtMs`. */
+export interface MintedToken {
+  /** The access token: usable in a header, so no control characters or line breaks. */
+  readonly value: string;
+  /** Seconds of life, a number or a numeric string, as RFC 6749 §5.1 has it. */
+  readonly expiresInS?: number | string;
+  /** Or the instant, in milliseconds since the Unix epoch; `Infinity` for never. */
+  readonly expiresAtMs?: number;
+  /** Seconds until the server wishes to be asked again (`refresh_in`). */
+  readonly refreshInS?: number | string;
+  /** `Bearer` by default. */
+  readonly tokenType?: string;
+  /** Granted scopes, space-separated (RFC 6749 §3.3) or as a list. */
+  readonly scope?: string | readonly string[];
+  /** Anything else that users of the token need: an instance URL, AWS keys. JSON. */
+  readonly fields?: { readonly [key: string]: Json };
+}
+
+/** PEM texts for TLS, or references to them. */
+export interface TlsOptions {
+  /** Certificate authorities to trust instead of the well-known ones. */
+  readonly ca?: SecretReference | string | readonly (SecretReference | string)[];
+  /** The client's certificate chain … */
+  readonly cert?: SecretReference | string;
+  /** … and its private key. */
+  readonly key?: SecretReference | string;
+}
+
+/** One HTTP request through the door that works while libuv's pool is full. */
+export interface HttpRequest {
+  /** `GET` by default. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly tls?: TlsOptions;
+  /** Lets `http:` leave the machine. Default false. */
+  readonly allowInsecureHttp?: boolean;
+  /** For all of it, from the lookup to the last byte; milliseconds, 10,000 by default. */
+  readonly timeoutMs?: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Lower-case names; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** At most 256 KiB, decoded as UTF-8. */
+  readonly body: string;
+  /** The body as JSON; throws a transient `malformed_answer` {@link ProviderError} if it is none. */
+  json(): unknown;
+}
+
+/**
+ * Durable state of one credential: it survives a crash of the actor, in shared memory that no public object reaches.
+ * Reads and writes are synchronous. A write that can't be made throws, so what must not be lost is written first.
+ */
+export interface Vault {
+  read(): Json | undefined;
+  /** Replaces what was there. */
+  write(value: Json): void;
+}
+
+/** What a provider is given once, when it is opened. */
+export interface ProviderContext<Options = unknown> {
+  /** The credential's name. */
+  readonly name: string;
+  readonly options: Options;
+  readonly clock: Clock;
+  readonly vault: Vault;
+  /** The value of a secret reference (or of a literal string). Throws `SECRET_UNREADABLE` as a `park` failure. */
+  secret(reference: SecretReference | string): string;
+  /** The HTTP door. Bounded by the attempt's signal; rejects with {@link ProviderError}s. */
+  request(url: string | URL, init?: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer>;
+  /** Says which hosts will be asked, so that their addresses are at hand before libuv's pool is full. */
+  warm(host: string): void;
+  /** Unique to this supervisor: the owner of locks that must outlive an incarnation. */
+  readonly owner: string;
+}
+
+/** What a provider is given for each mint. */
+export interface MintAttempt {
+  /** Aborted when the attempt is out of time, or superseded. */
+  readonly signal: AbortSignal;
+  /** Counted from 1 over the credential's life. */
+  readonly number: number;
+  /** Somebody asked for this attempt after the credential had been parked as ambiguous. */
+  readonly resumed: boolean;
+}
+
+/** An opened provider: one per incarnation and configuration. */
+export interface ProviderSession {
+  /** One exchange with the token endpoint. */
+  mint(attempt: MintAttempt): Promise<MintedToken> | MintedToken;
+  /** True if the exchange spends a refresh token that can't be spent twice: no probes, no abort in mid-exchange. */
+  readonly singleUse?: boolean;
+  /** Called once after opening, with no I/O to the network: throw a typed failure to say that minting can't begin. */
+  preflight?(): void;
+  /** Releases what was opened. Synchronous: it is called in a thread that is about to end. */
+  close?(): void;
+}
+
+/** What a provider module may export: a function that mints, for most … */
+export type ProviderFunction<Options = unknown> = (
+  context: ProviderFunctionContext<Options>,
+) => Promise<MintedToken> | MintedToken;
+
+/** … or an object that is opened once, for those that hold something between two mints. */
+export interface ProviderObject<Options = unknown> {
+  /** Throws, synchronously, if the options are not usable: that is an error of the start. */
+  open(context: ProviderContext<Options>): ProviderSession;
+}
+
+export type Provider<Options = unknown> = ProviderFunction<Options> | ProviderObject<Options>;
+
+/** What a provider function is given: the attempt and the context in one. */
+export interface ProviderFunctionContext<Options = unknown> {
+  readonly name: string;
+  readonly options: Options;
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly vault: Vault;
+  /** Wall time in milliseconds. */
+  now(): number;
+  secret(reference: SecretReference | string): string;
+  request(url: string | URL, init?: HttpRequest): Promise<HttpAnswer>;
+}
+
+/** A provider as data: what `credential({ provider })` takes, and what crosses to the actor. */
+export interface ProviderSpec<Options = unknown> {
+  /** The module's URL, `file:` or `node_modules` resolved by the caller. */
+  readonly module: string;
+  /** The name of the export; `default` if there is none. */
+  readonly export: string;
+  readonly options: Options;
+  /** A refresh-token file can't be fenced: no successor before the exit. */
+  readonly fenceable: boolean;
+}

@@ -1,0 +1,164 @@
+/**
+ * Options with secret references in them: resolved on the starting thread, carried to the actor, found again there.
+ *
+ * A class instance does not survive a structured clone, so the references travel beside the options, each with the
+ * path of its place. A marker inside the options would clash with somebody's own data one day.
+ */
+import { TokenvisorError, type ConfigProblem } from '../errors.js';
+import { joinPath } from '../config/check.js';
+import { describeValue, isPlainObject } from '../config/describe.js';
+import { SecretReference, carriedValue, readSecret, type SecretKind } from './secrets.js';
+
+type Key = string | number;
+
+interface WireSecret {
+  readonly path: readonly Key[];
+  readonly kind: SecretKind;
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** Options as they cross to a thread. It holds secrets in clear: post it, never print it. */
+export interface WireOptions {
+  readonly options: unknown;
+  readonly secrets: readonly WireSecret[];
+}
+
+/**
+ * The same options with every `env()` resolved, as a new tree. What can't be resolved is a problem and stays as it is.
+ * Call it on the thread that has the environment.
+ */
+export function resolveSecrets<T>(
+  options: T,
+  environment: Readonly<Record<string, string | undefined>>,
+  path = '',
+): { readonly options: T; readonly problems: readonly ConfigProblem[] } {
+  const problems: ConfigProblem[] = [];
+  const resolved = mapReferences(options, path, (reference, at) => {
+    if (reference.kind !== 'env' || carriedValue(reference) !== undefined) return reference;
+    const value = environment[reference.name];
+    if (value !== undefined && value !== '') return new SecretReference('env', reference.name, value);
+    const came = value === undefined ? 'one that is not set' : 'one that is empty';
+    problems.push({ path: at, expected: `a set environment variable, ${reference.name}`, came });
+    return reference;
+  });
+  return { options: resolved as T, problems };
+}
+
+/**
+ * Options in a form that survives a structured clone.
+ *
+ * @throws `NOT_CLONEABLE` with one problem, and its path, for every value that would not
+ */
+export function encodeOptions(options: unknown, path = 'options'): WireOptions {
+  const secrets: WireSecret[] = [];
+  const problems: ConfigProblem[] = [];
+  const plain = encode(options, [], path, new Set(), secrets, problems);
+  if (problems.length > 0) {
+    const listed = problems.map(({ path: at, came }) => `\`${at}\` is ${came}`).join('; ');
+    throw new TokenvisorError('NOT_CLONEABLE', `Only plain data can cross to the actor's thread: ${listed}`, {
+      problems,
+    });
+  }
+  return { options: plain, secrets };
+}
+
+/** The options that {@link encodeOptions} was given. */
+export function decodeOptions(wire: WireOptions): unknown {
+  let root = wire.options;
+  for (const { path, kind, name, value } of wire.secrets) {
+    const reference = new SecretReference(kind, name, value);
+    if (path.length === 0) root = reference;
+    else {
+      const parent = path.slice(0, -1).reduce<unknown>((node, key) => (node as Record<Key, unknown>)[key], root);
+      (parent as Record<Key, unknown>)[path.at(-1)!] = reference;
+    }
+  }
+  return root;
+}
+
+/** The paths of the secret files in the options, each once, for the actor to watch. */
+export function secretFiles(options: unknown): readonly string[] {
+  return [...new Set(references(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : [])))];
+}
+
+/** Every secret in the options that can be read now, for redaction. Blocks for the reads of files. */
+export function secretValues(options: unknown): readonly string[] {
+  return references(options).flatMap((reference) => {
+    try {
+      return [readSecret(reference)];
+    } catch {
+      return []; // What can't be read can't have been printed either.
+    }
+  });
+}
+
+function references(options: unknown): readonly SecretReference[] {
+  const found: SecretReference[] = [];
+  mapReferences(options, '', (reference) => {
+    found.push(reference);
+    return reference;
+  });
+  return found;
+}
+
+/** A copy of plain objects and lists, with each reference replaced. All else is kept, also what can't be cloned. */
+function mapReferences(
+  node: unknown,
+  path: string,
+  replace: (reference: SecretReference, path: string) => SecretReference,
+  above: readonly unknown[] = [],
+): unknown {
+  if (node instanceof SecretReference) return replace(node, path);
+  if (above.includes(node)) return node; // A cycle: encodeOptions tells about it.
+  const deeper = [...above, node];
+  if (Array.isArray(node))
+    return node.map((item, index) => mapReferences(item, joinPath(path, index), replace, deeper));
+  if (!isPlainObject(node)) return node;
+  const entries = Object.entries(node);
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key, mapReferences(item, joinPath(path, key), replace, deeper)]),
+  );
+}
+
+function encode(
+  node: unknown,
+  place: readonly Key[],
+  path: string,
+  above: ReadonlySet<unknown>,
+  secrets: WireSecret[],
+  problems: ConfigProblem[],
+): unknown {
+  if (node instanceof SecretReference) {
+    const value = carriedValue(node);
+    secrets.push({ path: place, kind: node.kind, name: node.name, ...(value === undefined ? {} : { value }) });
+    return null;
+  }
+  if (isCloneableLeaf(node)) return node;
+  const within = new Set(above).add(node);
+  if (Array.isArray(node) && !above.has(node)) {
+    return node.map((item, index) => encode(item, [...place, index], joinPath(path, index), within, secrets, problems));
+  }
+  if (isPlainObject(node) && !above.has(node)) {
+    return Object.fromEntries(
+      Object.entries(node).map(([key, item]) => {
+        return [key, encode(item, [...place, key], joinPath(path, key), within, secrets, problems)];
+      }),
+    );
+  }
+  const came = above.has(node) ? 'a reference to what it is part of' : describeValue(node);
+  problems.push({ path, expected: 'plain data: JSON, bytes, dates, secret references', came });
+  return null;
+}
+
+function isCloneableLeaf(node: unknown): boolean {
+  if (node === null || (typeof node !== 'object' && typeof node !== 'function' && typeof node !== 'symbol'))
+    return true;
+  return (
+    node instanceof Date ||
+    node instanceof RegExp ||
+    node instanceof ArrayBuffer ||
+    node instanceof SharedArrayBuffer ||
+    ArrayBuffer.isView(node)
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * References to secrets: where a secret is, without the secret. They print as what they refer to, never as a value.
+ *
+ * A reference is made on the thread that starts the supervisor. `env()` is only a name until that thread resolves it
+ * (see secret-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { ProviderError } from '../errors.js';
+
+/** Where a secret comes from. */
+export type SecretKind = 'env' | 'file' | 'literal';
+
+/** The largest secret that is read from a file; a private key with its chain fits many times. */
+export const MAX_SECRET_BYTES = 64 * 1024;
+
+/** Opens what {@link SecretReference} keeps; a closure of the class, so that nothing else can. */
+let valueOf: (reference: SecretReference) => string | undefined;
+
+/** A secret by reference; made by {@link env}, {@link file} and {@link literal}. */
+export class SecretReference {
+  readonly kind: SecretKind;
+  /** The variable's name or the file's path; empty for a literal. */
+  readonly name: string;
+  readonly #value: string | undefined;
+
+  static {
+    valueOf = (reference) => reference.#value;
+  }
+
+  constructor(kind: SecretKind, name: string, value?: string) {
+    this.kind = kind;
+    this.name = name;
+    this.#value = value;
+  }
+
+  toString(): string {
+    return this.kind === 'literal'
+      ? 'SecretReference(literal, redacted)'
+      : `SecretReference(${this.kind} ${this.name})`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * The value of an environment variable of the process, read by the starting thread at start and at `rotate()`.
+ *
+ * @example
+ * clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') });
+ */
+export function env(name: string): SecretReference {
+  return new SecretReference('env', name);
+}
+
+/**
+ * The contents of a file, less the line breaks at its end: read in the actor at every mint and watched, so that a
+ * secret that an orchestrator rotates is picked up with no restart. At most 64 KiB.
+ *
+ * @example
+ * clientCredentials({ issuer, clientId: 'reports', clientSecret: file('/run/secrets/reports') });
+ */
+export function file(path: string | URL): SecretReference {
+  return new SecretReference('file', path instanceof URL ? fileURLToPath(path) : path);
+}
+
+/** A secret given as it is, in a reference so that it does not print. */
+export function literal(value: string): SecretReference {
+  return new SecretReference('literal', '', value);
+}
+
+/**
+ * The secret itself. Blocks for the read of a file.
+ *
+ * @throws a `park` ProviderError with the reason `secret_unreadable`
+ */
+export function readSecret(reference: SecretReference | string): string {
+  if (typeof reference === 'string') return reference;
+  if (reference.kind === 'file') return readSecretFile(reference.name);
+  const value = valueOf(reference);
+  if (value === undefined) throw unreadable(`The variable ${reference.name} has not been read by the starting thread`);
+  return value;
+}
+
+/** The value that travels with a reference: undefined for a file, and for a variable that nobody has resolved yet. */
+export function carriedValue(reference: SecretReference): string | undefined {
+  return valueOf(reference);
+}
+
+function readSecretFile(path: string): string {
+  let contents: string;
+  try {
+    contents = readRegularFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw unreadable(`The secret file ${path} can't be read: ${code ?? (error as Error).message}`);
+  }
+  const secret = contents.replace(/[\r\n]+$/, '');
+  if (secret === '') throw unreadable(`The secret file ${path} is empty`);
+  return secret;
+}
+
+/** Reads with a bound, and only from a regular file: a pipe would block this thread for ever. */
+function readRegularFile(path: string): string {
+  const handle = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    if (!fstatSync(handle).isFile()) throw new Error('it is not a regular file');
+    const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const read = readSync(handle, buffer, length, buffer.length - length, null);
+      if (read === 0) return buffer.toString('utf8', 0, length);
+      length += read;
+    }
+    throw new Error(`it is larger than ${MAX_SECRET_BYTES} bytes`);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function unreadable(message: string): ProviderError {
+  return new ProviderError(message, { class: 'park', reason: 'secret_unreadable' });
+}

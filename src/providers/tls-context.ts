@@ -1,0 +1,23 @@
+/** The TLS identity of a request, from PEM texts that may be secrets. */
+import type { SecureContext } from 'node:tls';
+import { codeOf, tlsFailure } from './http-failures.js';
+import type { TlsOptions } from './provider.js';
+import { readSecret } from './secrets.js';
+
+/**
+ * The secure context for these options. Secret files are read at every call, so that a renewed certificate is used.
+ *
+ * @throws `park` ProviderErrors: `secret_unreadable`, or `tls_failed` for a text that is no certificate or key
+ */
+export function secureContextFor(tls: TlsOptions, host: string): SecureContext {
+  const pem = {
+    ...(tls.ca === undefined ? {} : { ca: [tls.ca].flat().map((one) => readSecret(one as string)) }),
+    ...(tls.cert === undefined ? {} : { cert: readSecret(tls.cert) }),
+    ...(tls.key === undefined ? {} : { key: readSecret(tls.key) }),
+  };
+  try {
+    return process.getBuiltinModule('node:tls').createSecureContext(pem);
+  } catch (error) {
+    throw tlsFailure(host, codeOf(error));
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * One exchange with a token endpoint (RFC 6749 §3.2). The OAuth library writes the request and checks the answer; the
+ * HTTP door carries them; what a refusal means is decided in answer-classes.ts.
+ */
+import {
+  ClientSecretBasic,
+  ClientSecretPost,
+  None,
+  allowInsecureRequests,
+  customFetch,
+  genericTokenEndpointRequest,
+  processGenericTokenEndpointResponse,
+  type AuthorizationServer,
+  type ClientAuth,
+} from 'oauth4webapi';
+import { ProviderError } from '../errors.js';
+import { failureOf } from './answer-classes.js';
+import { asFetch } from './as-fetch.js';
+import type { CheckedGrantOptions } from './grant-options.js';
+import { givenUp, malformedAnswer } from './http-failures.js';
+import { discover } from './issuer-discovery.js';
+import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
+import type { SecretReference } from './secrets.js';
+import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
+
+type Context = Pick<ProviderContext, 'clock' | 'secret' | 'request' | 'warm'>;
+
+/** What one exchange needs beside the options. */
+export interface Exchange {
+  readonly grantType: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Called with the body of a 2xx answer, before it is checked. */
+  readonly onAnswer?: (body: string) => void;
+}
+
+export interface ExchangeResult {
+  readonly token: MintedToken;
+  readonly refreshToken: string | undefined;
+}
+
+export class TokenEndpoint {
+  readonly #context: Context;
+  readonly #options: CheckedGrantOptions;
+  readonly #clientSecret: SecretReference | string | undefined;
+  /** Kept as long as the session: an issuer's metadata changes about as often as our options do. */
+  #server: AuthorizationServer | undefined;
+
+  constructor(context: Context, options: CheckedGrantOptions, clientSecret: SecretReference | string | undefined) {
+    this.#context = context;
+    this.#options = options;
+    this.#clientSecret = clientSecret;
+    const { issuer, tokenEndpoint } = options;
+    if (tokenEndpoint !== undefined) this.#server = { issuer: tokenEndpoint, token_endpoint: tokenEndpoint };
+    context.warm(new URL(issuer ?? tokenEndpoint!).hostname);
+  }
+
+  /** Gets ready: all that can fail without the token endpoint's being asked, the issuer's metadata among it. */
+  async prepare(signal: AbortSignal): Promise<PreparedExchange> {
+    const dueMonoMs = this.#context.clock.monoMs() + this.#options.timeoutMs;
+    const clientSecret = this.#clientSecret === undefined ? undefined : this.#context.secret(this.#clientSecret);
+    const server = (this.#server ??= await this.#discover(signal, dueMonoMs));
+    const authentication = this.#authentication(server, clientSecret);
+    return { exchange: (exchange) => this.#exchange(server, authentication, exchange, dueMonoMs) };
+  }
+
+  async #discover(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
+    const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#ask(url, init, signal, dueMonoMs);
+    const { issuer, discovery } = this.#options;
+    const server = await discover(ask, issuer!, discovery, () => this.#context.clock.wallMs());
+    this.#context.warm(new URL(server.token_endpoint!).hostname);
+    return server;
+  }
+
+  async #exchange(
+    server: AuthorizationServer,
+    authentication: ClientAuth,
+    { grantType, parameters, signal, onAnswer }: Exchange,
+    dueMonoMs: number,
+  ): Promise<ExchangeResult> {
+    const { clientId } = this.#options;
+    const client = { client_id: clientId };
+    const { host } = new URL(server.token_endpoint!);
+    let split: SplitAnswer | undefined;
+    const fetchToken = asFetch(async (url, init) => {
+      const answer = await this.#answered(url, init, signal, dueMonoMs);
+      if (answer.status >= 200 && answer.status < 300) onAnswer?.(answer.body);
+      const failure = failureOf(answer, host, this.#context.clock.wallMs());
+      if (failure !== undefined) throw failure;
+      split = splitAnswer(answer);
+      return split.rest;
+    });
+    const response = await genericTokenEndpointRequest(
+      server,
+      client,
+      authentication,
+      grantType,
+      this.#form(parameters),
+      {
+        [customFetch]: fetchToken,
+        [allowInsecureRequests]: true,
+      },
+    );
+    let members: TokenMembers;
+    try {
+      members = await processGenericTokenEndpointResponse(server, client, response);
+    } catch {
+      // The library's errors quote the answer, so none of them goes on from here.
+      throw malformedAnswer(`The answer of ${host} is no token answer (RFC 6749 §5.1)`, { status: 200 });
+    }
+    return { token: toMintedToken(members, split!), refreshToken: members.refresh_token };
+  }
+
+  /** Asks; a refusal whose body can't be read is still a refusal with its status. */
+  async #answered(url: string, init: HttpRequest, signal: AbortSignal, dueMonoMs: number): Promise<HttpAnswer> {
+    try {
+      return await this.#ask(url, init, signal, dueMonoMs);
+    } catch (error) {
+      if (!(error instanceof ProviderError) || error.reason !== 'malformed_answer' || (error.status ?? 200) < 300)
+        throw error;
+      const seconds = error.retryAfterMs === undefined ? {} : { 'retry-after': String(error.retryAfterMs / 1_000) };
+      return { status: error.status!, headers: seconds, body: '', json: () => ({}) };
+    }
+  }
+
+  #ask(url: string, init: HttpRequest, signal: AbortSignal, dueMonoMs: number): Promise<HttpAnswer> {
+    const leftMs = dueMonoMs - this.#context.clock.monoMs();
+    if (leftMs <= 0) throw givenUp('connecting', `${this.#options.timeoutMs} ms are over`, new URL(url).host);
+    const { tls, allowInsecureHttp = false } = this.#options;
+    return this.#context.request(
+      url,
+      { ...init, allowInsecureHttp, timeoutMs: Math.ceil(leftMs), ...(tls === undefined ? {} : { tls }) },
+      signal,
+    );
+  }
+
+  #authentication(server: AuthorizationServer, clientSecret: string | undefined): ClientAuth {
+    if (clientSecret === undefined) return None();
+    const supported = server.token_endpoint_auth_methods_supported;
+    const onlyPost = supported?.includes('client_secret_post') === true && !supported.includes('client_secret_basic');
+    const chosen = this.#options.clientAuthentication ?? (onlyPost ? 'client_secret_post' : 'client_secret_basic');
+    return chosen === 'client_secret_post' ? ClientSecretPost(clientSecret) : ClientSecretBasic(clientSecret);
+  }
+
+  #form(own: Readonly<Record<string, string>>): URLSearchParams {
+    const { scope, audience, resource, parameters = {} } = this.#options;
+    const form = new URLSearchParams();
+    for (const [name, value] of Object.entries(parameters)) form.set(name, this.#context.secret(value));
+    if (scope !== undefined) form.set('scope', typeof scope === 'string' ? scope : scope.join(' '));
+    if (audience !== undefined) form.set('audience', audience);
+    for (const one of resource === undefined ? [] : [resource].flat()) form.append('resource', one as string);
+    for (const [name, value] of Object.entries(own)) form.set(name, value);
+    return form;
+  }
+}
+
+/** An exchange that needs nothing more than to be sent. */
+export interface PreparedExchange {
+  exchange(exchange: Exchange): Promise<ExchangeResult>;
+}

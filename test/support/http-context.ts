@@ -1,0 +1,57 @@
+/** What an actor gives to a provider, made by hand. */
+import { systemClock } from '../../src/clock.js';
+import { ProviderError } from '../../src/errors.js';
+import { AddressBook } from '../../src/providers/addresses.js';
+import { createHttpDoor } from '../../src/providers/http-door.js';
+import type { Json, MintAttempt, ProviderContext, Vault } from '../../src/providers/provider.js';
+import { readSecret } from '../../src/providers/secrets.js';
+
+/** Memory that outlives a session: pass the same one again to play a crash of the actor. */
+export class MemoryVault implements Vault {
+  #text: string | undefined;
+
+  read(): Json | undefined {
+    return this.#text === undefined ? undefined : (JSON.parse(this.#text) as Json);
+  }
+
+  write(value: Json): void {
+    this.#text = JSON.stringify(value);
+  }
+}
+
+export function contextOf<Options>(
+  options: Options,
+  more: Partial<ProviderContext<Options>> = {},
+): ProviderContext<Options> {
+  const clock = more.clock ?? systemClock;
+  const addresses = new AddressBook({ clock });
+  return {
+    name: 'mail',
+    options,
+    clock,
+    vault: new MemoryVault(),
+    secret: readSecret,
+    request: createHttpDoor({ clock, addresses }),
+    warm: (host) => addresses.warm(host),
+    owner: 'supervisor-1',
+    ...more,
+  };
+}
+
+export const attempt = (more: Partial<MintAttempt> = {}): MintAttempt => ({
+  signal: new AbortController().signal,
+  number: 1,
+  resumed: false,
+  ...more,
+});
+
+/** The error that `act` throws or rejects with: a ProviderError, or the test fails. */
+export async function failureOf(act: () => unknown): Promise<ProviderError> {
+  try {
+    await act();
+  } catch (error) {
+    if (error instanceof ProviderError) return error;
+    throw error;
+  }
+  throw new Error('Expected a failure, got none');
+}
