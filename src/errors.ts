@@ -186,3 +186,6 @@ export class ProviderError extends TokenvisorError {
     return new ProviderError(message, { ...options, class: 'fatal' });
   }
 }
+
+/** A recorded failure as the error that it was. */
+export const mintError = ({ message, ...details }: MintFailure): ProviderError => new ProviderError(message, details);

@@ -1,0 +1,81 @@
+/**
+ * What any thread can read of any child, from its shared memory alone: it matters most when the actor is dead.
+ */
+import { openWords } from '../memory/child-memory.js';
+import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../memory/layout.js';
+import { readRecord } from '../memory/record.js';
+import type { AtomicWords, SharedWords } from '../memory/words.js';
+import type { ChildPhase, ExitReason, PersistedChild } from '../supervision/types.js';
+
+/** How well a child does, for `health()`. */
+export type Health = 'ok' | 'degraded' | 'down';
+
+/** What `status()` of a child of one's own shows. */
+export interface ActorStatus {
+  readonly name: string;
+  readonly state: ChildPhase;
+  readonly incarnation: number;
+  /** How often it was restarted. */
+  readonly restarts: number;
+  readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
+  /** What the actor said by `context.setStatus`. */
+  readonly details: unknown;
+}
+
+const decoder = new TextDecoder();
+
+/** @internal The JSON of a record, if there is one. */
+export const readJson = (words: SharedWords, place: typeof STATUS): unknown => {
+  const record = readRecord(words, place);
+  return record.payload && (JSON.parse(decoder.decode(record.payload)) as unknown);
+};
+
+/** @internal What the supervisor last said of a child. */
+export const readSupervision = (words: SharedWords): PersistedChild | undefined =>
+  readJson(words, SUPERVISION) as PersistedChild | undefined;
+
+/** A child of one's own, read from any thread. */
+export class ActorReader {
+  readonly name: string;
+  readonly #words: AtomicWords;
+
+  constructor(name: string, memory: SharedArrayBuffer) {
+    this.name = name;
+    this.#words = openWords(memory);
+  }
+
+  /** The value that the actor last published, or undefined. Lock-free; a read decodes JSON. */
+  snapshot<Value = unknown>(): Value | undefined {
+    const record = readRecord(this.#words, SNAPSHOT);
+    if (!record.payload || record.expiresAtMs <= Date.now()) return undefined;
+    return JSON.parse(decoder.decode(record.payload)) as Value;
+  }
+
+  /** How the child does. Reads shared memory: it works while the actor, or the main thread, does not. */
+  status(): ActorStatus {
+    const supervision = readSupervision(this.#words);
+    return {
+      name: this.name,
+      state: supervision?.phase ?? 'starting',
+      incarnation: supervision?.incarnation ?? 0,
+      restarts: supervision?.restarts ?? 0,
+      ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
+      details: readJson(this.#words, STATUS),
+    };
+  }
+
+  /** @internal */
+  health(): Health {
+    return this.status().state === 'running' ? 'ok' : 'down';
+  }
+
+  /** @internal The words that change when anything of the child does. */
+  doorbell(): { readonly words: AtomicWords; readonly index: number } {
+    return { words: this.#words, index: Header.CHANGE };
+  }
+
+  /** @internal What `ready()` waits for. */
+  isReady(): boolean {
+    return this.status().state === 'running';
+  }
+}

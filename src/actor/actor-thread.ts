@@ -1,0 +1,121 @@
+/**
+ * The thread of one incarnation: it wires a GenServer to its ports and lives as long as it does. Launched by Piscina,
+ * whose one task this is.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { systemClock } from '../clock.js';
+import { TokenvisorError } from '../errors.js';
+import { SEALED_BYTES } from '../memory/layout.js';
+import { openWords, type ChildMemory } from '../memory/child-memory.js';
+import { decodeOptions, type WireOptions } from '../providers/secret-tree.js';
+import type { Behaviour } from './behaviour.js';
+import { type CallEndpoint, serveCalls } from './call-port.js';
+import { type ActorSeats, GenServer } from './gen-server.js';
+import { loadExport } from './load-module.js';
+import { toWireError, type WireError } from './wire.js';
+
+/** All that an incarnation is started with. */
+export interface ActorStart {
+  readonly name: string;
+  readonly incarnation: number;
+  readonly owner: string;
+  readonly module: string;
+  readonly export: string;
+  /** As encodeOptions made it. */
+  readonly options: WireOptions;
+  readonly memory: ChildMemory;
+  readonly seats: ActorSeats;
+  readonly heartbeat: { readonly index: number; readonly everyMs: number };
+  /** From the supervisor: see {@link ActorControl}. */
+  readonly control: MessagePort;
+  /** To the supervisor: {@link ActorMessage}s. */
+  readonly events: MessagePort;
+  readonly calls: CallEndpoint;
+}
+
+/** What the supervisor can ask of an actor. */
+export interface ActorControl {
+  shutDown(): void;
+  reconfigure(options: WireOptions): Promise<WireError | undefined>;
+  connect(calls: CallEndpoint): void;
+}
+
+/** What an actor tells the supervisor without being asked. */
+export type ActorMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'event'; readonly type: string; readonly details: Readonly<Record<string, unknown>> };
+
+/** What an incarnation's task resolves with. It never rejects: a rejection would lose the error's code. */
+export type ActorOutcome =
+  | { readonly kind: 'start_failed'; readonly error: WireError }
+  | { readonly kind: 'crash'; readonly error: WireError }
+  | { readonly kind: 'normal' }
+  | { readonly kind: 'shutdown' };
+
+const isBehaviour = (value: unknown): value is Behaviour =>
+  typeof value === 'object' && value !== null && typeof (value as Behaviour).init === 'function';
+
+const createServer = (start: ActorStart, emit: (message: ActorMessage) => void): GenServer => {
+  const behaviour = loadExport(start.module, start.export);
+  if (!isBehaviour(behaviour)) {
+    throw new TokenvisorError(
+      'START_FAILED',
+      `Expected '${start.export}' of ${start.module} to be a behaviour (an object with init), got ${typeof behaviour}`,
+    );
+  }
+  return new GenServer({
+    name: start.name,
+    incarnation: start.incarnation,
+    owner: start.owner,
+    options: decodeOptions(start.options),
+    behaviour,
+    clock: systemClock,
+    shared: openWords(start.memory.shared),
+    sealed: openWords(start.memory.sealed, SEALED_BYTES),
+    seats: start.seats,
+    emit: (type, details) => emit({ kind: 'event', type, details }),
+  });
+};
+
+/** Ticks the heartbeat word for as long as this thread's event loop turns. */
+const beat = ({ memory, heartbeat }: ActorStart): (() => void) => {
+  const words = openWords(memory.shared);
+  const tick = (): void => void words.add(heartbeat.index, 1);
+  tick();
+  const timer = setInterval(tick, heartbeat.everyMs);
+  return () => clearInterval(timer);
+};
+
+/** Runs an incarnation to its end. */
+export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
+  const { control, events, calls } = start;
+  const emit = (message: ActorMessage): void => events.postMessage(message);
+  let server: GenServer;
+  try {
+    server = createServer(start, emit);
+    server.start();
+  } catch (error) {
+    return { kind: 'start_failed', error: toWireError(error) };
+  }
+  const stopBeating = beat(start);
+  const service: ActorControl = {
+    shutDown: () => server.shutDown(),
+    reconfigure: (options) =>
+      server.reconfigure(decodeOptions(options)).then(
+        () => undefined,
+        (error: unknown) => toWireError(error),
+      ),
+    connect: (endpoint) => serveCalls(endpoint, server),
+  };
+  Comlink.expose(service, control as unknown as Comlink.Endpoint);
+  serveCalls(calls, server);
+  emit({ kind: 'ready' });
+  try {
+    return { kind: await server.ended };
+  } catch (error) {
+    return { kind: 'crash', error: toWireError(error) };
+  } finally {
+    stopBeating();
+  }
+};

@@ -1,0 +1,92 @@
+/**
+ * A child of a kind of one's own: any module that exports a behaviour.
+ */
+import { custom, object, optional, type Report } from '../config/check.js';
+import { ActorReader } from './actor-reader.js';
+import { type ChildOptions, type ChildSpec, childShape, childSpec, type Kind } from '../supervision/child-spec.js';
+import type { ActorDoor, TransferableHandle } from '../supervision/actor-door.js';
+import type { CallOptions } from './call-port.js';
+import { moduleReference, type ModuleReference } from '../config/module-reference.js';
+
+/** The options of {@link actor}. */
+export interface ActorOptions extends ChildOptions {
+  /**
+   * The module that exports the behaviour: a `file:` URL (`new URL('./counter.js', import.meta.url)`) whose default
+   * export it is, or `{ module, export }` for a named one.
+   */
+  readonly behaviour: ModuleReference;
+  /** Plain data and secret references for `context.options`; anything that can cross to a thread. */
+  readonly options?: unknown;
+}
+
+/** What the starting thread holds of a child of one's own. */
+export class ActorHandle extends ActorReader {
+  readonly #door: ActorDoor;
+
+  constructor(door: ActorDoor) {
+    super(door.name, door.memory);
+    this.#door = door;
+  }
+
+  /**
+   * Sends a message to `handleCall` and waits for the answer.
+   *
+   * @throws CALL_TIMEOUT, ACTOR_DOWN if it dies over it, NO_PROC if there is none, MAILBOX_FULL, NOT_CLONEABLE,
+   * CALL_FAILED with what the handler answered.
+   */
+  call<Answer = unknown>(message: unknown, options?: CallOptions): Promise<Answer> {
+    return this.#door.call(message, options) as Promise<Answer>;
+  }
+
+  /** Sends a message to `handleCast` and does not wait. What goes wrong is a `cast:failed` event. */
+  cast(message: unknown): void {
+    this.#door.cast(message);
+  }
+
+  /** Gives the actor new options, through `handleOptions`; a restart will start with them. */
+  rotate(options: unknown): Promise<void> {
+    return this.#door.rotate(options);
+  }
+
+  /** Starts a parked child again at once. */
+  resume(): Promise<void> {
+    return this.#door.resume();
+  }
+
+  /** What to post to another thread, for `attach()` there. */
+  handle(): TransferableHandle {
+    return this.#door.transferable();
+  }
+}
+
+const anything = optional(custom<unknown>('anything', (_value): _value is unknown => true));
+
+const shape = object({ ...childShape, behaviour: moduleReference(), options: anything });
+
+const prepare = (raw: unknown, path: string, report: Report) => {
+  const { behaviour, options, ...child } = shape(raw, path, report);
+  return { behaviour, prepared: { child: child as never, options, fenceable: true } };
+};
+
+const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle> => ({
+  name: 'actor',
+  ...behaviour,
+  prepare: (raw, path, report) => prepare(raw, path, report).prepared,
+  rotate: (current, next, path, report) => ({ ...prepare(current, path, report).prepared, options: next }),
+  createHandle: (door) => new ActorHandle(door),
+});
+
+/**
+ * A child spec for a kind of one's own.
+ *
+ * @example
+ * const supervisor = await startSupervisor({
+ *   counter: actor({ behaviour: new URL('./counter.js', import.meta.url) }),
+ * });
+ * await supervisor.children.counter.call('increment');
+ */
+export const actor = (options: ActorOptions): ChildSpec<ActorHandle> => {
+  // What is no module reference is reported by prepare(), at the start, with all other problems.
+  const resolved = moduleReference()((options as Partial<ActorOptions> | undefined)?.behaviour, '', () => undefined);
+  return childSpec(kindOf(resolved), options);
+};

@@ -1,0 +1,165 @@
+/**
+ * Calls and casts over a MessagePort of their own, by Comlink. One port per caller and incarnation; with it comes a
+ * counter in shared memory in which the sender reserves a place in the mailbox, so that a full mailbox is seen by the
+ * sender, at once, without a message.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { TokenvisorError } from '../errors.js';
+import type { GenServer } from './gen-server.js';
+import { fromWireError, toWireError, type WireError } from './wire.js';
+
+/** What a port brings with it. */
+export interface CallEndpoint {
+  readonly port: MessagePort;
+  /** One word: how many messages of this port are on their way or in the mailbox. */
+  readonly reserved: SharedArrayBuffer;
+  readonly mailboxLimit: number;
+}
+
+type Envelope =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: WireError };
+
+interface CallService {
+  call(message: unknown): Promise<Envelope>;
+  cast(message: unknown): void;
+}
+
+/** Comlink takes a Node MessagePort as it is; only its types don't know. */
+const endpoint = (port: MessagePort): Comlink.Endpoint => port as unknown as Comlink.Endpoint;
+
+/** The actor's side: serves the calls and casts of one port until it closes. */
+export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer): void => {
+  const counter = new Int32Array(reserved);
+  const taken = (): void => void Atomics.sub(counter, 0, 1);
+  const service: CallService = {
+    call: (message) =>
+      server.call(message, taken).then(
+        (value): Envelope => ({ ok: true, value }),
+        (error: unknown): Envelope => ({ ok: false, error: toWireError(error) }),
+      ),
+    cast: (message) => server.cast(message, taken),
+  };
+  Comlink.expose(service, endpoint(port));
+};
+
+export interface CallOptions {
+  /** Milliseconds to wait for the answer; 5,000 by default, as GenServer.call has it. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
+
+/** The caller's side. Lives as long as the incarnation at the other end. */
+export class CallPort {
+  readonly #child: string;
+  readonly #port: MessagePort;
+  readonly #counter: Int32Array;
+  readonly #mailboxLimit: number;
+  /** Held for as long as the port: a proxy that nobody holds may be collected in mid-call. */
+  readonly #service: Comlink.Remote<CallService>;
+  readonly #pending = new Set<(error: Error) => void>();
+  #closed = false;
+
+  constructor(child: string, { port, reserved, mailboxLimit }: CallEndpoint) {
+    this.#child = child;
+    this.#port = port;
+    this.#counter = new Int32Array(reserved);
+    this.#mailboxLimit = mailboxLimit;
+    this.#service = Comlink.wrap<CallService>(endpoint(port));
+    port.once('close', () => this.#down());
+    port.unref();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends a message and waits for the answer. The process is held open until it is there. */
+  call(message: unknown, { timeoutMs = DEFAULT_CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new TokenvisorError('ABORTED', 'The call was aborted by its signal', { cause: signal.reason }));
+        return;
+      }
+      this.#reserve();
+      const settle = (finish: () => void): void => {
+        if (!this.#pending.delete(fail)) return;
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        finish();
+      };
+      const fail = (error: Error): void => settle(() => reject(error));
+      const onAbort = (): void =>
+        fail(new TokenvisorError('ABORTED', 'The call was aborted by its signal', { cause: signal?.reason }));
+      const timer = setTimeout(
+        () =>
+          fail(
+            new TokenvisorError('CALL_TIMEOUT', `'${this.#child}' did not answer a call within ${timeoutMs} ms`, {
+              child: this.#child,
+            }),
+          ),
+        timeoutMs,
+      );
+      this.#pending.add(fail);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#service.call(message).then(
+        (envelope) =>
+          settle(() => (envelope.ok ? resolve(envelope.value) : reject(fromWireError(envelope.error, 'CALL_FAILED')))),
+        (error: unknown) => {
+          fail(this.#unsent(error));
+        },
+      );
+    });
+  }
+
+  /** Sends a message and forgets it. Throws if it can't even be sent. */
+  cast(message: unknown): Promise<void> {
+    this.#reserve();
+    return this.#service.cast(message).catch((error: unknown) => {
+      throw this.#unsent(error);
+    });
+  }
+
+  close(): void {
+    this.#port.close();
+    this.#down();
+  }
+
+  #reserve(): void {
+    if (this.#closed) throw noProc(this.#child);
+    if (Atomics.add(this.#counter, 0, 1) < this.#mailboxLimit) return;
+    Atomics.sub(this.#counter, 0, 1);
+    throw new TokenvisorError(
+      'MAILBOX_FULL',
+      `${this.#mailboxLimit} messages wait for '${this.#child}' already: slow down, or raise its mailboxLimit`,
+      { child: this.#child },
+    );
+  }
+
+  /** The message did not cross: a value that can't be cloned, or an answer that can't. */
+  #unsent(error: unknown): TokenvisorError {
+    const { name, message } = error as Error;
+    if (name === 'DataCloneError') Atomics.sub(this.#counter, 0, 1);
+    return new TokenvisorError(
+      name === 'DataCloneError' || message === 'Unserializable return value' ? 'NOT_CLONEABLE' : 'CALL_FAILED',
+      `A message to or from '${this.#child}' can't cross to its thread: ${message}`,
+      { child: this.#child },
+    );
+  }
+
+  #down(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const fail of [...this.#pending]) {
+      fail(new TokenvisorError('ACTOR_DOWN', `'${this.#child}' died during the call`, { child: this.#child }));
+    }
+  }
+}
+
+export const noProc = (child: string): TokenvisorError =>
+  new TokenvisorError('NO_PROC', `There is no actor behind '${child}' now: it is restarting, parked or stopped`, {
+    child,
+  });

@@ -1,0 +1,34 @@
+/**
+ * A child's handle in another thread.
+ */
+import { ActorReader } from './actor/actor-reader.js';
+import { CredentialReader } from './credential/reader.js';
+import { TokenvisorError } from './errors.js';
+import type { TransferableHandle } from './supervision/actor-door.js';
+
+/**
+ * Reads a child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task. It
+ * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
+ * while any other thread is blocked.
+ *
+ * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
+ * @example
+ * // worker.js
+ * import { attach } from 'tokenvisor';
+ * const github = attach(workerData.github);
+ * github.current().authorization;
+ */
+export function attach(handle: TransferableHandle<'credential'>): CredentialReader;
+export function attach(handle: TransferableHandle): ActorReader | CredentialReader;
+export function attach(handle: TransferableHandle): ActorReader | CredentialReader {
+  const { tokenvisor, kind, name, memory } = (handle ?? {}) as Partial<TransferableHandle>;
+  if (tokenvisor !== 1 || typeof name !== 'string') {
+    throw new TokenvisorError(
+      'LAYOUT_MISMATCH',
+      `Expected what handle() of a child returned, got ${handle === null ? 'null' : typeof handle}`,
+    );
+  }
+  return kind === 'credential'
+    ? new CredentialReader(name, memory as SharedArrayBuffer)
+    : new ActorReader(name, memory as SharedArrayBuffer);
+}

@@ -1,0 +1,211 @@
+/**
+ * The one event map: everything that a supervisor tells, and the emitter that it tells it by.
+ */
+import { EventEmitter } from 'eventemitter3';
+import type { WireError } from './actor/wire.js';
+import type { MintFailure, TokenvisorErrorCode } from './errors.js';
+import type { ExitReason, RestartType, Shutdown } from './supervision/types.js';
+
+interface Base {
+  /** When it happened: ms since the Unix epoch. */
+  readonly atMs: number;
+}
+
+interface OfChild extends Base {
+  /** The child's name. */
+  readonly name: string;
+}
+
+/**
+ * Every event, by name. No event carries a token or a secret.
+ *
+ * Those marked (failure) cause one process warning if they happen and nobody listens, to them or to `event`.
+ */
+export interface TokenvisorEvents {
+  /** A request to the token endpoint (or a call of the provider) begins. `attempt` counts from 1 per credential. */
+  'mint:started': OfChild & { readonly attempt: number };
+  /** A new token is published. Instants in ms since the Unix epoch; `Infinity` is never. */
+  'mint:succeeded': OfChild & {
+    readonly attempt: number;
+    readonly generation: number;
+    readonly expiresAtMs: number;
+    readonly refreshAtMs: number;
+    readonly tookMs: number;
+  };
+  /** (failure) An attempt failed. `nextAttemptAtMs` is undefined if the credential is parked by it. */
+  'mint:failed': OfChild & {
+    readonly attempt: number;
+    readonly failure: MintFailure;
+    readonly consecutive: number;
+    readonly nextAttemptAtMs?: number;
+  };
+  /** (failure) A token reached the end of its life with no successor. Once per token. */
+  'token:expired': OfChild & { readonly generation: number; readonly expiresAtMs: number };
+  /** A token was taken back, because it was invalidated. */
+  'token:withdrawn': OfChild & { readonly generation: number };
+  /** A child's first incarnation runs. */
+  'child:started': OfChild & { readonly incarnation: number };
+  /** A thread ended, for whatever reason. */
+  'child:exited': OfChild & { readonly incarnation: number; readonly reason: ExitReason };
+  /** The next incarnation will be started in `inMs`. */
+  'child:restarting': OfChild & { readonly incarnation: number; readonly inMs: number };
+  /** A later incarnation runs. */
+  'child:restarted': OfChild & { readonly incarnation: number };
+  /** (failure) The child tries no more by itself, or only after a long wait. */
+  'child:parked': OfChild & {
+    readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
+    /** Credentials: when it is probed (wall), undefined for never. */
+    readonly probeAtMs?: number;
+    /** Restart intensity: in how many ms it is started again. */
+    readonly retryInMs?: number;
+  };
+  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'probe' | 'rotate' };
+  /** (failure) A thread was killed and does not exit. */
+  'child:zombie': OfChild & { readonly incarnation: number };
+  'child:stopped': OfChild;
+  /** The wall clock was stepped by `byMs`. */
+  'clock:stepped': OfChild & { readonly byMs: number };
+  /** (failure) A cast could not be delivered. */
+  'cast:failed': OfChild & { readonly code: TokenvisorErrorCode };
+  /** OTP's supervisor report: one for every exit that OTP would report. */
+  'supervisor:report': Base & {
+    readonly context: 'start_error' | 'child_terminated' | 'shutdown_error' | 'shutdown';
+    readonly reason: ExitReason | { readonly kind: 'reached_max_restart_intensity' };
+    readonly offender: {
+      readonly name: string;
+      readonly incarnation: number;
+      readonly restart: RestartType;
+      readonly shutdown: Shutdown;
+    };
+  };
+  /** (failure) The supervisor thread died; `restartInMs` until the next one is started. */
+  'supervisor:exited': Base & { readonly error?: WireError; readonly restartInMs: number };
+  /** A new supervisor thread has adopted the children. */
+  'supervisor:restarted': Base;
+  /** (failure for any reason but `closed`) The supervisor has stopped all its children and is done. */
+  'supervisor:ended': Base & { readonly reason: 'closed' | 'restart_intensity' | 'start_failed' };
+  /** (failure) A listener threw or rejected, or the runtime met something that should not be. */
+  error: Base & { readonly error: Error; readonly during: string };
+}
+
+export type TokenvisorEventName = keyof TokenvisorEvents;
+
+/** Any event, with its name as `type`: what a listener of `event` gets, and what a kind of one's own may emit. */
+export type AnyTokenvisorEvent = {
+  [Name in TokenvisorEventName]: { readonly type: Name } & TokenvisorEvents[Name];
+}[TokenvisorEventName];
+
+type Listener<Name extends TokenvisorEventName | 'event'> = (
+  event: Name extends TokenvisorEventName ? TokenvisorEvents[Name] : AnyTokenvisorEvent,
+) => unknown;
+
+const FAILURES: ReadonlySet<string> = new Set<TokenvisorEventName>([
+  'mint:failed',
+  'token:expired',
+  'child:parked',
+  'child:zombie',
+  'cast:failed',
+  'supervisor:exited',
+  'error',
+]);
+
+/** The event surface: eventemitter3, with listeners that can't harm one another or us. */
+export class Events {
+  readonly #emitter = new EventEmitter();
+  readonly #wrapped = new Map<unknown, Map<string, (event: unknown) => void>>();
+  #warned = false;
+
+  on<Name extends TokenvisorEventName | 'event'>(name: Name, listener: Listener<Name>): void {
+    this.#emitter.on(name, this.#wrap(name, listener as (event: unknown) => unknown));
+  }
+
+  once<Name extends TokenvisorEventName | 'event'>(name: Name, listener: Listener<Name>): void {
+    const wrapped = this.#wrap(name, listener as (event: unknown) => unknown);
+    this.#emitter.once(name, wrapped);
+  }
+
+  off<Name extends TokenvisorEventName | 'event'>(name: Name, listener: Listener<Name>): void {
+    const wrapped = this.#wrapped.get(listener)?.get(name);
+    if (wrapped) this.#emitter.off(name, wrapped);
+  }
+
+  /** Calls every listener. Nothing that a listener does is thrown here. */
+  emit(type: string, details: Readonly<Record<string, unknown>>): void {
+    const event: Readonly<Record<string, unknown>> = { atMs: Date.now(), ...details };
+    const heard = this.#emitter.emit(type, event);
+    const heardAtAll = this.#emitter.emit('event', { type, ...event });
+    if (!heard && !heardAtAll) this.#warnOnce(type, event);
+  }
+
+  removeAllListeners(): void {
+    this.#emitter.removeAllListeners();
+    this.#wrapped.clear();
+  }
+
+  #wrap(name: string, listener: (event: unknown) => unknown): (event: unknown) => void {
+    if (typeof listener !== 'function') {
+      throw new TypeError(`Expected a listener of '${name}' to be a function, got ${typeof listener}`);
+    }
+    const byName = this.#wrapped.get(listener) ?? new Map<string, (event: unknown) => void>();
+    this.#wrapped.set(listener, byName);
+    const existing = byName.get(name);
+    if (existing) return existing;
+    const wrapped = (event: unknown): void => {
+      try {
+        const result = listener(event);
+        if (result instanceof Promise) result.catch((error: unknown) => this.#listenerFailed(name, error));
+      } catch (error) {
+        this.#listenerFailed(name, error);
+      }
+    };
+    byName.set(name, wrapped);
+    return wrapped;
+  }
+
+  #listenerFailed(name: string, thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    // A listener of `error` that throws has nobody left to tell but the process.
+    if (name === 'error' || name === 'event') process.emitWarning(error);
+    else this.emit('error', { error, during: `a listener of '${name}'` });
+  }
+
+  #warnOnce(type: string, event: Readonly<Record<string, unknown>>): void {
+    const failed = FAILURES.has(type) || (type === 'supervisor:ended' && event.reason !== 'closed');
+    if (!failed || this.#warned) return;
+    this.#warned = true;
+    const who = typeof event.name === 'string' ? ` of '${event.name}'` : '';
+    process.emitWarning(
+      `A '${type}' event${who} was not listened to. Listen to it, or to 'event' for all (logEvents does). ` +
+        'This warning is given once',
+      { code: 'TOKENVISOR_UNHEARD', type: 'TokenvisorWarning' },
+    );
+  }
+}
+
+const shown = (value: unknown): string => {
+  if (value instanceof Error) return `${value.name}(${(value as { code?: string }).code ?? ''} ${value.message})`;
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+};
+
+/**
+ * Writes every event of a supervisor as one line: time, event, then `key=value`. No secret is in any.
+ *
+ * @param write called with each line, without a line break; by default to stderr, synchronously.
+ * @returns a function that stops it.
+ * @example
+ * const stop = logEvents(supervisor, (line) => logger.info(line));
+ */
+export const logEvents = (
+  source: {
+    on(name: 'event', listener: (event: AnyTokenvisorEvent) => void): unknown;
+    off(name: 'event', listener: (event: AnyTokenvisorEvent) => void): unknown;
+  },
+  write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
+): (() => void) => {
+  const listener = ({ type, atMs, ...details }: AnyTokenvisorEvent): void => {
+    const pairs = Object.entries(details).map(([key, value]) => `${key}=${shown(value)}`);
+    write([new Date(atMs).toISOString(), type, ...pairs].join(' '));
+  };
+  source.on('event', listener);
+  return () => void source.off('event', listener);
+};

@@ -1,0 +1,37 @@
+/** `tokenvisor`: supervised credentials, and whatever else an actor can keep. */
+export { actor, type ActorHandle, type ActorOptions } from './actor/actor.js';
+export type { ActorReader, ActorStatus, Health } from './actor/actor-reader.js';
+export type { CallOptions } from './actor/call-port.js';
+export { attach } from './attach.js';
+export type { ModuleReference } from './config/module-reference.js';
+export { credential, type CredentialChange, type CredentialHandle, type CredentialOptions } from './credential/credential.js';
+export type {
+  CredentialReader,
+  CredentialState,
+  CredentialStatus,
+  GetOptions,
+  WaitForTokenOptions,
+} from './credential/reader.js';
+export { Token } from './credential/token.js';
+export {
+  ProviderError,
+  TokenvisorError,
+  type ConfigProblem,
+  type FailureClass,
+  type FailureReason,
+  type MintFailure,
+  type TokenvisorErrorCode,
+} from './errors.js';
+export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
+export type { TransferableHandle } from './supervision/actor-door.js';
+export type { ChildOptions, ChildSpec, HandleOf } from './supervision/child-spec.js';
+export type { SupervisorOptions } from './supervision/options.js';
+export {
+  startSupervisor,
+  type HandlesOf,
+  type ReadyOptions,
+  type SupervisorHealth,
+  type TokenSupervisor,
+} from './supervision/supervisor.js';
+export type { ChildCounts, ChildSummary } from './supervision/supervisor-state.js';
+export type { ChildPhase, ExitReason, RestartType, Shutdown } from './supervision/types.js';

@@ -1,0 +1,101 @@
+/**
+ * The main thread's way to one child: its memory, its calls, and what its supervisor does for it.
+ */
+import { type CallEndpoint, type CallOptions, CallPort, noProc } from '../actor/call-port.js';
+import { TokenvisorError } from '../errors.js';
+
+/** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
+export interface TransferableHandle<KindName extends string = string> {
+  readonly tokenvisor: 1;
+  readonly kind: KindName;
+  readonly name: string;
+  readonly memory: SharedArrayBuffer;
+}
+
+/** What the supervisor does for a door. */
+export interface DoorKeeper {
+  rotate(next: unknown): Promise<void>;
+  resume(): Promise<void>;
+  castFailed(error: TokenvisorError): void;
+}
+
+export class ActorDoor {
+  readonly name: string;
+  readonly kind: string;
+  readonly memory: SharedArrayBuffer;
+  readonly #keeper: DoorKeeper;
+  #calls: CallPort | undefined;
+
+  constructor(name: string, kind: string, memory: SharedArrayBuffer, keeper: DoorKeeper) {
+    this.name = name;
+    this.kind = kind;
+    this.memory = memory;
+    this.#keeper = keeper;
+  }
+
+  /** Calls the actor; see {@link CallPort.call}. */
+  call(message: unknown, options?: CallOptions): Promise<unknown> {
+    checkCallOptions(options);
+    // A port that has closed belongs to an incarnation that is gone.
+    const calls = this.#calls;
+    if (!calls || calls.closed) return Promise.reject(noProc(this.name));
+    return calls.call(message, options);
+  }
+
+  /** Sends a message and forgets it: what goes wrong is a `cast:failed` event. */
+  cast(message: unknown): void {
+    const failed = (error: unknown): void => this.#keeper.castFailed(error as TokenvisorError);
+    try {
+      if (!this.#calls || this.#calls.closed) throw noProc(this.name);
+      this.#calls.cast(message).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** True while there is an actor to call. */
+  get connected(): boolean {
+    return this.#calls !== undefined && !this.#calls.closed;
+  }
+
+  rotate(next: unknown): Promise<void> {
+    return this.#keeper.rotate(next);
+  }
+
+  resume(): Promise<void> {
+    return this.#keeper.resume();
+  }
+
+  transferable(): TransferableHandle {
+    return { tokenvisor: 1, kind: this.kind, name: this.name, memory: this.memory };
+  }
+
+  /** A new incarnation is there to be called. */
+  connect(calls: CallEndpoint): void {
+    this.#calls?.close();
+    this.#calls = new CallPort(this.name, calls);
+  }
+
+  /** The supervisor thread died, and every actor with it. */
+  disconnect(): void {
+    this.#calls?.close();
+    this.#calls = undefined;
+  }
+}
+
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+const checkCallOptions = (options: CallOptions | undefined): void => {
+  const timeoutMs = options?.timeoutMs;
+  if (timeoutMs === undefined) return;
+  checkTimeout(timeoutMs);
+};
+
+/** A wait has a bound: a number of ms that a timer can take. */
+export const checkTimeout = (timeoutMs: unknown): void => {
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS) return;
+  throw new TokenvisorError(
+    'CONFIG_INVALID',
+    `Expected \`timeoutMs\` to be a number from 0 to ${MAX_TIMEOUT_MS}, got ${String(timeoutMs)} (${typeof timeoutMs})`,
+  );
+};

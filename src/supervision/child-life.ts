@@ -1,0 +1,362 @@
+/**
+ * One child's life: an incarnation starts, runs, dies, is restarted, parked, asked to stop, killed, succeeded.
+ *
+ * Nothing here looks at other children, but for three facts on the draft: what the supervisor is blocked on, the shared
+ * restart count, and that it is ending.
+ */
+import {
+  addChildRestart,
+  addSharedRestart,
+  parkWaitMs,
+  restartWaitMs,
+  type RestartVerdict,
+} from './restart-intensity.js';
+import type { Draft } from './supervisor-draft.js';
+import { endedInStart, startFailed, stoppedMeanwhile } from './supervisor-errors.js';
+import type { Child, Origin, Thread } from './supervisor-state.js';
+import type { ExitReason } from './types.js';
+
+type LiveChild = Child & { readonly thread: Thread };
+
+// Start
+
+/** Two threads of a child may live only if the older is a zombie that can be fenced; three never. */
+export const maySpawn = (draft: Draft, name: string, fenceable: boolean): boolean => {
+  const zombies = draft.zombiesOf(name).length;
+  return zombies === 0 || (zombies === 1 && fenceable);
+};
+
+export const spawn = (draft: Draft, child: Child, origin: Origin, request?: number): void => {
+  const { name } = child.rules;
+  const zombies = draft.zombiesOf(name).map((zombie) => zombie.incarnation);
+  // A child whose name had been in use may meet a zombie of its namesake: their numbers must differ.
+  const incarnation = Math.max(child.persisted.incarnation, ...zombies) + 1;
+  const restarts = child.persisted.restarts + (origin === 'restart' ? 1 : 0);
+  draft.persist(name, { phase: 'starting', incarnation, restarts });
+  draft.setThread(name, { incarnation, origin, ...(request !== undefined && { request }) });
+  if (draft.likeOtp) draft.blockedOn = name;
+  const [beside] = zombies;
+  draft.effect({ kind: 'spawn', name, incarnation, ...(beside !== undefined && { beside }) });
+};
+
+/** Init is done. */
+export const started = (draft: Draft, child: LiveChild): void => {
+  if (child.persisted.phase !== 'starting') return;
+  const { name } = child.rules;
+  const { request, ...thread } = child.thread;
+  draft.persist(name, { phase: 'running' });
+  draft.setThread(name, { ...thread, runningSinceMs: draft.now.monoMs });
+  const again = thread.incarnation > 1 && (thread.origin === 'restart' || thread.origin === 'adopted');
+  draft.notice({ type: again ? 'child:restarted' : 'child:started', name, incarnation: thread.incarnation });
+  unblock(draft, name);
+  if (request !== undefined) draft.reply(request, { ok: true });
+};
+
+/** Init failed. A first start ends the supervisor at once; in all other cases the exit is waited for. */
+export const failed = (draft: Draft, child: LiveChild, failure: NonNullable<Thread['failure']>): void => {
+  const { phase } = child.persisted;
+  const { name } = child.rules;
+  if (phase === 'stopping') return kill(draft, child, 'killed');
+  if (phase !== 'starting') return;
+  const thread = { ...child.thread, failure };
+  draft.persist(name, { phase: 'stopping' });
+  kill(draft, { ...child, thread }, 'killed');
+  if (thread.origin === 'first') firstStartFailed(draft, child, failure);
+};
+
+const firstStartFailed = (draft: Draft, child: Child, failure: NonNullable<Thread['failure']>): void => {
+  if (draft.ending) return;
+  draft.report('start_error', { kind: 'crash', error: failure }, child);
+  draft.ending = { reason: 'start_failed', requests: [], startError: startFailed(child.rules.name, failure) };
+};
+
+/** The thread of a start that failed is gone, or will not be waited for any longer. */
+const finishFailedStart = (draft: Draft, child: LiveChild, failure: NonNullable<Thread['failure']>): void => {
+  const { name, restart: type } = child.rules;
+  const { origin, request } = child.thread;
+  draft.setThread(name, undefined);
+  unblock(draft, name);
+  switch (origin) {
+    case 'first':
+      return firstStartFailed(draft, child, failure);
+    case 'start_child':
+      drop(draft, child);
+      break;
+    case 'restart_child':
+      settleStopped(draft, child);
+      break;
+    case 'adopted':
+    case 'restart':
+      draft.report('start_error', { kind: 'crash', error: failure }, child);
+      if (type === 'temporary') settleStopped(draft, child);
+      else if (draft.likeOtp) {
+        // OTP hands control back before it tries again, so that what has come meanwhile is looked at first.
+        draft.persist(name, { phase: 'restarting' });
+        draft.enqueue({ kind: 'try_again', name });
+      } else restart(draft, name);
+  }
+  if (request !== undefined) draft.reply(request, { ok: false, error: startFailed(name, failure) });
+};
+
+// Death
+
+/** The heartbeat is silent. A child that is asked to stop and hangs is not waited for either. */
+export const hung = (draft: Draft, child: LiveChild): void => {
+  if (!child.thread.stop) draft.persist(child.rules.name, { phase: 'stopping' });
+  kill(draft, child, 'hung');
+};
+
+/** The thread has exited. */
+export const exited = (draft: Draft, child: LiveChild, reason: ExitReason): void => {
+  const { failure, incarnation } = child.thread;
+  // What made the start fail says more than the kill that came after it.
+  const told: ExitReason = failure ? { kind: 'crash', error: failure } : reason;
+  draft.notice({ type: 'child:exited', name: child.rules.name, incarnation, reason: told });
+  gone(draft, child, told);
+};
+
+/** A thread that had been given up has exited: its place is free. */
+export const zombieExited = (draft: Draft, name: string, incarnation: number, reason: ExitReason): void => {
+  draft.notice({ type: 'child:exited', name, incarnation, reason });
+  const child = draft.find(name);
+  if (child?.thread && !child.thread.ended && child.persisted.phase === 'zombie')
+    succeed(draft, { ...child, thread: child.thread });
+};
+
+/** The thread counts no more: by its exit, or as a zombie. What is to be done waits for its turn, if it has one. */
+const gone = (draft: Draft, child: LiveChild, reason: ExitReason): void => {
+  const { name } = child.rules;
+  const { thread } = child;
+  const { dueMonoMs: _due, ...persisted } = child.persisted;
+  draft.persist(name, { ...persisted, lastExit: { reason, atMs: draft.now.wallMs } });
+  if (thread.stop?.asked) return finishStop(draft, child, reason);
+  if (!draft.ending && thread.runningSinceMs === undefined) {
+    return finishFailedStart(draft, child, thread.failure ?? endedInStart(name, reason));
+  }
+  draft.setThread(name, { ...thread, ended: reason });
+  draft.enqueue({ kind: 'died', name, incarnation: thread.incarnation });
+};
+
+const isNormal = (reason: ExitReason): boolean => reason.kind === 'normal' || reason.kind === 'shutdown';
+
+/** The turn of a death has come: `do_restart` of OTP's supervisor.erl. */
+export const bury = (draft: Draft, name: string, incarnation: number): void => {
+  const child = draft.find(name);
+  const reason = child?.thread?.incarnation === incarnation ? child.thread.ended : undefined;
+  if (!child?.thread || !reason) return;
+  const type = child.rules.restart;
+  forgetOldParks(draft, child, child.thread);
+  draft.setThread(name, undefined);
+  if (type === 'permanent' || !isNormal(reason)) draft.report('child_terminated', reason, child);
+  if (type === 'permanent' || (type === 'transient' && !isNormal(reason))) restart(draft, name);
+  else settleStopped(draft, child);
+};
+
+/** A child that ran for as long as it had been parked is well again: its next park is a short one. */
+const forgetOldParks = (draft: Draft, { rules, persisted }: Child, thread: Thread): void => {
+  const { phase, parkedTimes } = persisted;
+  if (parkedTimes === 0 || thread.runningSinceMs === undefined) return;
+  const ranMs = draft.now.monoMs - thread.runningSinceMs;
+  if (ranMs >= parkMsOf(draft, parkedTimes)) draft.persist(rules.name, { phase, parkedTimes: 0 });
+};
+
+const parkMsOf = (draft: Draft, nth: number): number => parkWaitMs(nth, draft.rules.parkMs, draft.rules.parkMaxMs);
+
+// Restart
+
+/** `restart` of OTP's supervisor.erl; or the child's own count, a wait, and its park. */
+export const restart = (draft: Draft, name: string): void => {
+  const child = draft.find(name);
+  if (!child) return;
+  if (draft.likeOtp) restartLikeOtp(draft, child);
+  else restartOrPark(draft, child);
+};
+
+const restartLikeOtp = (draft: Draft, child: Child): void => {
+  const { name } = child.rules;
+  const { monoMs } = draft.now;
+  const verdict = addSharedRestart(draft.restartSeconds, monoMs, draft.rules);
+  draft.restartSeconds = verdict.times;
+  if (!verdict.allowed) {
+    draft.report('shutdown', { kind: 'reached_max_restart_intensity' }, child);
+    settleStopped(draft, child);
+    draft.ending = { reason: 'restart_intensity', requests: [] };
+    return;
+  }
+  // The supervisor's own list dies with its thread: each child keeps its share, for the next supervisor to put together.
+  const { maxSeconds } = draft.rules;
+  const share = addChildRestart(child.persisted.restartTimesMs, monoMs, {
+    maxSeconds: maxSeconds + 1,
+    maxRestarts: Infinity,
+  });
+  draft.persist(name, { phase: 'restarting', restartTimesMs: share.times });
+  announceAndSpawn(draft, name, 0);
+};
+
+const restartOrPark = (draft: Draft, child: Child): void => {
+  const { name } = child.rules;
+  const verdict = addChildRestart(child.persisted.restartTimesMs, draft.now.monoMs, child.rules);
+  if (!verdict.allowed) return park(draft, child, verdict);
+  const inMs = restartWaitMs(verdict.times.length);
+  draft.persist(name, {
+    phase: 'restarting',
+    restartTimesMs: verdict.times,
+    dueMonoMs: draft.now.monoMs + inMs,
+  });
+  announceAndSpawn(draft, name, inMs);
+};
+
+const announceAndSpawn = (draft: Draft, name: string, inMs: number): void => {
+  const child = draft.find(name);
+  if (!child) return;
+  draft.notice({ type: 'child:restarting', name, incarnation: child.persisted.incarnation + 1, inMs });
+  if (inMs === 0) spawn(draft, child, 'restart');
+};
+
+const park = (draft: Draft, child: Child, verdict: RestartVerdict): void => {
+  const { name } = child.rules;
+  const parkedTimes = child.persisted.parkedTimes + 1;
+  const retryInMs = parkMsOf(draft, parkedTimes);
+  const dueMonoMs = draft.now.monoMs + retryInMs;
+  draft.persist(name, { phase: 'parked', restartTimesMs: verdict.times, parkedTimes, dueMonoMs });
+  draft.notice({ type: 'child:parked', name, why: 'restart_intensity', retryInMs });
+};
+
+/** A person un-parks with a clean count; a probe that dies within the old period goes straight back. */
+export const resume = (draft: Draft, child: Child, by: 'user' | 'probe'): void => {
+  const { name } = child.rules;
+  const clean = by === 'user' && { restartTimesMs: [], parkedTimes: 0 };
+  draft.persist(name, { phase: 'restarting', ...clean });
+  draft.notice({ type: 'child:resumed', name, by });
+  const resumed = draft.find(name);
+  if (resumed) spawn(draft, resumed, 'restart');
+};
+
+// Stop
+
+/** Asks the child to stop, as its `shutdown` says; `requests` are answered when it has. */
+export const stop = (draft: Draft, child: Child, requests: readonly number[]): void => {
+  const { name, shutdown } = child.rules;
+  const { thread } = child;
+  if (!thread) {
+    draft.launching = draft.launching.filter((waiting) => waiting !== name);
+    if (child.persisted.phase !== 'stopped') settleStopped(draft, child);
+    for (const request of requests) draft.reply(request, { ok: true });
+    return;
+  }
+  const asked = {
+    reason: 'killed' as const,
+    ...thread.stop,
+    asked: true,
+    requests: [...(thread.stop?.requests ?? []), ...requests],
+  };
+  const stopping: LiveChild = { ...child, thread: { ...thread, stop: asked } };
+  if (thread.ended) return finishStop(draft, stopping, thread.ended);
+  if (child.persisted.phase === 'zombie') return giveUp(draft, stopping);
+  draft.persist(name, { phase: 'stopping', stopAsked: true });
+  draft.setThread(name, stopping.thread);
+  if (draft.likeOtp) draft.blockedOn = name;
+  if (thread.stop) return;
+  if (shutdown === 'brutal') return kill(draft, stopping, 'killed');
+  if (shutdown !== 'infinity') {
+    const killAtMs = draft.now.monoMs + shutdown;
+    draft.setThread(name, { ...thread, stop: { ...asked, killAtMs } });
+  }
+  draft.effect({ kind: 'shut_down', name, incarnation: thread.incarnation });
+};
+
+/** Once for each thread. */
+const kill = (draft: Draft, child: LiveChild, reason: 'killed' | 'hung'): void => {
+  const { thread } = child;
+  const { name } = child.rules;
+  if (thread.stop?.zombieAtMs !== undefined || child.persisted.phase === 'zombie') return;
+  const zombieAtMs = draft.now.monoMs + draft.rules.zombieAfterMs;
+  const { asked, requests } = thread.stop ?? { asked: false, requests: [] };
+  draft.setThread(name, { ...thread, stop: { asked, requests, reason, zombieAtMs } });
+  draft.effect({ kind: 'kill', name, incarnation: thread.incarnation, reason });
+};
+
+/** Which exits OTP's `shutdown/1` lets pass without a report. */
+const isExpectedEnd = ({ rules }: Child, reason: ExitReason): boolean => {
+  if (rules.shutdown === 'brutal' && reason.kind === 'killed') return true;
+  if (rules.shutdown !== 'brutal' && reason.kind === 'shutdown' && reason.detail === undefined) return true;
+  return rules.restart !== 'permanent' && isNormal(reason);
+};
+
+const finishStop = (draft: Draft, child: LiveChild, reason: ExitReason): void => {
+  const { name } = child.rules;
+  const { thread } = child;
+  const stuck = draft.zombiesOf(name).some((zombie) => zombie.incarnation === thread.incarnation);
+  if (stuck || (!thread.failure && !isExpectedEnd(child, reason))) draft.report('shutdown_error', reason, child);
+  draft.setThread(name, undefined);
+  unblock(draft, name);
+  settleStopped(draft, child);
+  if (thread.request !== undefined) {
+    draft.reply(thread.request, { ok: false, error: stoppedMeanwhile(name) });
+  }
+  for (const request of thread.stop?.requests ?? []) draft.reply(request, { ok: true });
+};
+
+/** No thread, and none will start by itself. A temporary child's spec goes with it. */
+const settleStopped = (draft: Draft, child: Child): void => {
+  const { name, restart: type } = child.rules;
+  if (type === 'temporary') return drop(draft, child);
+  draft.persist(name, { phase: 'stopped' });
+  draft.effect({ kind: 'withdraw', name });
+  draft.notice({ type: 'child:stopped', name });
+};
+
+const drop = (draft: Draft, { rules: { name } }: Child): void => {
+  draft.effect({ kind: 'withdraw', name });
+  draft.notice({ type: 'child:stopped', name });
+  draft.remove(name);
+};
+
+const unblock = (draft: Draft, name: string): void => {
+  if (draft.blockedOn === name) draft.blockedOn = undefined;
+};
+
+// Deadlines and zombies
+
+/** The time is past a deadline of the child's, perhaps. */
+export const meetDeadlines = (draft: Draft, child: Child): void => {
+  const { monoMs } = draft.now;
+  const { thread, persisted } = child;
+  const { killAtMs = Infinity, zombieAtMs = Infinity } = thread?.stop ?? {};
+  if (thread && !thread.ended && killAtMs <= monoMs) kill(draft, { ...child, thread }, 'killed');
+  if (thread && !thread.ended && zombieAtMs <= monoMs) becomeZombie(draft, { ...child, thread });
+  if (draft.ending || (persisted.dueMonoMs ?? Infinity) > monoMs) return;
+  if (persisted.phase === 'parked') resume(draft, child, 'probe');
+  if (persisted.phase === 'restarting') spawn(draft, child, 'restart');
+};
+
+const becomeZombie = (draft: Draft, child: LiveChild): void => {
+  const { name, restart: type } = child.rules;
+  const { incarnation, origin, failure, stop: stopUnderWay } = child.thread;
+  draft.notice({ type: 'child:zombie', name, incarnation });
+  const hasSuccessor =
+    !stopUnderWay?.asked &&
+    type !== 'temporary' &&
+    !(failure && (origin === 'start_child' || origin === 'restart_child'));
+  if (!hasSuccessor) return giveUp(draft, child);
+  const { zombieAtMs: _past, ...kept } = stopUnderWay ?? { asked: false, requests: [], reason: 'killed' as const };
+  draft.persist(name, { phase: 'zombie' });
+  draft.setThread(name, { ...child.thread, stop: kept });
+  unblock(draft, name);
+  const zombie = draft.find(name);
+  if (zombie?.thread) succeed(draft, { ...zombie, thread: zombie.thread });
+};
+
+/** Lets a successor start beside the zombie, if the zombie can be fenced and is the only one. */
+const succeed = (draft: Draft, child: LiveChild): void => {
+  const { name, fenceable } = child.rules;
+  if (fenceable && draft.zombiesOf(name).length === 0) giveUp(draft, child);
+};
+
+/** The thread is not waited for any longer: for the child it is as if it had exited by the kill. */
+const giveUp = (draft: Draft, child: LiveChild): void => {
+  const { name } = child.rules;
+  const { incarnation, failure, stop: stopUnderWay } = child.thread;
+  draft.addZombie(name, incarnation);
+  gone(draft, child, failure ? { kind: 'crash', error: failure } : { kind: stopUnderWay?.reason ?? 'killed' });
+};

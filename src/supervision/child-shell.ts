@@ -1,0 +1,194 @@
+/**
+ * A child as the supervisor thread holds it: its plan, its memory, its threads. What to do is decided by the pure core;
+ * here it is done.
+ */
+import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf, type RecordPlace } from '../memory/layout.js';
+import { openWords, type ChildMemory } from '../memory/child-memory.js';
+import { fenceRecord, RecordWriter, withdrawRecord, type WriterSeat } from '../memory/record.js';
+import { ring, type SharedWords } from '../memory/words.js';
+import { readSupervision } from '../actor/actor-reader.js';
+import type { ActorSeats } from '../actor/gen-server.js';
+import type { WireOptions } from '../providers/secret-tree.js';
+import type { WireError } from '../actor/wire.js';
+import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
+import { HeartbeatWatch } from './heartbeat-watch.js';
+import type { ChildRules, PersistedChild } from './types.js';
+
+/** Everything about a child that crosses to the supervisor thread. */
+export interface ChildPlan {
+  readonly rules: ChildRules;
+  readonly module: string;
+  readonly export: string;
+  /** As encodeOptions made it. */
+  readonly options: WireOptions;
+  readonly owner: string;
+  readonly memory: ChildMemory;
+  readonly env: Readonly<Record<string, string>>;
+  readonly execArgv: readonly string[];
+  readonly resourceLimits: IncarnationPlan['resourceLimits'];
+  readonly mailboxLimit: number;
+  readonly initTimeoutMs: number;
+  readonly hangTimeoutMs: number;
+}
+
+const encoder = new TextEncoder();
+
+
+export class ChildShell {
+  readonly #entry: string;
+  readonly #shared: SharedWords;
+  readonly #sealed: SharedWords;
+  readonly #supervision: RecordWriter;
+  readonly #incarnations = new Map<number, Incarnation>();
+  #plan: ChildPlan;
+  #heartbeat: HeartbeatWatch | undefined;
+
+  constructor(plan: ChildPlan, entry: string) {
+    this.#plan = plan;
+    this.#entry = entry;
+    this.#shared = openWords(plan.memory.shared);
+    this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
+    // One supervisor thread lives at a time, so its seat is whatever the last one left.
+    const control = this.#shared.load(SUPERVISION.control);
+    this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+  }
+
+  get plan(): ChildPlan {
+    return this.#plan;
+  }
+
+  /** What the last supervisor thread left; undefined if the child was never started. */
+  get persisted(): PersistedChild | undefined {
+    return readSupervision(this.#shared);
+  }
+
+  /** Writes what must outlive this thread, and wakes whoever waits for a change. */
+  persist(persisted: PersistedChild): void {
+    const payload = encoder.encode(JSON.stringify(persisted));
+    const kept =
+      payload.byteLength <= payloadBytes(SUPERVISION)
+        ? payload
+        : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
+    this.#supervision.publish({ generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 }, kept);
+    ring(this.#shared, Header.CHANGE);
+  }
+
+  /** Starts an incarnation, beside a zombie if need be. */
+  spawn(incarnation: number, beside: number | undefined, listener: IncarnationListener): void {
+    const zombie = beside === undefined ? undefined : this.#incarnations.get(beside);
+    const seats = this.#takeSeats(incarnation, zombie?.seats);
+    const { rules, module, owner, options, memory, hangTimeoutMs } = this.#plan;
+    const heartbeat = {
+      index: Header.HEARTBEAT + seats.snapshot.bank,
+      everyMs: Math.min(2_500, Math.max(20, hangTimeoutMs / 4)),
+    };
+    const plan: IncarnationPlan = {
+      ...this.#plan,
+      entry: this.#entry,
+      start: {
+        name: rules.name,
+        incarnation,
+        owner,
+        module,
+        export: this.#plan.export,
+        options,
+        memory,
+        seats,
+        heartbeat,
+      },
+    };
+    this.#heartbeat = undefined;
+    const started = new Incarnation(plan, {
+      ...listener,
+      ready: (calls) => {
+        this.#heartbeat = new HeartbeatWatch(incarnation, () => this.#shared.load(heartbeat.index), hangTimeoutMs);
+        listener.ready(calls);
+      },
+      exited: (reason) => {
+        this.#incarnations.delete(incarnation);
+        if (this.#heartbeat?.incarnation === incarnation) this.#heartbeat = undefined;
+        ring(this.#shared, Header.CHANGE);
+        listener.exited(reason);
+      },
+    });
+    this.#incarnations.set(incarnation, started);
+  }
+
+  incarnation(incarnation: number): Incarnation | undefined {
+    return this.#incarnations.get(incarnation);
+  }
+
+  get running(): boolean {
+    return this.#heartbeat !== undefined;
+  }
+
+  /** The incarnation whose heartbeat has been silent for too long, if any. */
+  hung(elapsedMs: number): number | undefined {
+    return this.#heartbeat?.silent(elapsedMs) ? this.#heartbeat.incarnation : undefined;
+  }
+
+  /** Takes the token back: no reader is given it any more, and no zombie can publish another. */
+  withdraw(): void {
+    withdrawRecord(this.#shared, SNAPSHOT, { wipe: this.#incarnations.size === 0 });
+    ring(this.#shared, Header.CHANGE);
+  }
+
+  /** Nobody will ask for the child again: nothing of its secrets stays in memory. */
+  wipe(): void {
+    const { persisted } = this;
+    if (persisted && persisted.phase !== 'stopped') this.persist({ ...persisted, phase: 'stopped' });
+    this.withdraw();
+    withdrawRecord(this.#sealed, SEALED, { wipe: this.#incarnations.size === 0 });
+  }
+
+  /** New options, for the incarnation that runs and for all that follow; kept only if they are not refused. */
+  async reconfigure(options: WireOptions): Promise<WireError | undefined> {
+    const before = this.#plan;
+    this.#plan = { ...before, options };
+    const current = [...this.#incarnations.values()].at(-1);
+    if (!current || !this.running) return undefined;
+    const refusal = await current.reconfigure(options);
+    // One that died over them is no refusal: its successor is started with them.
+    if (refusal && refusal.code !== 'ACTOR_DOWN' && this.#plan.options === options) this.#plan = before;
+    return refusal?.code === 'ACTOR_DOWN' ? undefined : refusal;
+  }
+
+  #takeSeats(epoch: number, zombie: ActorSeats | undefined): ActorSeats {
+    return {
+      snapshot: takeSeat(this.#shared, SNAPSHOT, epoch, zombie?.snapshot),
+      status: takeSeat(this.#shared, STATUS, epoch, zombie?.status),
+      sealed: takeSeat(this.#sealed, SEALED, epoch, zombie?.sealed),
+    };
+  }
+}
+
+/** A seat on a bank that no living thread writes to: the live one, or beside a zombie the other one, the record fenced. */
+const takeSeat = (words: SharedWords, place: RecordPlace, epoch: number, zombie: WriterSeat | undefined): WriterSeat => {
+  const live = words.load(place.control);
+  if (!zombie || bankOf(live) !== zombie.bank) return { epoch, bank: bankOf(live), control: live };
+  const bank = zombie.bank === 0 ? 1 : 0;
+  return { epoch, bank, control: fenceRecord(words, place, bank) };
+};
+
+/** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
+export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
+  const words = openWords(shared);
+  const persisted = readSupervision(words);
+  if (persisted?.phase !== 'stopped') {
+    const control = words.load(SUPERVISION.control);
+    const writer = new RecordWriter(words, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+    const stopped = { ...NEVER_STARTED, ...persisted, phase: 'stopped' };
+    writer.publish({ generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 }, encoder.encode(JSON.stringify(stopped)));
+  }
+  withdrawRecord(words, SNAPSHOT, { wipe: true });
+  withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
+  ring(words, Header.CHANGE);
+};
+
+const NEVER_STARTED: PersistedChild = {
+  phase: 'stopped',
+  incarnation: 0,
+  restarts: 0,
+  restartTimesMs: [],
+  parkedTimes: 0,
+};

@@ -1,0 +1,142 @@
+/**
+ * What a user says of a child, and what every kind of child has in common.
+ */
+import { anyOf, list, number, object, oneOf, optional, type Report, string } from '../config/check.js';
+import type { ActorDoor } from './actor-door.js';
+import type { RestartType, Shutdown } from './types.js';
+
+/** Options that every child takes beside its own. */
+export interface ChildOptions {
+  /**
+   * OTP's: `permanent` is always restarted, `transient` after an abnormal end only, `temporary` never.
+   * @default 'permanent'
+   */
+  readonly restart?: RestartType;
+  /**
+   * How long a stop waits for the actor's `terminate`: ms (0 to 600,000), `brutal` for not at all, `infinity` for ever.
+   * @default 5_000
+   */
+  readonly shutdown?: Shutdown;
+  /**
+   * More restarts than this within `maxSeconds` park the child: 0 to 500.
+   * @default 3
+   */
+  readonly maxRestarts?: number;
+  /**
+   * Seconds, 1 to 3,600.
+   * @default 5
+   */
+  readonly maxSeconds?: number;
+  /**
+   * An actor whose event loop is silent for so long is ended with reason `hung`: ms, 200 to 600,000.
+   * @default 10_000
+   */
+  readonly hangTimeoutMs?: number;
+  /**
+   * A start that takes longer has failed: ms, 100 to 600,000. It covers the start of the thread.
+   * @default 30_000
+   */
+  readonly initTimeoutMs?: number;
+  /**
+   * How many messages of one caller may wait for the actor: 1 to 1,000,000.
+   * @default 10_000
+   */
+  readonly mailboxLimit?: number;
+  /**
+   * The environment variables that the actor's thread gets; it has no others. Read at start.
+   * @default []
+   */
+  readonly env?: readonly string[];
+  /**
+   * Node's options for the actor's thread, for a loader: `['--import', 'tsx']`.
+   * @default []
+   */
+  readonly execArgv?: readonly string[];
+  /**
+   * Limits of the actor's heap, as of worker_threads. An actor past them dies alone.
+   * @default { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }
+   */
+  readonly resourceLimits?: {
+    readonly maxOldGenerationSizeMb?: number;
+    readonly maxYoungGenerationSizeMb?: number;
+    readonly codeRangeSizeMb?: number;
+    readonly stackSizeMb?: number;
+  };
+}
+
+/** {@link ChildOptions}, checked and with their defaults. */
+export type CheckedChildOptions = Required<ChildOptions>;
+
+const limit = optional(number({ min: 1, max: 65_536 }));
+
+const resourceLimits = object({
+  maxOldGenerationSizeMb: limit,
+  maxYoungGenerationSizeMb: limit,
+  codeRangeSizeMb: limit,
+  stackSizeMb: limit,
+});
+
+const shutdown = anyOf<Shutdown>(
+  "'brutal', 'infinity' or milliseconds from 0 to 600000",
+  oneOf('brutal', 'infinity'),
+  number({ min: 0, max: 600_000 }),
+);
+
+/** The part of a kind's options that every kind has: spread it into the shape of the whole. */
+export const childShape = {
+  restart: optional(oneOf('permanent', 'transient', 'temporary'), 'permanent'),
+  shutdown: optional(shutdown, 5_000),
+  maxRestarts: optional(number({ min: 0, max: 500, integer: true }), 3),
+  maxSeconds: optional(number({ min: 1, max: 3_600 }), 5),
+  hangTimeoutMs: optional(number({ min: 200, max: 600_000 }), 10_000),
+  initTimeoutMs: optional(number({ min: 100, max: 600_000 }), 30_000),
+  mailboxLimit: optional(number({ min: 1, max: 1_000_000, integer: true }), 10_000),
+  env: optional(list(string()), []),
+  execArgv: optional(list(string()), []),
+  resourceLimits: optional(resourceLimits, { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }),
+};
+
+/** What a kind makes of a user's options, on the starting thread. */
+export interface PreparedChild {
+  readonly child: CheckedChildOptions;
+  /** What crosses to the actor: plain data and secret references. */
+  readonly options: unknown;
+  /** False if the child writes where no fence reaches. */
+  readonly fenceable: boolean;
+}
+
+/** A kind of child: the module that runs in its thread, and what its users hold. */
+export interface Kind<Handle> {
+  /** How `handle()` and `whichChildren()` call it. */
+  readonly name: string;
+  /** The `file:` URL of the module, and the name of the behaviour that it exports. */
+  readonly module: string;
+  readonly export: string;
+  /** Checks the options and reports every problem with its path. */
+  prepare(options: unknown, path: string, report: Report): PreparedChild;
+  /** What `rotate()` was given, checked, over the options so far. Absent: a kind that can't be rotated. */
+  rotate?(current: unknown, next: unknown, path: string, report: Report): PreparedChild;
+  createHandle(door: ActorDoor): Handle;
+}
+
+const brand = Symbol.for('tokenvisor.child-spec');
+
+/** What `credential()` and `actor()` return, and `startSupervisor()` and `startChild()` take. */
+export interface ChildSpec<Handle = unknown> {
+  readonly [brand]: true;
+  readonly kind: Kind<Handle>;
+  readonly options: unknown;
+}
+
+/** The typed handle of a spec. */
+export type HandleOf<Spec> = Spec extends ChildSpec<infer Handle> ? Handle : never;
+
+export const childSpec = <Handle>(kind: Kind<Handle>, options: unknown): ChildSpec<Handle> => ({
+  [brand]: true,
+  kind,
+  options,
+});
+
+/** A check for a value of {@link ChildSpec}. */
+export const isChildSpec = (value: unknown): value is ChildSpec =>
+  typeof value === 'object' && value !== null && (value as Partial<ChildSpec>)[brand] === true;

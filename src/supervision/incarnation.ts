@@ -1,0 +1,211 @@
+/**
+ * One incarnation of a child: a thread launched by Piscina, in a pool of its own whose one task lasts as long as the
+ * actor. The task's promise is the actor's life, the thread's `exit` its death.
+ */
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { Piscina } from 'piscina';
+import type { ActorControl, ActorMessage, ActorOutcome, ActorStart } from '../actor/actor-thread.js';
+import type { CallEndpoint } from '../actor/call-port.js';
+import type { ActorSeats } from '../actor/gen-server.js';
+import { toWireError, type WireError } from '../actor/wire.js';
+import { TokenvisorError } from '../errors.js';
+import type { WireOptions } from '../providers/secret-tree.js';
+import type { ExitReason } from './types.js';
+
+export interface IncarnationPlan {
+  readonly entry: string;
+  readonly start: Omit<ActorStart, 'control' | 'events' | 'calls'>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly execArgv: readonly string[];
+  readonly resourceLimits: NonNullable<ConstructorParameters<typeof Worker>[1]>['resourceLimits'];
+  readonly mailboxLimit: number;
+  readonly initTimeoutMs: number;
+}
+
+export interface IncarnationListener {
+  /** Init is done. `calls` is for whoever will call. */
+  ready(calls: CallEndpoint): void;
+  startFailed(error: WireError): void;
+  /** The thread is gone. Always the last. */
+  exited(reason: ExitReason): void;
+  event(type: string, details: Readonly<Record<string, unknown>>): void;
+}
+
+export class Incarnation {
+  readonly #plan: IncarnationPlan;
+  readonly #listener: IncarnationListener;
+  readonly #pool: Piscina;
+  readonly #abort = new AbortController();
+  readonly #events: MessagePort;
+  /** Held for as long as the incarnation: a proxy that nobody holds may be collected in mid-call. */
+  readonly #control: Comlink.Remote<ActorControl>;
+  readonly #controlPort: MessagePort;
+  readonly #initTimer: NodeJS.Timeout;
+  readonly #pending = new Set<(error: WireError) => void>();
+  #booting = true;
+  #killed: 'killed' | 'hung' | undefined;
+  #outcome: ActorOutcome | undefined;
+  #uncaught: unknown;
+
+  constructor(plan: IncarnationPlan, listener: IncarnationListener) {
+    this.#plan = plan;
+    this.#listener = listener;
+    const control = new MessageChannel();
+    const events = new MessageChannel();
+    const calls = new MessageChannel();
+    const reserved = new SharedArrayBuffer(4);
+    const { mailboxLimit } = plan;
+    const endpoint: CallEndpoint = { port: calls.port1, reserved, mailboxLimit };
+    this.#events = events.port1;
+    this.#events.on('message', (message: ActorMessage) => this.#receive(message, endpoint));
+    this.#controlPort = control.port1;
+    this.#control = Comlink.wrap<ActorControl>(control.port1 as unknown as Comlink.Endpoint);
+    // No `filename` here: given to run(), a file that can't be loaded rejects; given to the pool, it may hang for ever.
+    this.#pool = new Piscina({
+      minThreads: 0,
+      maxThreads: 1,
+      maxQueue: 0,
+      atomics: 'disabled',
+      recordTiming: false,
+      env: { ...plan.env },
+      argv: [],
+      execArgv: [...plan.execArgv],
+      ...(plan.resourceLimits && { resourceLimits: plan.resourceLimits }),
+    });
+    this.#pool.on('error', (error) => (this.#uncaught ??= error));
+    const task: ActorStart = {
+      ...plan.start,
+      control: control.port2,
+      events: events.port2,
+      calls: { port: calls.port2, reserved, mailboxLimit },
+    };
+    const life = this.#pool.run(task, {
+      filename: plan.entry,
+      signal: this.#abort.signal,
+      transferList: [control.port2, events.port2, calls.port2],
+    }) as Promise<ActorOutcome>;
+    const [thread] = this.#pool.threads as readonly (Worker | undefined)[];
+    thread?.on('error', (error) => (this.#uncaught ??= error));
+    thread?.once('exit', (code) => this.#exit(code));
+    life.then(
+      (outcome) => {
+        this.#outcome = outcome;
+        if (outcome.kind === 'start_failed') this.#failStart(outcome.error);
+        this.#end();
+      },
+      (error: unknown) => {
+        this.#uncaught ??= error;
+        this.#end();
+        // No thread was ever made: nothing will exit.
+        if (!thread) this.#exit(1);
+      },
+    );
+    this.#initTimer = setTimeout(() => this.#initTimedOut(), plan.initTimeoutMs);
+  }
+
+  get seats(): ActorSeats {
+    return this.#plan.start.seats;
+  }
+
+  get heartbeatIndex(): number {
+    return this.#plan.start.heartbeat.index;
+  }
+
+  /** True until init is done or has failed. */
+  get booting(): boolean {
+    return this.#booting;
+  }
+
+  /** Asks the actor to end. */
+  shutDown(): void {
+    void this.#control.shutDown().catch(() => undefined);
+  }
+
+  /** Ends the thread, whatever it is doing; the exit's reason will be `reason`. */
+  kill(reason: 'killed' | 'hung'): void {
+    this.#killed ??= reason;
+    this.#end();
+  }
+
+  /** Hands new options to the actor. Resolves with its refusal, if any; also when it dies over it. */
+  reconfigure(options: WireOptions): Promise<WireError | undefined> {
+    return new Promise((resolve) => {
+      this.#pending.add(resolve);
+      void this.#control
+        .reconfigure(options)
+        .catch((error: unknown) => toWireError(error))
+        .then((error) => {
+          this.#pending.delete(resolve);
+          resolve(error);
+        });
+    });
+  }
+
+  #receive(message: ActorMessage, endpoint: CallEndpoint): void {
+    if (message.kind === 'event') return this.#listener.event(message.type, message.details);
+    if (!this.#booting) return;
+    this.#booting = false;
+    clearTimeout(this.#initTimer);
+    this.#listener.ready(endpoint);
+  }
+
+  #failStart(error: WireError): void {
+    if (!this.#booting) return;
+    this.#booting = false;
+    clearTimeout(this.#initTimer);
+    this.#listener.startFailed(error);
+  }
+
+  #initTimedOut(): void {
+    const { name } = this.#plan.start;
+    const message = `'${name}' was not started within its initTimeoutMs of ${this.#plan.initTimeoutMs} ms`;
+    this.#failStart(toWireError(new TokenvisorError('START_FAILED', message, { child: name })));
+    this.kill('killed');
+  }
+
+  /** abort() ends a running task's thread; destroy() one that is still booting. */
+  #end(): void {
+    this.#abort.abort();
+    void this.#pool.destroy();
+  }
+
+  #exit(code: number): void {
+    // What the actor said before it died may not have been delivered yet.
+    this.#drainEvents();
+    clearTimeout(this.#initTimer);
+    const reason = this.#reason(code);
+    const { name } = this.#plan.start;
+    this.#failStart(
+      reason.kind === 'crash'
+        ? reason.error
+        : toWireError(
+            new TokenvisorError('START_FAILED', `The thread of '${name}' ended (code ${code}) during its start`),
+          ),
+    );
+    const gone = toWireError(new TokenvisorError('ACTOR_DOWN', `'${name}' died during the request`, { child: name }));
+    for (const settle of this.#pending) settle(gone);
+    this.#events.close();
+    this.#controlPort.close();
+    this.#listener.exited(reason);
+  }
+
+  #drainEvents(): void {
+    for (let received = receiveMessageOnPort(this.#events); received; received = receiveMessageOnPort(this.#events)) {
+      const message = received.message as ActorMessage;
+      // A thread that is gone is not ready, whatever it said.
+      if (message.kind === 'event') this.#listener.event(message.type, message.details);
+    }
+  }
+
+  #reason(code: number): ExitReason {
+    if (this.#outcome && this.#outcome.kind !== 'start_failed') return this.#outcome;
+    if (this.#outcome) return { kind: 'crash', error: this.#outcome.error };
+    if (this.#killed) return { kind: this.#killed };
+    const uncaught = this.#uncaught;
+    if (uncaught instanceof Error && uncaught.message === `worker exited with code: ${code}`)
+      return { kind: 'exit', code };
+    if (uncaught === undefined) return { kind: 'exit', code };
+    return { kind: 'crash', error: toWireError(uncaught) };
+  }
+}

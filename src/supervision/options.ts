@@ -1,0 +1,160 @@
+/**
+ * The options of a supervisor, and the check of a whole configuration: once, at the start, all problems in one error.
+ */
+import { boolean, configError, custom, number, object, oneOf, optional, type Report } from '../config/check.js';
+import { describeValue, isPlainObject } from '../config/describe.js';
+import type { ConfigProblem } from '../errors.js';
+import { encodeOptions, resolveSecrets, type WireOptions } from '../providers/secret-tree.js';
+import { TokenvisorError } from '../errors.js';
+import { type ChildSpec, isChildSpec, type PreparedChild } from './child-spec.js';
+import type { SupervisorRules } from './types.js';
+
+/** The options of `startSupervisor`. */
+export interface SupervisorOptions {
+  /**
+   * What happens when a child is restarted too often. `child`: it alone is parked, and tried again after 60 s, doubling
+   * to 10 min. `supervisor`: OTP to the letter: restarts of all children count together against `maxRestarts` and
+   * `maxSeconds` below, there is no back-off, and at the limit all children are stopped.
+   * @default 'child'
+   */
+  readonly escalation?: 'child' | 'supervisor';
+  /**
+   * With `escalation: 'supervisor'`: 0 to 500.
+   * @default 3
+   */
+  readonly maxRestarts?: number;
+  /**
+   * With `escalation: 'supervisor'`: seconds, 1 to 3,600.
+   * @default 5
+   */
+  readonly maxSeconds?: number;
+  /**
+   * How many threads boot at once: 1 to 64.
+   * @default 4
+   */
+  readonly startConcurrency?: number;
+  /**
+   * A thread that was killed and has not exited after so long is a zombie: ms, 100 to 600,000.
+   * @default 10_000
+   */
+  readonly zombieAfterMs?: number;
+  /**
+   * How long a child that was restarted too often is parked at first: ms, 10 to 3,600,000. It doubles up to
+   * `parkMaxMs`.
+   * @default 60_000
+   */
+  readonly parkMs?: number;
+  /**
+   * @default 600_000
+   */
+  readonly parkMaxMs?: number;
+  /**
+   * Holds the process open until `close()` or `unref()`.
+   * @default false
+   */
+  readonly ref?: boolean;
+  /**
+   * Where a bundler has put dist/supervision/supervisor-entry.cjs; the rest of dist must lie beside it as it was.
+   * @default found beside this module
+   */
+  readonly workerUrl?: URL;
+}
+
+const shape = object({
+  escalation: optional(oneOf('child', 'supervisor'), 'child'),
+  maxRestarts: optional(number({ min: 0, max: 500, integer: true }), 3),
+  maxSeconds: optional(number({ min: 1, max: 3_600 }), 5),
+  startConcurrency: optional(number({ min: 1, max: 64, integer: true }), 4),
+  zombieAfterMs: optional(number({ min: 100, max: 600_000 }), 10_000),
+  parkMs: optional(number({ min: 10, max: 3_600_000 }), 60_000),
+  parkMaxMs: optional(number({ min: 10, max: 3_600_000 }), 600_000),
+  ref: optional(boolean(), false),
+  workerUrl: optional(custom('a file: URL', (value): value is URL => value instanceof URL && value.protocol === 'file:')),
+});
+
+export interface CheckedSupervisorOptions {
+  readonly rules: SupervisorRules;
+  readonly ref: boolean;
+  readonly workerUrl?: URL;
+}
+
+/** A child, checked: its options are ready to cross. */
+export interface CheckedChild extends PreparedChild {
+  readonly name: string;
+  readonly spec: ChildSpec;
+  /** Its options as encodeOptions made them. */
+  readonly wire: WireOptions;
+  /** The environment that its thread gets. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface CheckedConfiguration {
+  readonly children: readonly CheckedChild[];
+  readonly supervisor: CheckedSupervisorOptions;
+}
+
+/** Names go into paths, events and logs. */
+const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.:@/-]{0,99}$/u;
+
+/** Resolves and encodes what a kind has prepared; its problems are reported. */
+export const encodePrepared = (
+  prepared: PreparedChild,
+  path: string,
+  report: Report,
+): { readonly wire: WireOptions; readonly environment: Readonly<Record<string, string>> } => {
+  const tell = ({ path: at, expected, came }: ConfigProblem): void => report(at, expected, came);
+  const { options, problems } = resolveSecrets(prepared.options, process.env, path);
+  problems.forEach(tell);
+  const environment: Record<string, string> = {};
+  prepared.child.env.forEach((name, index) => {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+    else report(`${path}.env[${index}]`, `the name of a set environment variable`, `'${name}', which is not set`);
+  });
+  try {
+    return { wire: encodeOptions(options, path), environment };
+  } catch (error) {
+    if (!(error instanceof TokenvisorError) || !error.problems) throw error;
+    error.problems.forEach(tell);
+    return { wire: { options: undefined, secrets: [] }, environment };
+  }
+};
+
+const checkChild = (name: string, spec: unknown, report: Report): CheckedChild | undefined => {
+  if (!NAME.test(name)) {
+    report(JSON.stringify(name), 'a name of 1 to 100 letters, digits, or _ . : @ / -', 'another');
+    return undefined;
+  }
+  if (!isChildSpec(spec)) {
+    report(name, 'what credential() or actor() returns', describeValue(spec));
+    return undefined;
+  }
+  const prepared = spec.kind.prepare(spec.options, name, report);
+  return { name, spec, ...prepared, ...encodePrepared(prepared, name, report) };
+};
+
+/** Runs `checks`, and throws one CONFIG_INVALID with all that they reported. */
+export const checkAll = <T>(checks: (report: Report) => T, child?: string): T => {
+  const problems: ConfigProblem[] = [];
+  const value = checks((path, expected, came) => problems.push({ path, expected, came }));
+  // A kind that could not make sense of its options may say the same twice.
+  const unique = problems.filter((problem, index) => problems.findIndex(({ path }) => path === problem.path) === index);
+  if (unique.length > 0) throw configError(unique, child);
+  return value;
+};
+
+export const checkConfiguration = (children: unknown, options: unknown): CheckedConfiguration =>
+  checkAll((report) => {
+    const { ref, workerUrl, ...rules } = shape(options ?? {}, 'options', report);
+    if (!isPlainObject(children)) report('children', 'an object of children by name', describeValue(children));
+    const checked = isPlainObject(children)
+      ? Object.entries(children).map(([name, spec]) => checkChild(name, spec, report))
+      : [];
+    return {
+      children: checked.filter((child) => child !== undefined),
+      supervisor: { rules, ref, ...(workerUrl && { workerUrl }) },
+    };
+  });
+
+export const checkOneChild = (name: string, spec: unknown): CheckedChild =>
+  checkAll((report) => checkChild(name, spec, report), name) as CheckedChild;

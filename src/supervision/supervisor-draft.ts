@@ -1,0 +1,184 @@
+/**
+ * The next state while it is being made, and the effects so far. It lives for one event: from outside, the supervisor
+ * is a function. Its one duty is the order of effects: no child changes without a `persist` at that point.
+ */
+import type { Instant } from '../clock.js';
+import type { Child, Ending, SupervisorState, Thread, Waiting, Zombie } from './supervisor-state.js';
+import type {
+  ChildRules,
+  CommandOutcome,
+  PersistedChild,
+  SupervisionNotice,
+  SupervisorEffect,
+  SupervisorReport,
+  SupervisorRules,
+} from './types.js';
+
+const sameMembers = (a: PersistedChild, b: PersistedChild): boolean => {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof PersistedChild>;
+  return [...keys].every((key) => a[key] === b[key]);
+};
+
+export class Draft {
+  readonly rules: SupervisorRules;
+  readonly now: Instant;
+  stage: SupervisorState['stage'];
+  launching: readonly string[];
+  startRequest: number | undefined;
+  blockedOn: string | undefined;
+  restartSeconds: readonly number[];
+  ending: Ending | undefined;
+  readonly #children: Map<string, Child>;
+  #zombies: readonly Zombie[];
+  #inbox: readonly Waiting[];
+  readonly #wakeAtMs: number | undefined;
+  readonly #effects: SupervisorEffect[] = [];
+
+  constructor(state: SupervisorState, now: Instant) {
+    this.now = now;
+    this.rules = state.rules;
+    this.stage = state.stage;
+    this.launching = state.launching;
+    this.startRequest = state.startRequest;
+    this.blockedOn = state.blockedOn;
+    this.restartSeconds = state.restartSeconds;
+    this.ending = state.ending;
+    this.#children = new Map(state.children);
+    this.#zombies = state.zombies;
+    this.#inbox = state.inbox;
+    this.#wakeAtMs = state.wakeAtMs;
+  }
+
+  /** True under `escalation: 'supervisor'`. */
+  get likeOtp(): boolean {
+    return this.rules.escalation === 'supervisor';
+  }
+
+  // Children
+
+  get children(): readonly Child[] {
+    return [...this.#children.values()];
+  }
+
+  find(name: string): Child | undefined {
+    return this.#children.get(name);
+  }
+
+  /** The child if this is its current incarnation and its thread is not known to have ended: else the event is late. */
+  current(name: string, incarnation: number): (Child & { readonly thread: Thread }) | undefined {
+    const child = this.#children.get(name);
+    const thread = child?.thread;
+    return child && thread?.incarnation === incarnation && !thread.ended ? { ...child, thread } : undefined;
+  }
+
+  add(rules: ChildRules, persisted: PersistedChild): void {
+    this.#children.set(rules.name, { rules, persisted });
+  }
+
+  /** Changes what outlives the supervisor. A due time and an asked stop belong to one phase: they go if not given. */
+  persist(name: string, changes: Partial<PersistedChild>): void {
+    const child = this.#get(name);
+    const { dueMonoMs: _due, stopAsked: _asked, ...kept } = child.persisted;
+    const persisted: PersistedChild = { ...kept, ...changes };
+    if (sameMembers(persisted, child.persisted)) return;
+    this.#children.set(name, { ...child, persisted });
+    this.effect({ kind: 'persist', name, persisted });
+  }
+
+  setThread(name: string, thread: Thread | undefined): void {
+    const { thread: _old, ...child } = this.#get(name);
+    this.#children.set(name, thread ? { ...child, thread } : child);
+  }
+
+  /** Takes the spec out. */
+  remove(name: string): void {
+    this.#children.delete(name);
+    this.effect({ kind: 'forget', name });
+  }
+
+  #get(name: string): Child {
+    const child = this.#children.get(name);
+    if (!child) throw new Error(`the supervisor has lost its child '${name}'`);
+    return child;
+  }
+
+  // Zombies
+
+  zombiesOf(name: string): readonly Zombie[] {
+    return this.#zombies.filter((zombie) => zombie.name === name);
+  }
+
+  addZombie(name: string, incarnation: number): void {
+    this.#zombies = [...this.#zombies, { name, incarnation }];
+  }
+
+  /** True if it was one. */
+  removeZombie(name: string, incarnation: number): boolean {
+    const before = this.#zombies;
+    this.#zombies = before.filter((zombie) => zombie.name !== name || zombie.incarnation !== incarnation);
+    return this.#zombies.length < before.length;
+  }
+
+  // The inbox
+
+  enqueue(waiting: Waiting): void {
+    this.#inbox = [...this.#inbox, waiting];
+  }
+
+  /** Takes the oldest that is ready. */
+  dequeue(isReady: (waiting: Waiting) => boolean): Waiting | undefined {
+    const next = this.#inbox.find(isReady);
+    if (next) this.#inbox = this.#inbox.filter((waiting) => waiting !== next);
+    return next;
+  }
+
+  // Effects
+
+  effect(effect: SupervisorEffect): void {
+    this.#effects.push(effect);
+  }
+
+  notice(notice: SupervisionNotice): void {
+    this.effect({ kind: 'notice', notice });
+  }
+
+  reply(request: number, outcome: CommandOutcome): void {
+    this.effect({ kind: 'reply', request, outcome });
+  }
+
+  report(context: SupervisorReport['context'], reason: SupervisorReport['reason'], child: Child): void {
+    const { name, restart, shutdown } = child.rules;
+    const offender = { name, restart, shutdown, incarnation: child.persisted.incarnation };
+    this.effect({ kind: 'report', report: { context, reason, offender } });
+  }
+
+  /** The new state, its `wake` asked for if it is another than before. */
+  finish(): { readonly state: SupervisorState; readonly effects: readonly SupervisorEffect[] } {
+    const wakeAtMs = this.#nextDeadlineMs();
+    if (wakeAtMs !== this.#wakeAtMs) this.effect({ kind: 'wake', atMonoMs: wakeAtMs });
+    const state: SupervisorState = {
+      rules: this.rules,
+      stage: this.stage,
+      children: this.#children,
+      zombies: this.#zombies,
+      launching: this.launching,
+      inbox: this.#inbox,
+      restartSeconds: this.restartSeconds,
+      ...(this.startRequest !== undefined && { startRequest: this.startRequest }),
+      ...(this.blockedOn !== undefined && { blockedOn: this.blockedOn }),
+      ...(this.ending && { ending: this.ending }),
+      ...(wakeAtMs !== undefined && { wakeAtMs }),
+    };
+    return { state, effects: this.#effects };
+  }
+
+  #nextDeadlineMs(): number | undefined {
+    let nextMs = Infinity;
+    for (const { persisted, thread } of this.#children.values()) {
+      if (!this.ending) nextMs = Math.min(nextMs, persisted.dueMonoMs ?? Infinity);
+      if (thread?.ended) continue;
+      nextMs = Math.min(nextMs, thread?.stop?.killAtMs ?? Infinity, thread?.stop?.zombieAtMs ?? Infinity);
+    }
+    return nextMs === Infinity ? undefined : nextMs;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The main thread's link to one supervisor thread: it starts it, asks it, hears it, and sees it end.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { TokenvisorError } from '../errors.js';
+import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
+import type { SupervisorRules } from './types.js';
+
+/** A supervisor thread whose event loop is silent for so many of main's own looks is ended. */
+const LOOK_EVERY_MS = 1_000;
+const SILENT_LOOKS = 10;
+
+export interface SupervisorLinkOptions {
+  readonly rules: SupervisorRules;
+  readonly workerUrl: URL;
+  readonly onMessage: (message: SupervisorMessage) => void;
+  /** The thread has exited, and every actor with it. */
+  readonly onExit: (error: unknown) => void;
+}
+
+/** Throws FILE_MISSING, with what to do, unless the file is there. */
+const entryFile = (url: URL): string => {
+  const path = fileURLToPath(url);
+  if (existsSync(path)) return path;
+  throw new TokenvisorError(
+    'FILE_MISSING',
+    `Expected ${path} to be there. If a bundler has packed tokenvisor, mark 'tokenvisor' as external in it ` +
+      '(a thread needs files, not bundles), or pass `workerUrl`',
+  );
+};
+
+export class SupervisorLink {
+  readonly #worker: Worker;
+  /** Held for as long as the link: a proxy that nobody holds may be collected in mid-call. */
+  readonly #service: Comlink.Remote<SupervisorService>;
+  readonly #messages: MessagePort;
+  readonly #pending = new Set<(error: Error) => void>();
+  readonly #exited: Promise<void>;
+  readonly #watch: NodeJS.Timeout;
+  #hold: NodeJS.Timeout | undefined;
+  #error: unknown;
+  #gone = false;
+
+  constructor({ rules, workerUrl, onMessage, onExit }: SupervisorLinkOptions) {
+    const entry = entryFile(workerUrl);
+    const actorEntry = entryFile(new URL('../actor/actor-entry.cjs', workerUrl));
+    const control = new MessageChannel();
+    const messages = new MessageChannel();
+    const pulse = new SharedArrayBuffer(4);
+    const boot: SupervisorBoot = { rules, actorEntry, pulse, control: control.port2, messages: messages.port2 };
+    this.#worker = new Worker(entry, {
+      workerData: boot,
+      transferList: [control.port2, messages.port2],
+      // The default would hand every secret in the environment, and a loader's options, to every thread.
+      env: {},
+      execArgv: [],
+    });
+    this.#service = Comlink.wrap<SupervisorService>(control.port1 as unknown as Comlink.Endpoint);
+    this.#messages = messages.port1;
+    this.#messages.on('message', onMessage);
+    this.#worker.on('error', (error) => (this.#error ??= error));
+    this.#watch = this.#watchPulse(new Int32Array(pulse));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        this.#down();
+        control.port1.close();
+        resolve();
+        onExit(this.#error);
+      });
+    });
+    this.#worker.unref();
+    this.#messages.unref();
+    control.port1.unref();
+    this.#watch.unref();
+  }
+
+  /** Asks the thread; the process is held open until it answers. Rejects with ACTOR_DOWN if the thread dies over it. */
+  ask<T>(request: (service: Comlink.Remote<SupervisorService>) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        if (!this.#pending.delete(fail)) return;
+        if (this.#pending.size === 0) this.#release();
+        finish();
+      };
+      const fail = (error: Error): void => settle(() => reject(error));
+      this.#pending.add(fail);
+      if (this.#gone) return fail(supervisorDown());
+      this.#hold ??= setInterval(() => undefined, 60_000);
+      request(this.#service).then(
+        (answer) => settle(() => resolve(answer)),
+        (error: unknown) => fail(error as Error),
+      );
+    });
+  }
+
+  /** Ends the thread and all actors, and resolves at its exit, or after `timeoutMs`: false then. */
+  async terminate(timeoutMs: number): Promise<boolean> {
+    void this.#worker.terminate();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    const exited = await Promise.race([this.#exited.then(() => true), late]);
+    clearTimeout(timer);
+    return exited;
+  }
+
+  #down(): void {
+    this.#gone = true;
+    clearInterval(this.#watch);
+    this.#messages.close();
+    for (const fail of [...this.#pending]) fail(supervisorDown());
+    this.#release();
+  }
+
+  #release(): void {
+    clearInterval(this.#hold);
+    this.#hold = undefined;
+  }
+
+  /** Counts its own looks, not time: a main thread that was blocked has not seen the other one be silent. */
+  #watchPulse(pulse: Int32Array): NodeJS.Timeout {
+    let seen = Atomics.load(pulse, 0);
+    let silent = 0;
+    return setInterval(() => {
+      const now = Atomics.load(pulse, 0);
+      silent = now === seen && now !== 0 ? silent + 1 : 0;
+      seen = now;
+      if (silent < SILENT_LOOKS) return;
+      this.#error ??= new TokenvisorError('INTERNAL', 'The supervisor thread was silent for too long and was ended');
+      void this.#worker.terminate();
+    }, LOOK_EVERY_MS);
+  }
+}
+
+const supervisorDown = (): TokenvisorError =>
+  new TokenvisorError('ACTOR_DOWN', 'The supervisor thread died during the request; it may be repeated');

@@ -1,0 +1,157 @@
+/**
+ * What the supervisor remembers between two events, and what can be asked of it. Immutable: every event makes a new one.
+ */
+import type { WireError } from '../actor/wire.js';
+import type {
+  ChildPhase,
+  ChildRules,
+  ExitReason,
+  PersistedChild,
+  RestartType,
+  SupervisorCommand,
+  SupervisorRules,
+} from './types.js';
+
+/** Who asked for an incarnation: it decides what a start that fails means, and what its start is called. */
+export type Origin = 'first' | 'adopted' | 'start_child' | 'restart_child' | 'restart';
+
+/** A stop under way: asked, killed, or both in turn. */
+export interface Stop {
+  /** A command or the end of the supervisor wants it; else it is a kill, and what follows is up to the restart type. */
+  readonly asked: boolean;
+  /** The commands that are answered when it is done. */
+  readonly requests: readonly number[];
+  /** How a kill, once sent, is called in the exit's reason. */
+  readonly reason: 'killed' | 'hung';
+  /** Asked to end: killed when this has come. */
+  readonly killAtMs?: number;
+  /** Killed: a zombie when this has come. */
+  readonly zombieAtMs?: number;
+}
+
+/** The thread of the current incarnation. */
+export interface Thread {
+  readonly incarnation: number;
+  readonly origin: Origin;
+  /** The command that is answered when the start is done. */
+  readonly request?: number;
+  /** Since when init is done. */
+  readonly runningSinceMs?: number;
+  /** Why its start failed. */
+  readonly failure?: WireError;
+  readonly stop?: Stop;
+  /** It has ended (or is a zombie that may be succeeded), and its turn to be looked at has not come. */
+  readonly ended?: ExitReason;
+}
+
+export interface Child {
+  readonly rules: ChildRules;
+  readonly persisted: PersistedChild;
+  readonly thread?: Thread;
+}
+
+/** A thread that was killed, did not exit, and is no longer waited for. Its child may be gone. */
+export interface Zombie {
+  readonly name: string;
+  readonly incarnation: number;
+}
+
+/** What waits for its turn: OTP's message box. */
+export type Waiting =
+  | { readonly kind: 'command'; readonly request: number; readonly command: SupervisorCommand }
+  | { readonly kind: 'died'; readonly name: string; readonly incarnation: number }
+  /** OTP's `try_again_restart`: the last restart's start failed. */
+  | { readonly kind: 'try_again'; readonly name: string };
+
+/** The supervisor is stopping its children, one after the other. */
+export interface Ending {
+  readonly reason: 'closed' | 'restart_intensity' | 'start_failed';
+  /** The `close` commands that are answered at the end. */
+  readonly requests: readonly number[];
+  /** What the first start is answered with, if it is still unanswered. */
+  readonly startError?: WireError;
+}
+
+export interface SupervisorState {
+  readonly rules: SupervisorRules;
+  readonly stage: 'new' | 'booting' | 'open' | 'ended';
+  /** In order of their start: stops go through it backwards. */
+  readonly children: ReadonlyMap<string, Child>;
+  readonly zombies: readonly Zombie[];
+  /** Names whose first incarnation under this supervisor waits for one of `startConcurrency` places. */
+  readonly launching: readonly string[];
+  /** The `start` event's request, until it is answered. */
+  readonly startRequest?: number;
+  readonly inbox: readonly Waiting[];
+  /** Under `escalation: 'supervisor'`: the child in whose start or stop OTP's supervisor would be blocked now. */
+  readonly blockedOn?: string;
+  /** Under `escalation: 'supervisor'`: the seconds of the restarts that count, newest first. */
+  readonly restartSeconds: readonly number[];
+  readonly ending?: Ending;
+  /** The last `wake` that was asked for. */
+  readonly wakeAtMs?: number;
+}
+
+/** The state before `start` or `adopt`. */
+export const initialSupervisorState = (rules: SupervisorRules): SupervisorState => ({
+  rules,
+  stage: 'new',
+  children: new Map(),
+  zombies: [],
+  launching: [],
+  inbox: [],
+  restartSeconds: [],
+});
+
+/** A child before its first incarnation. */
+export const newPersistedChild: PersistedChild = {
+  phase: 'starting',
+  incarnation: 0,
+  restarts: 0,
+  restartTimesMs: [],
+  parkedTimes: 0,
+};
+
+/** One row of {@link whichChildren}. */
+export interface ChildSummary {
+  readonly name: string;
+  readonly phase: ChildPhase;
+  readonly restart: RestartType;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly parkedTimes: number;
+  /** While parked or restarting: when the next start is due (monotonic). */
+  readonly dueMonoMs?: number;
+  readonly lastExit?: PersistedChild['lastExit'];
+  /** Older incarnations whose threads were killed and have not exited. */
+  readonly zombies: readonly number[];
+}
+
+/** OTP's `which_children`, in order of start (OTP lists the last first). */
+export const whichChildren = (state: SupervisorState): readonly ChildSummary[] =>
+  [...state.children.values()].map(({ rules, persisted }) => ({
+    name: rules.name,
+    phase: persisted.phase,
+    restart: rules.restart,
+    incarnation: persisted.incarnation,
+    restarts: persisted.restarts,
+    parkedTimes: persisted.parkedTimes,
+    ...(persisted.dueMonoMs !== undefined && { dueMonoMs: persisted.dueMonoMs }),
+    ...(persisted.lastExit && { lastExit: persisted.lastExit }),
+    zombies: state.zombies.filter((zombie) => zombie.name === rules.name).map((zombie) => zombie.incarnation),
+  }));
+
+export interface ChildCounts {
+  readonly specs: number;
+  readonly active: number;
+  readonly supervisors: 0;
+  readonly workers: number;
+}
+
+/** OTP's `count_children`: `active` are those whose current incarnation has done its init and has not exited. */
+export const countChildren = (state: SupervisorState): ChildCounts => {
+  const active = [...state.children.values()].filter(
+    ({ thread }) => thread?.runningSinceMs !== undefined && !thread.ended,
+  );
+  return { specs: state.children.size, active: active.length, supervisors: 0, workers: state.children.size };
+};

@@ -1,0 +1,235 @@
+/**
+ * The supervisor thread: a thin shell around the pure core. It runs no user code, so nothing of the user's can kill it.
+ */
+import { type MessagePort, workerData } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { toWireError, type WireError } from '../actor/wire.js';
+import type { CallEndpoint } from '../actor/call-port.js';
+import { systemClock, type Timer } from '../clock.js';
+import { TokenvisorError } from '../errors.js';
+import type { WireOptions } from '../providers/secret-tree.js';
+import { ChildShell, type ChildPlan } from './child-shell.js';
+import {
+  countChildren,
+  initialSupervisorState,
+  supervise,
+  whichChildren,
+  type SupervisorState,
+} from './supervisor-core.js';
+import type { CommandOutcome, SupervisorCommand, SupervisorEffect, SupervisorEvent, SupervisorRules } from './types.js';
+
+/** What the thread is made with. */
+export interface SupervisorBoot {
+  readonly rules: SupervisorRules;
+  /** The actor's entry file. */
+  readonly actorEntry: string;
+  /** Ticks while the thread's event loop turns. */
+  readonly pulse: SharedArrayBuffer;
+  readonly control: MessagePort;
+  readonly messages: MessagePort;
+}
+
+/** What the main thread can ask for. */
+export interface SupervisorService {
+  /** The first start, all children at once. */
+  start(children: readonly ChildPlan[]): Promise<CommandOutcome>;
+  /** This thread replaces one that died. */
+  adopt(children: readonly ChildPlan[]): void;
+  startChild(plan: ChildPlan): Promise<CommandOutcome>;
+  command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome>;
+  reconfigure(name: string, options: WireOptions): Promise<WireError | undefined>;
+  whichChildren(): ReturnType<typeof whichChildren>;
+  countChildren(): ReturnType<typeof countChildren>;
+}
+
+/** What the thread tells the main thread without being asked. */
+export type SupervisorMessage =
+  | { readonly kind: 'calls'; readonly name: string; readonly incarnation: number; readonly calls: CallEndpoint }
+  | {
+      readonly kind: 'event';
+      readonly type: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: 'forgotten'; readonly name: string }
+  | { readonly kind: 'ended'; readonly reason: string };
+
+/** How often heartbeats and clocks are looked at. */
+const TICK_MS = 100;
+/** A step of the wall clock that is no drift. */
+const CLOCK_STEP_MS = 2_000;
+
+export class SupervisorThread implements SupervisorService {
+  readonly #boot: SupervisorBoot;
+  readonly #children = new Map<string, ChildShell>();
+  readonly #requests = new Map<number, (outcome: CommandOutcome) => void>();
+  #state: SupervisorState;
+  #lastRequest = 0;
+  #wake: Timer | undefined;
+
+  constructor(boot: SupervisorBoot) {
+    this.#boot = boot;
+    this.#state = initialSupervisorState(boot.rules);
+    this.#watch();
+  }
+
+  start(children: readonly ChildPlan[]): Promise<CommandOutcome> {
+    for (const plan of children) this.#children.set(plan.rules.name, new ChildShell(plan, this.#boot.actorEntry));
+    return this.#request((request) => ({ kind: 'start', request, children: children.map(({ rules }) => rules) }));
+  }
+
+  adopt(children: readonly ChildPlan[]): void {
+    const adopted = children.map((plan) => {
+      const shell = new ChildShell(plan, this.#boot.actorEntry);
+      this.#children.set(plan.rules.name, shell);
+      const persisted = shell.persisted ?? NEVER_STARTED;
+      return { rules: plan.rules, persisted };
+    });
+    this.#dispatch({ kind: 'adopt', children: adopted });
+  }
+
+  startChild(plan: ChildPlan): Promise<CommandOutcome> {
+    const { rules } = plan;
+    // A name that is taken must not lose its shell to a start that will be refused.
+    if (!this.#children.has(rules.name)) this.#children.set(rules.name, new ChildShell(plan, this.#boot.actorEntry));
+    return this.#request((request) => ({ kind: 'command', request, command: { kind: 'start_child', rules } }));
+  }
+
+  command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome> {
+    return this.#request((request) => ({ kind: 'command', request, command }));
+  }
+
+  reconfigure(name: string, options: WireOptions): Promise<WireError | undefined> {
+    const child = this.#children.get(name);
+    if (child) return child.reconfigure(options);
+    return Promise.resolve(
+      toWireError(new TokenvisorError('NOT_FOUND', `There is no child named '${name}'`, { child: name })),
+    );
+  }
+
+  whichChildren(): ReturnType<typeof whichChildren> {
+    return whichChildren(this.#state);
+  }
+
+  countChildren(): ReturnType<typeof countChildren> {
+    return countChildren(this.#state);
+  }
+
+  #request(event: (request: number) => SupervisorEvent): Promise<CommandOutcome> {
+    this.#lastRequest += 1;
+    const request = this.#lastRequest;
+    return new Promise((resolve) => {
+      this.#requests.set(request, resolve);
+      this.#dispatch(event(request));
+    });
+  }
+
+  #dispatch(event: SupervisorEvent): void {
+    const { state, effects } = supervise(this.#state, event, systemClock.now());
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: SupervisorEffect): void {
+    switch (effect.kind) {
+      case 'spawn':
+        return this.#spawn(effect.name, effect.incarnation, effect.beside);
+      case 'shut_down':
+        return this.#children.get(effect.name)?.incarnation(effect.incarnation)?.shutDown();
+      case 'kill':
+        return this.#children.get(effect.name)?.incarnation(effect.incarnation)?.kill(effect.reason);
+      case 'persist':
+        return this.#children.get(effect.name)?.persist(effect.persisted);
+      case 'withdraw':
+        return this.#children.get(effect.name)?.withdraw();
+      case 'forget':
+        this.#children.get(effect.name)?.wipe();
+        this.#children.delete(effect.name);
+        return this.#tell({ kind: 'forgotten', name: effect.name });
+      case 'reply':
+        this.#requests.get(effect.request)?.(effect.outcome);
+        return void this.#requests.delete(effect.request);
+      case 'report':
+        return this.#tell({ kind: 'event', type: 'supervisor:report', details: { ...effect.report } });
+      case 'notice': {
+        const { type, ...details } = effect.notice;
+        return this.#tell({ kind: 'event', type, details });
+      }
+      case 'wake':
+        return this.#wakeAt(effect.atMonoMs);
+      case 'end':
+        return this.#tell({ kind: 'ended', reason: effect.reason });
+    }
+  }
+
+  #spawn(name: string, incarnation: number, beside: number | undefined): void {
+    const child = this.#children.get(name);
+    if (!child) return;
+    const who = { name, incarnation } as const;
+    child.spawn(incarnation, beside, {
+      ready: (calls) => {
+        this.#tell({ kind: 'calls', ...who, calls }, [calls.port]);
+        this.#dispatch({ kind: 'started', ...who });
+      },
+      startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error }),
+      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason }),
+      event: (type, details) => this.#tell({ kind: 'event', type, details: { ...details, name } }),
+    });
+  }
+
+  #wakeAt(atMonoMs: number | undefined): void {
+    this.#wake?.cancel();
+    this.#wake =
+      atMonoMs === undefined
+        ? undefined
+        : systemClock.setTimer(atMonoMs - systemClock.monoMs(), () => this.#dispatch({ kind: 'woken' }));
+  }
+
+  /** Looks at heartbeats and clocks. A look that comes late counts as one that came in time. */
+  #watch(): void {
+    const pulse = new Int32Array(this.#boot.pulse);
+    let offsetMs = wallOffsetMs();
+    setInterval(() => {
+      Atomics.add(pulse, 0, 1);
+      for (const [name, child] of this.#children) {
+        const incarnation = child.hung(TICK_MS);
+        if (incarnation !== undefined) this.#dispatch({ kind: 'hung', name, incarnation });
+      }
+      const offsetNowMs = wallOffsetMs();
+      const stepped = Math.abs(offsetNowMs - offsetMs) > CLOCK_STEP_MS;
+      offsetMs = offsetNowMs;
+      if (!stepped) return;
+      // An actor that runs corrects its token itself; nobody else can.
+      for (const child of this.#children.values()) if (!child.running) child.withdraw();
+    }, TICK_MS);
+  }
+
+  #tell(message: SupervisorMessage, transfer: readonly MessagePort[] = []): void {
+    const stamped =
+      message.kind === 'event' ? { ...message, details: { ...message.details, atMs: systemClock.wallMs() } } : message;
+    this.#boot.messages.postMessage(stamped, [...transfer]);
+  }
+}
+
+const wallOffsetMs = (): number => {
+  const { wallMs, monoMs } = systemClock.now();
+  return wallMs - monoMs;
+};
+
+/** A child that the last supervisor thread knew of and had not started. */
+const NEVER_STARTED = { phase: 'restarting', incarnation: 0, restarts: 0, restartTimesMs: [], parkedTimes: 0 } as const;
+
+/** Called by the thread's entry. */
+export const runSupervisor = (): void => {
+  const boot = workerData as SupervisorBoot;
+  const supervisor = new SupervisorThread(boot);
+  const service: SupervisorService = {
+    start: (children) => supervisor.start(children),
+    adopt: (children) => supervisor.adopt(children),
+    startChild: (plan) => supervisor.startChild(plan),
+    command: (command) => supervisor.command(command),
+    reconfigure: (name, options) => supervisor.reconfigure(name, options),
+    whichChildren: () => supervisor.whichChildren(),
+    countChildren: () => supervisor.countChildren(),
+  };
+  Comlink.expose(service, boot.control as unknown as Comlink.Endpoint);
+};
