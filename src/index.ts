@@ -4,7 +4,12 @@ export type { ActorReader, ActorStatus, Health } from './actor/actor-reader.js';
 export type { CallOptions } from './actor/call-port.js';
 export { attach } from './attach.js';
 export type { ModuleReference } from './config/module-reference.js';
-export { credential, type CredentialChange, type CredentialHandle, type CredentialOptions } from './credential/credential.js';
+export {
+  credential,
+  type CredentialChange,
+  type CredentialHandle,
+  type CredentialOptions,
+} from './credential/credential.js';
 export type {
   CredentialReader,
   CredentialState,

@@ -17,9 +17,7 @@ export interface CallEndpoint {
   readonly mailboxLimit: number;
 }
 
-type Envelope =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly error: WireError };
+type Envelope = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: WireError };
 
 interface CallService {
   call(message: unknown): Promise<Envelope>;

@@ -252,9 +252,13 @@ export class GenServer {
   }
 
   #missing(handler: string): TokenvisorError {
-    return new TokenvisorError('CALL_FAILED', `Expected the behaviour of '${this.#name}' to have ${handler}: it has none`, {
-      child: this.#name,
-    });
+    return new TokenvisorError(
+      'CALL_FAILED',
+      `Expected the behaviour of '${this.#name}' to have ${handler}: it has none`,
+      {
+        child: this.#name,
+      },
+    );
   }
 
   async #finish(reason: TerminateReason): Promise<void> {

@@ -1,7 +1,15 @@
 /**
  * The credential's actor: a thin shell that tells the refresh loop what happens and carries out what it asks for.
  */
-import { type ActorContext, type Behaviour, type From, proceed, reply, type Task, type TaskResult } from '../actor/behaviour.js';
+import {
+  type ActorContext,
+  type Behaviour,
+  type From,
+  proceed,
+  reply,
+  type Task,
+  type TaskResult,
+} from '../actor/behaviour.js';
 import type { Instant, Timer } from '../clock.js';
 import type { ProviderSpec } from '../providers/provider.js';
 import { readAnswer } from './answer.js';
@@ -20,7 +28,8 @@ export interface CredentialActorOptions {
 /** What the handle calls. */
 export type CredentialCall = { readonly kind: 'resume' };
 
-type CredentialInfo = TaskResult | { readonly kind: 'requested' } | { readonly kind: 'woken' } | { readonly kind: 'tick' };
+type CredentialInfo =
+  TaskResult | { readonly kind: 'requested' } | { readonly kind: 'woken' } | { readonly kind: 'tick' };
 
 /** How often clocks are compared, and secret files looked at. */
 const TICK_MS = 1_000;
@@ -173,6 +182,7 @@ class Credential {
     this.#task = undefined;
     const { attempt, sentAt } = task;
     const event = this.#read(result, attempt, sentAt);
+    // Before the answer: what it leads to (another mint, a probe) is the new provider's.
     this.#takeNextOptions();
     this.#dispatch(event);
   }
@@ -195,6 +205,8 @@ class Credential {
     } catch (error) {
       this.#context.emit('error', { during: 'rotate()', error: this.#host.failure(error).message });
     }
+    const obstacle = this.#host.obstacle();
+    this.#dispatch({ kind: 'reconfigured', policy: this.#policy(), ...(obstacle && { obstacle }) });
   }
 
   #tick(): void {
@@ -208,7 +220,7 @@ class Credential {
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
     // A ring may be lost with the thread that rang.
     const { wanted, invalidated } = this.#requests();
-    if (wanted !== this.#state.wanted || invalidated !== this.#state.invalidated) {
+    if (wanted > this.#state.wanted || invalidated > this.#state.invalidated) {
       this.#dispatch({ kind: 'requested', wanted, invalidated });
     }
     this.#showStatus();

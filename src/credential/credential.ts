@@ -9,7 +9,14 @@ import { Doorbell } from '../memory/doorbell.js';
 import { checkProviderSpec } from '../providers/grant-specs.js';
 import type { ProviderSpec } from '../providers/provider.js';
 import type { ActorDoor } from '../supervision/actor-door.js';
-import { childShape, childSpec, type ChildOptions, type ChildSpec, type Kind, type PreparedChild } from '../supervision/child-spec.js';
+import {
+  childShape,
+  childSpec,
+  type ChildOptions,
+  type ChildSpec,
+  type Kind,
+  type PreparedChild,
+} from '../supervision/child-spec.js';
 import type { CredentialActorOptions } from './actor.js';
 import { CredentialReader, type WaitForTokenOptions } from './reader.js';
 
@@ -61,12 +68,20 @@ export interface CredentialOptions extends ChildOptions {
 }
 
 /** What `rotate()` takes: what changes. The rest stays. */
-export type CredentialChange = Pick<
-  CredentialOptions,
-  'provider' | 'options' | 'leadMs' | 'marginMs' | 'refreshEveryMs' | 'retryEveryMs' | 'assumeLifetimeMs' | 'probeEveryMs'
-> extends infer All
-  ? { readonly [Key in keyof All]?: All[Key] }
-  : never;
+export type CredentialChange =
+  Pick<
+    CredentialOptions,
+    | 'provider'
+    | 'options'
+    | 'leadMs'
+    | 'marginMs'
+    | 'refreshEveryMs'
+    | 'retryEveryMs'
+    | 'assumeLifetimeMs'
+    | 'probeEveryMs'
+  > extends infer All
+    ? { readonly [Key in keyof All]?: All[Key] }
+    : never;
 
 const DAY_MS = 86_400_000;
 
@@ -112,8 +127,18 @@ const shape = object({
 const FLOOR_MS = 1_000;
 
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
-  const { provider: spec, options, eager, leadMs, marginMs, refreshEveryMs, retryEveryMs, assumeLifetimeMs, probeEveryMs, ...child } =
-    shape(raw, path, report);
+  const {
+    provider: spec,
+    options,
+    eager,
+    leadMs,
+    marginMs,
+    refreshEveryMs,
+    retryEveryMs,
+    assumeLifetimeMs,
+    probeEveryMs,
+    ...child
+  } = shape(raw, path, report);
   if (isSpec((raw as Partial<CredentialOptions> | undefined)?.provider) && options !== undefined) {
     report(`${path}.options`, 'absent (a built-in provider has its options already)', describeKind(options));
   }

@@ -383,10 +383,14 @@ export class CredentialReader {
 
   #timedOut(what: string, timeoutMs: number): TokenvisorError {
     const status = this.status();
-    return new TokenvisorError('TIMEOUT', `'${this.name}' had no ${what.replace(/^an? /, '')} within ${timeoutMs} ms (state: ${status.state})`, {
-      child: this.name,
-      ...failureCause(status),
-    });
+    return new TokenvisorError(
+      'TIMEOUT',
+      `'${this.name}' had no ${what.replace(/^an? /, '')} within ${timeoutMs} ms (state: ${status.state})`,
+      {
+        child: this.name,
+        ...failureCause(status),
+      },
+    );
   }
 }
 

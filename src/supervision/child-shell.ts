@@ -2,7 +2,17 @@
  * A child as the supervisor thread holds it: its plan, its memory, its threads. What to do is decided by the pure core;
  * here it is done.
  */
-import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf, type RecordPlace } from '../memory/layout.js';
+import {
+  Header,
+  payloadBytes,
+  SEALED,
+  SEALED_BYTES,
+  SNAPSHOT,
+  STATUS,
+  SUPERVISION,
+  bankOf,
+  type RecordPlace,
+} from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { fenceRecord, RecordWriter, withdrawRecord, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
@@ -12,6 +22,7 @@ import type { WireOptions } from '../providers/secret-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
+import { newPersistedChild } from './supervisor-state.js';
 import type { ChildRules, PersistedChild } from './types.js';
 
 /** Everything about a child that crosses to the supervisor thread. */
@@ -32,7 +43,6 @@ export interface ChildPlan {
 }
 
 const encoder = new TextEncoder();
-
 
 export class ChildShell {
   readonly #entry: string;
@@ -163,7 +173,12 @@ export class ChildShell {
 }
 
 /** A seat on a bank that no living thread writes to: the live one, or beside a zombie the other one, the record fenced. */
-const takeSeat = (words: SharedWords, place: RecordPlace, epoch: number, zombie: WriterSeat | undefined): WriterSeat => {
+const takeSeat = (
+  words: SharedWords,
+  place: RecordPlace,
+  epoch: number,
+  zombie: WriterSeat | undefined,
+): WriterSeat => {
   const live = words.load(place.control);
   if (!zombie || bankOf(live) !== zombie.bank) return { epoch, bank: bankOf(live), control: live };
   const bank = zombie.bank === 0 ? 1 : 0;
@@ -177,18 +192,13 @@ export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
   if (persisted?.phase !== 'stopped') {
     const control = words.load(SUPERVISION.control);
     const writer = new RecordWriter(words, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
-    const stopped = { ...NEVER_STARTED, ...persisted, phase: 'stopped' };
-    writer.publish({ generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 }, encoder.encode(JSON.stringify(stopped)));
+    const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
+    writer.publish(
+      { generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 },
+      encoder.encode(JSON.stringify(stopped)),
+    );
   }
   withdrawRecord(words, SNAPSHOT, { wipe: true });
   withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
   ring(words, Header.CHANGE);
-};
-
-const NEVER_STARTED: PersistedChild = {
-  phase: 'stopped',
-  incarnation: 0,
-  restarts: 0,
-  restartTimesMs: [],
-  parkedTimes: 0,
 };

@@ -16,6 +16,7 @@ import {
   whichChildren,
   type SupervisorState,
 } from './supervisor-core.js';
+import { newPersistedChild } from './supervisor-state.js';
 import type { CommandOutcome, SupervisorCommand, SupervisorEffect, SupervisorEvent, SupervisorRules } from './types.js';
 
 /** What the thread is made with. */
@@ -81,7 +82,7 @@ export class SupervisorThread implements SupervisorService {
     const adopted = children.map((plan) => {
       const shell = new ChildShell(plan, this.#boot.actorEntry);
       this.#children.set(plan.rules.name, shell);
-      const persisted = shell.persisted ?? NEVER_STARTED;
+      const persisted = shell.persisted ?? newPersistedChild;
       return { rules: plan.rules, persisted };
     });
     this.#dispatch({ kind: 'adopt', children: adopted });
@@ -214,9 +215,6 @@ const wallOffsetMs = (): number => {
   const { wallMs, monoMs } = systemClock.now();
   return wallMs - monoMs;
 };
-
-/** A child that the last supervisor thread knew of and had not started. */
-const NEVER_STARTED = { phase: 'restarting', incarnation: 0, restarts: 0, restartTimesMs: [], parkedTimes: 0 } as const;
 
 /** Called by the thread's entry. */
 export const runSupervisor = (): void => {
