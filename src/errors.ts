@@ -51,11 +51,9 @@ export type TokenvisorErrorCode =
   | 'FILE_MISSING'
   /** A handle, or the memory behind it, was made by a version of the package with another layout. */
   | 'LAYOUT_MISMATCH'
-  /** A secret can't be read. */
-  | 'SECRET_UNREADABLE'
-  /** The refresh-token store can't be read or written. */
+  /** The refresh-token store can't be read or written: within an actor, the cause of a `store_failed` failure. */
   | 'STORE_FAILED'
-  /** Another process, or another credential of this one, uses the refresh-token store. */
+  /** Another process, or another credential of this one, uses the refresh-token store: as above. */
   | 'STORE_LOCKED'
   /** The attempt to mint failed; a {@link ProviderError} has more. */
   | 'MINT_FAILED'

@@ -180,12 +180,17 @@ export class CredentialReader {
   /**
    * Asks for a new token, although the one that is there may be good, and resolves with it. Any number of callers, in
    * any thread, share the mint. Never more than one request a second is made.
+   *
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, also if there is a token still.
    */
   async refresh(options: WaitForTokenOptions = {}): Promise<Token> {
     const wanted = this.#want();
     return this.#wait(options, 'a new token', () => {
       const token = this.#load();
-      return token && token.generation >= wanted ? token : undefined;
+      if (token && token.generation >= wanted) return token;
+      const status = this.status();
+      if (status.state === 'parked' && !status.exchanging) throw this.#parked(status);
+      return undefined;
     });
   }
 
@@ -257,7 +262,7 @@ export class CredentialReader {
   /** @internal */
   health(): Health {
     const { state, usable } = this.status();
-    if (!usable) return 'down';
+    if (!usable) return this.#isUnasked() ? 'ok' : 'down';
     return state === 'fresh' || state === 'refreshing' ? 'ok' : 'degraded';
   }
 
@@ -270,7 +275,15 @@ export class CredentialReader {
   isReady(): boolean {
     if (this.#load()) return true;
     this.#throwIfHopeless();
-    return false;
+    return this.#isUnasked();
+  }
+
+  /** Not eager, and nobody has asked yet: it has no token because it needs none. */
+  #isUnasked(): boolean {
+    const supervision = readSupervision(this.#words);
+    const refresh = readJson(this.#words, STATUS) as RefreshStatus | undefined;
+    if (supervision?.phase !== 'running' || refresh?.state !== 'starting') return false;
+    return !refresh.exchanging && refresh.nextAttemptAtMs === undefined;
   }
 
   #forget(): void {
@@ -376,7 +389,7 @@ export class CredentialReader {
     const why = status.parked?.why ?? 'fatal_answer';
     return new TokenvisorError(
       'PARKED',
-      `'${this.name}' has no token and tries no more by itself (${why}): mend the cause, then resume() or rotate()`,
+      `'${this.name}' is parked (${why}) and gets no token by itself: mend the cause, then resume() or rotate()`,
       { child: this.name, ...failureCause(status) },
     );
   }
@@ -422,6 +435,8 @@ const stateOf = (
       return 'restarting';
     default:
   }
+  // A token is published a moment before the actor says so.
+  if (usable && (refresh?.state === 'starting' || refresh?.state === 'expired')) return 'fresh';
   if (!refresh) return phase === 'starting' && hasToken ? 'restarting' : 'starting';
   // The actor may be dead, or asleep until its next wake: that a token has expired is for the clock to say.
   const claimsToken = refresh.state === 'fresh' || refresh.state === 'refreshing' || refresh.state === 'degraded';

@@ -77,7 +77,7 @@ export interface ProviderContext<Options = unknown> {
   readonly options: Options;
   readonly clock: Clock;
   readonly vault: Vault;
-  /** The value of a secret reference (or of a literal string). Throws `SECRET_UNREADABLE` as a `park` failure. */
+  /** The value of a secret reference (or of a literal string). Throws a `park` failure, `secret_unreadable`. */
   secret(reference: SecretReference | string): string;
   /** The HTTP door. Bounded by the attempt's signal; rejects with {@link ProviderError}s. */
   request(url: string | URL, init?: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer>;

@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { TokenvisorError } from '../errors.js';
 import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
@@ -37,6 +37,7 @@ export class SupervisorLink {
   /** Held for as long as the link: a proxy that nobody holds may be collected in mid-call. */
   readonly #service: Comlink.Remote<SupervisorService>;
   readonly #messages: MessagePort;
+  readonly #onMessage: (message: SupervisorMessage) => void;
   readonly #pending = new Set<(error: Error) => void>();
   readonly #exited: Promise<void>;
   readonly #watch: NodeJS.Timeout;
@@ -60,6 +61,7 @@ export class SupervisorLink {
     });
     this.#service = Comlink.wrap<SupervisorService>(control.port1 as unknown as Comlink.Endpoint);
     this.#messages = messages.port1;
+    this.#onMessage = onMessage;
     this.#messages.on('message', onMessage);
     this.#worker.on('error', (error) => (this.#error ??= error));
     this.#watch = this.#watchPulse(new Int32Array(pulse));
@@ -90,7 +92,10 @@ export class SupervisorLink {
       if (this.#gone) return fail(supervisorDown());
       this.#hold ??= setInterval(() => undefined, 60_000);
       request(this.#service).then(
-        (answer) => settle(() => resolve(answer)),
+        (answer) => {
+          this.#hear();
+          settle(() => resolve(answer));
+        },
         (error: unknown) => fail(error as Error),
       );
     });
@@ -106,6 +111,14 @@ export class SupervisorLink {
     const exited = await Promise.race([this.#exited.then(() => true), late]);
     clearTimeout(timer);
     return exited;
+  }
+
+  /** What was told before an answer is heard before it: the two come by ports of their own, which keep no order. */
+  #hear(): void {
+    if (this.#gone) return;
+    for (let heard = receiveMessageOnPort(this.#messages); heard; heard = receiveMessageOnPort(this.#messages)) {
+      this.#onMessage(heard.message as SupervisorMessage);
+    }
   }
 
   #down(): void {
