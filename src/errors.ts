@@ -77,8 +77,24 @@ export interface TokenvisorErrorOptions extends ErrorOptions {
   readonly problems?: readonly ConfigProblem[];
 }
 
+/**
+ * `instanceof` for errors of any copy of this module: an actor's bundle has one, a module of a user's may load another.
+ * A subclass of a user's is told apart as ever.
+ */
+const isBranded = (brand: symbol, ours: boolean, constructor: unknown, value: unknown): boolean =>
+  ours
+    ? typeof value === 'object' && value !== null && brand in value
+    : Function.prototype[Symbol.hasInstance].call(constructor, value);
+
+const errorBrand = Symbol.for('tokenvisor.error');
+const providerErrorBrand = Symbol.for('tokenvisor.provider-error');
+
 /** Every error that tokenvisor throws or rejects with is one of these, or a subclass. */
 export class TokenvisorError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isBranded(errorBrand, this === TokenvisorError, this, value);
+  }
+
   readonly code: TokenvisorErrorCode;
   readonly child?: string;
   readonly problems?: readonly ConfigProblem[];
@@ -89,6 +105,11 @@ export class TokenvisorError extends Error {
     this.code = code;
     if (options.child !== undefined) this.child = options.child;
     if (options.problems !== undefined) this.problems = options.problems;
+  }
+
+  /** @internal */
+  get [errorBrand](): true {
+    return true;
   }
 }
 
@@ -158,6 +179,10 @@ export interface ProviderErrorOptions extends ErrorOptions {
  * throw ProviderError.fatal('no such account');
  */
 export class ProviderError extends TokenvisorError {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isBranded(providerErrorBrand, this === ProviderError, this, value);
+  }
+
   readonly class: FailureClass;
   readonly reason: FailureReason;
   readonly oauthError?: string;
@@ -172,6 +197,11 @@ export class ProviderError extends TokenvisorError {
     if (options.oauthError !== undefined) this.oauthError = options.oauthError;
     if (options.status !== undefined) this.status = options.status;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** @internal */
+  get [providerErrorBrand](): true {
+    return true;
   }
 
   /** A failure that goes away by itself: tried again, not before `retryAfterMs` if it is given. */

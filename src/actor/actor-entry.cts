@@ -1,7 +1,17 @@
 /**
  * What Piscina loads in an actor's thread. CommonJS, and all of it by require: an ES module entry takes seconds to load
- * while libuv's pool is full.
+ * while libuv's pool is full. The build bundles it into one file; what is required below is in it too, and runs when an
+ * actor asks for it by its URL, as it asks for a module of a user's.
  */
 import actorThread = require('./actor-thread.js');
+import loadModule = require('./load-module.js');
+
+/* eslint-disable @typescript-eslint/no-require-imports -- the bundler finds what to take in by these calls. */
+loadModule.registerBundled({
+  '../credential/actor.js': () => require('../credential/actor.js') as unknown,
+  '../providers/grants/client-credentials.js': () => require('../providers/grants/client-credentials.js') as unknown,
+  '../providers/grants/refresh-token.js': () => require('../providers/grants/refresh-token.js') as unknown,
+});
+/* eslint-enable @typescript-eslint/no-require-imports */
 
 export = actorThread.runActor;

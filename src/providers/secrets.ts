@@ -15,8 +15,11 @@ export type SecretKind = 'env' | 'file' | 'literal';
 /** The largest secret that is read from a file; a private key with its chain fits many times. */
 export const MAX_SECRET_BYTES = 64 * 1024;
 
-/** Opens what {@link SecretReference} keeps; a closure of the class, so that nothing else can. */
-let valueOf: (reference: SecretReference) => string | undefined;
+/**
+ * The name of the method that gives a reference's value. Shared by all copies of this module in a thread (an actor's
+ * bundle has one, a module of a user's may load another), so that a reference of the one is read by the other.
+ */
+const valueOf = Symbol.for('tokenvisor.secret-value');
 
 /** A secret by reference; made by {@link env}, {@link file} and {@link literal}. */
 export class SecretReference {
@@ -25,14 +28,20 @@ export class SecretReference {
   readonly name: string;
   readonly #value: string | undefined;
 
-  static {
-    valueOf = (reference) => reference.#value;
+  /** True for the references of any copy of this module. */
+  static [Symbol.hasInstance](value: unknown): value is SecretReference {
+    return typeof value === 'object' && value !== null && typeof (value as SecretReference)[valueOf] === 'function';
   }
 
   constructor(kind: SecretKind, name: string, value?: string) {
     this.kind = kind;
     this.name = name;
     this.#value = value;
+  }
+
+  /** @internal */
+  [valueOf](): string | undefined {
+    return this.#value;
   }
 
   toString(): string {
@@ -84,14 +93,14 @@ export function literal(value: string): SecretReference {
 export function readSecret(reference: SecretReference | string): string {
   if (typeof reference === 'string') return reference;
   if (reference.kind === 'file') return readSecretFile(reference.name);
-  const value = valueOf(reference);
+  const value = reference[valueOf]();
   if (value === undefined) throw unreadable(`The variable ${reference.name} has not been read by the starting thread`);
   return value;
 }
 
 /** The value that travels with a reference: undefined for a file, and for a variable that nobody has resolved yet. */
 export function carriedValue(reference: SecretReference): string | undefined {
-  return valueOf(reference);
+  return reference[valueOf]();
 }
 
 function readSecretFile(path: string): string {
@@ -107,9 +116,12 @@ function readSecretFile(path: string): string {
   return secret;
 }
 
+/** Windows has none. */
+const nonBlocking = (constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0;
+
 /** Reads with a bound, and only from a regular file: a pipe would block this thread for ever. */
 function readRegularFile(path: string): string {
-  const handle = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const handle = openSync(path, constants.O_RDONLY | nonBlocking);
   try {
     if (!fstatSync(handle).isFile()) throw new Error('it is not a regular file');
     const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1);

@@ -116,7 +116,7 @@ const digestOfSources = () => {
   const digest = createHash('sha256');
   const add = (/** @type {string} */ name, /** @type {Buffer} */ content) =>
     digest.update(`${name}\0${content.length}\0`).update(content);
-  for (const file of ['tsconfig.json', 'node_modules/typescript/package.json']) {
+  for (const file of ['tsconfig.json', 'package.json', 'node_modules/typescript/package.json', 'test/run/bundle.mjs']) {
     add(file, readFileSync(path.join(ROOT, file)));
   }
   for (const file of filesBelow(path.join(ROOT, 'src'))) add(`src/${file}`, readFileSync(path.join(ROOT, 'src', file)));
@@ -169,13 +169,16 @@ const freshBuild = () => {
 
 /** @returns {Promise<{ errors: string }>} */
 const build = async () => {
-  say('building src into dist (tsc)');
+  say('building src into dist (tsc, esbuild)');
   const sources = digestOfSources();
   const temporary = path.join(SCRATCH, `dist-${process.pid}`);
   try {
     const compiler = path.join(ROOT, 'node_modules/typescript/bin/tsc');
     const { code, output } = await runQuietly(process.execPath, [compiler, '-p', ROOT, '--outDir', temporary]);
     if (filesBelow(temporary).length === 0) throw new SetupError(`The build made nothing:\n${output.trim()}`);
+    // Loaded here, because esbuild may have been installed a moment ago.
+    const { bundleEntries } = await import('./bundle.mjs');
+    await bundleEntries(ROOT, temporary);
     replaceFiles(temporary, DIST);
     const errors = code === 0 ? '' : output.trim() || `tsc ended with exit code ${code}`;
     writeFileSync(STAMP, JSON.stringify({ sources, errors, files: shapeOfDist() }));
