@@ -78,11 +78,11 @@ export interface ProviderContext<Options = unknown> {
   readonly clock: Clock;
   readonly vault: Vault;
   /** The value of a secret reference (or of a literal string). Throws a `park` failure, `secret_unreadable`. */
-  secret(reference: SecretReference | string): string;
+  readonly secret: (reference: SecretReference | string) => string;
   /** The HTTP door. Bounded by the attempt's signal; rejects with {@link ProviderError}s. */
-  request(url: string | URL, init?: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer>;
+  readonly request: (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
   /** Says which hosts will be asked, so that their addresses are at hand before libuv's pool is full. */
-  warm(host: string): void;
+  readonly warm: (host: string) => void;
   /** Unique to this supervisor: the owner of locks that must outlive an incarnation. */
   readonly owner: string;
 }
@@ -130,9 +130,9 @@ export interface ProviderFunctionContext<Options = unknown> {
   readonly attempt: number;
   readonly vault: Vault;
   /** Wall time in milliseconds. */
-  now(): number;
-  secret(reference: SecretReference | string): string;
-  request(url: string | URL, init?: HttpRequest): Promise<HttpAnswer>;
+  readonly now: () => number;
+  readonly secret: (reference: SecretReference | string) => string;
+  readonly request: (url: string | URL, init?: HttpRequest) => Promise<HttpAnswer>;
 }
 
 /** A provider as data: what `credential({ provider })` takes, and what crosses to the actor. */

@@ -1,0 +1,19 @@
+// @ts-check
+import { randomBytes } from 'node:crypto';
+
+/**
+ * Mints, unless it has been told to come to grief. The order comes through a word of shared memory, because an actor has
+ * no other way to be misused.
+ *
+ * @type {import('tokenvisor/providers').ProviderFunction<{ order: Int32Array }>}
+ */
+const mint = async ({ options, attempt }) => {
+  const order = Atomics.exchange(options.order, 0, 0);
+  if (order === 1) throw new Error(`attempt ${attempt} fails, as was ordered`);
+  if (order === 2) setImmediate(() => JSON.parse('an uncaught error'));
+  if (order === 3) process.exit(7);
+  if (order === 4) for (;;);
+  return { value: randomBytes(16).toString('hex'), expiresInS: 20 };
+};
+
+export default mint;

@@ -1,0 +1,197 @@
+// @ts-check
+/**
+ * A real OAuth authorization server (oidc-provider) for the examples, in a process of its own, without internet.
+ *
+ * It issues access tokens by client credentials, and by refresh tokens that are single-use: one that comes a second time
+ * is taken for stolen, and the whole grant is revoked. There is no browser: `issueRefreshToken` does what a consent
+ * screen would have led to. Every secret is made at run time. The process ends with the one that started it.
+ */
+import { fork } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * @typedef {object} Client
+ * @property {string} clientId
+ * @property {string} clientSecret
+ *
+ * @typedef {object} Statistics counted since the start
+ * @property {number} tokensIssued
+ * @property {number} refusals
+ * @property {number} reuses single-use refresh tokens that came a second time
+ */
+
+const SCOPE = 'read write';
+const RESOURCE = 'urn:example:api';
+
+/**
+ * Starts the server, and resolves when it listens.
+ *
+ * @param {object} [options]
+ * @param {number} [options.accessTokenLifeS] seconds; 60 by default
+ * @param {string[]} [options.clients] their ids; one, `app`, by default
+ */
+export async function startAuthorizationServer({ accessTokenLifeS = 60, clients = ['app'] } = {}) {
+  const registered = clients.map((clientId) => ({ clientId, clientSecret: randomBytes(24).toString('base64url') }));
+  const child = fork(fileURLToPath(import.meta.url), ['--serve'], {
+    execArgv: [],
+    env: { NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  // It says on stderr that it is not meant for production; only if it dies is that of interest.
+  let complaints = '';
+  child.stderr?.setEncoding('utf8').on('data', (text) => (complaints += text));
+  const exited = once(child, 'exit').then(() => {
+    throw new Error(`The authorization server has ended\n${complaints}`);
+  });
+  exited.catch(() => undefined);
+
+  /** @type {Map<number, (value: any) => void>} */
+  const pending = new Map();
+  child.on('message', (/** @type {any} */ { id, value }) => {
+    pending.get(id)?.(value);
+    pending.delete(id);
+  });
+  let lastId = 0;
+  /** @param {object} request @returns {Promise<any>} */
+  const ask = (request) => {
+    const id = ++lastId;
+    const answered = new Promise((resolve) => pending.set(id, resolve));
+    child.send({ id, ...request });
+    return Promise.race([answered, exited]);
+  };
+
+  /** @type {string} */
+  const issuer = await ask({ kind: 'serve', options: { accessTokenLifeS, clients: registered } });
+  return {
+    issuer,
+    /** @param {string} [clientId] @returns {Client} */
+    client: (clientId = clients[0]) => {
+      const client = registered.find((each) => each.clientId === clientId);
+      if (!client) throw new Error(`There is no client '${clientId}'`);
+      return client;
+    },
+    /** @param {string} [clientId] @returns {Promise<string>} */
+    issueRefreshToken: (clientId = clients[0]) => ask({ kind: 'issueRefreshToken', clientId }),
+    /** @returns {Promise<Statistics>} */
+    statistics: () => ask({ kind: 'statistics' }),
+    /**
+     * Answers what is being answered, then refuses connections for so long. Resolves when the server is back.
+     * @param {number} ms @returns {Promise<void>}
+     */
+    away: (ms) => ask({ kind: 'away', ms }),
+    close: async () => {
+      child.kill('SIGKILL');
+      await exited.catch(() => undefined);
+    },
+  };
+}
+
+/** @param {{ accessTokenLifeS: number, clients: Client[] }} options */
+const serve = async ({ accessTokenLifeS, clients }) => {
+  /** @type {import('node:http').RequestListener} */
+  let handle = (_request, response) => void response.writeHead(503).end();
+  const http = createServer((request, response) => handle(request, response));
+  await once(http.listen(0, '127.0.0.1'), 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (http.address());
+  const issuer = `http://127.0.0.1:${port}`;
+
+  // The library has no types of its own.
+  const library = 'oidc-provider';
+  const { default: Provider, errors } = await import(library);
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const provider = new Provider(issuer, {
+    clients: clients.map(({ clientId, clientSecret }) => ({
+      client_id: clientId,
+      client_secret: clientSecret,
+      grant_types: ['authorization_code', 'client_credentials', 'refresh_token'],
+      response_types: ['code'],
+      redirect_uris: ['https://client.example/callback'],
+      scope: `openid offline_access ${SCOPE}`,
+    })),
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
+    scopes: ['openid', 'offline_access', ...SCOPE.split(' ')],
+    rotateRefreshToken: true,
+    ttl: {
+      AccessToken: accessTokenLifeS,
+      ClientCredentials: accessTokenLifeS,
+      RefreshToken: 86_400,
+      Grant: 86_400,
+    },
+    findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => RESOURCE,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_context, resource) => {
+          if (resource !== RESOURCE) throw new errors.InvalidTarget();
+          return {
+            scope: SCOPE,
+            audience: RESOURCE,
+            accessTokenFormat: 'jwt',
+            accessTokenTTL: accessTokenLifeS,
+            jwt: { sign: { alg: 'ES256' } },
+          };
+        },
+      },
+    },
+  });
+
+  /** @type {Statistics} */
+  const statistics = { tokensIssued: 0, refusals: 0, reuses: 0 };
+  provider.on('grant.success', () => (statistics.tokensIssued += 1));
+  provider.on('grant.error', (_context, error) => {
+    statistics.refusals += 1;
+    if (/already used/.test(error.error_detail)) statistics.reuses += 1;
+  });
+  handle = provider.callback();
+
+  const issueRefreshToken = async (clientId) => {
+    const accountId = `user-of-${clientId}`;
+    const grant = new provider.Grant({ accountId, clientId });
+    grant.addOIDCScope('offline_access');
+    grant.addResourceScope(RESOURCE, SCOPE);
+    const token = new provider.RefreshToken({
+      accountId,
+      client: await provider.Client.find(clientId),
+      grantId: await grant.save(),
+      gty: 'authorization_code',
+      resource: RESOURCE,
+      scope: `offline_access ${SCOPE}`,
+    });
+    return token.save();
+  };
+
+  const away = async (ms) => {
+    const closed = once(http, 'close');
+    http.close();
+    // A connection that has been answered is closed as well, instead of being kept.
+    const closing = setInterval(() => http.closeIdleConnections(), 5);
+    await closed;
+    clearInterval(closing);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await once(http.listen(port, '127.0.0.1'), 'listening');
+  };
+
+  return { issuer, issueRefreshToken, statistics, away };
+};
+
+if (process.argv[2] === '--serve' && process.send) {
+  /** @type {Awaited<ReturnType<typeof serve>> | undefined} */
+  let server;
+  process.on('disconnect', () => process.exit());
+  process.on('message', async (/** @type {any} */ { id, kind, options, clientId, ms }) => {
+    const answer = async () => {
+      if (kind === 'serve') return (server = await serve(options)).issuer;
+      if (kind === 'away') return server?.away(ms);
+      return kind === 'statistics' ? server?.statistics : server?.issueRefreshToken(clientId);
+    };
+    process.send?.({ id, value: await answer() });
+  });
+}
