@@ -5,6 +5,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
+import { abortError, listenForAbort } from '../abort.js';
 import { TokenvisorError } from '../errors.js';
 import type { GenServer } from './gen-server.js';
 import { fromWireError, toWireError, type WireError } from './wire.js';
@@ -23,6 +24,9 @@ interface CallService {
   call(message: unknown): Promise<Envelope>;
   cast(message: unknown): void;
 }
+
+/** What Comlink answers in place of an answer that can't be cloned. */
+const UNSERIALIZABLE = 'Unserializable return value';
 
 /** Comlink takes a Node MessagePort as it is; only its types don't know. */
 const endpoint = (port: MessagePort): Comlink.Endpoint => port as unknown as Comlink.Endpoint;
@@ -79,19 +83,18 @@ export class CallPort {
   call(message: unknown, { timeoutMs = DEFAULT_CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
-        reject(new TokenvisorError('ABORTED', 'The call was aborted by its signal', { cause: signal.reason }));
+        reject(abortError('call', signal));
         return;
       }
       this.#reserve();
       const settle = (finish: () => void): void => {
         if (!this.#pending.delete(fail)) return;
         clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
+        unlisten();
         finish();
       };
       const fail = (error: Error): void => settle(() => reject(error));
-      const onAbort = (): void =>
-        fail(new TokenvisorError('ABORTED', 'The call was aborted by its signal', { cause: signal?.reason }));
+      const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
       const timer = setTimeout(
         () =>
           fail(
@@ -102,12 +105,11 @@ export class CallPort {
         timeoutMs,
       );
       this.#pending.add(fail);
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#service.call(message).then(
         (envelope) =>
           settle(() => (envelope.ok ? resolve(envelope.value) : reject(fromWireError(envelope.error, 'CALL_FAILED')))),
         (error: unknown) => {
-          fail(this.#unsent(error));
+          fail(this.#uncloneable(error));
         },
       );
     });
@@ -117,7 +119,7 @@ export class CallPort {
   cast(message: unknown): Promise<void> {
     this.#reserve();
     return this.#service.cast(message).catch((error: unknown) => {
-      throw this.#unsent(error);
+      throw this.#uncloneable(error);
     });
   }
 
@@ -138,14 +140,16 @@ export class CallPort {
   }
 
   /** The message did not cross: a value that can't be cloned, or an answer that can't. */
-  #unsent(error: unknown): TokenvisorError {
-    const { name, message } = error as Error;
-    if (name === 'DataCloneError') Atomics.sub(this.#counter, 0, 1);
-    return new TokenvisorError(
-      name === 'DataCloneError' || message === 'Unserializable return value' ? 'NOT_CLONEABLE' : 'CALL_FAILED',
-      `A message to or from '${this.#child}' can't cross to its thread: ${message}`,
-      { child: this.#child },
-    );
+  #uncloneable(thrown: unknown): TokenvisorError {
+    const { message } = toWireError(thrown);
+    const isAnswer = message === UNSERIALIZABLE;
+    // A message that was not sent is in no mailbox. It need not be a DataCloneError: a getter may have thrown.
+    if (!isAnswer) Atomics.sub(this.#counter, 0, 1);
+    const what = isAnswer ? `The answer of '${this.#child}' can't cross` : `A message to '${this.#child}' can't cross`;
+    return new TokenvisorError('NOT_CLONEABLE', `${what} to another thread: ${message}`, {
+      child: this.#child,
+      cause: thrown,
+    });
   }
 
   #down(): void {

@@ -5,7 +5,7 @@
  * for the counter to be another. The order is what makes it safe: a ring between the check and the wait makes the wait
  * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
  */
-import { TokenvisorError } from '../errors.js';
+import { abortError, listenForAbort } from '../abort.js';
 import { systemClock } from '../clock.js';
 import type { SharedWords } from './words.js';
 
@@ -23,9 +23,6 @@ interface Waiter {
   /** Checks the condition and settles if it can; true if settled. */
   readonly attempt: () => boolean;
 }
-
-const aborted = (signal: AbortSignal): TokenvisorError =>
-  new TokenvisorError('ABORTED', 'The wait was aborted by its signal', { cause: signal.reason });
 
 export class Doorbell {
   readonly #words: SharedWords;
@@ -46,13 +43,13 @@ export class Doorbell {
   wait<T>(check: () => T | undefined, { timeoutMs, signal, onTimeout }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) {
-        reject(aborted(signal));
+        reject(abortError('wait', signal));
         return;
       }
       const settle = (finish: () => void): true => {
         this.#waiters.delete(waiter);
         clearTimeout(timeout);
-        signal?.removeEventListener('abort', onAbort);
+        unlisten();
         if (this.#waiters.size === 0) this.#rest();
         finish();
         return true;
@@ -67,9 +64,8 @@ export class Doorbell {
           }
         },
       };
-      const onAbort = (): void => void settle(() => reject(aborted(signal as AbortSignal)));
+      const unlisten = listenForAbort(signal, () => settle(() => reject(abortError('wait', signal))));
       const timeout = setTimeout(() => waiter.attempt() || settle(() => reject(onTimeout())), timeoutMs);
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);
       this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
       if (!this.#listening) this.#listen();

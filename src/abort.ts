@@ -1,0 +1,29 @@
+/**
+ * Waits that end with a caller's AbortSignal. One listener a signal, however many waits share it: a request's signal may
+ * guard dozens of them, and Node warns of a leak from the eleventh listener on.
+ */
+import { TokenvisorError } from './errors.js';
+
+const watched = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls `onAbort` once when the signal is aborted, until the function that it returns is called. */
+export const listenForAbort = (signal: AbortSignal | undefined, onAbort: () => void): (() => void) => {
+  if (!signal) return () => undefined;
+  const listeners = watched.get(signal) ?? watch(signal);
+  listeners.add(onAbort);
+  return () => void listeners.delete(onAbort);
+};
+
+const watch = (signal: AbortSignal): Set<() => void> => {
+  const listeners = new Set<() => void>();
+  watched.set(signal, listeners);
+  const abort = (): void => {
+    for (const listener of [...listeners]) listener();
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  return listeners;
+};
+
+/** The error of a wait, a `call` or a `wait`, that its signal ended. */
+export const abortError = (what: string, signal: AbortSignal | undefined): TokenvisorError =>
+  new TokenvisorError('ABORTED', `The ${what} was aborted by its signal`, { cause: signal?.reason });
