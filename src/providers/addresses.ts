@@ -231,13 +231,17 @@ function fixedAddresses(host: string): readonly Address[] | undefined {
 
 function importState(state: unknown): readonly (readonly [string, Entry])[] {
   if (typeof state !== 'object' || state === null) return [];
-  return Object.entries(state as AddressBookState).filter(
-    ([, entry]) =>
-      typeof entry?.atMs === 'number' &&
-      Array.isArray(entry.addresses) &&
-      entry.addresses.length > 0 &&
-      entry.addresses.every(
-        (one: Partial<Address> | null) => isIP(one?.address ?? '') !== 0 && one?.family === isIP(one?.address ?? ''),
-      ),
+  return Object.entries(state as Record<string, unknown>).filter((named): named is [string, Entry] =>
+    isEntry(named[1]),
   );
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { addresses, atMs } = (value ?? {}) as Partial<Entry>;
+  return typeof atMs === 'number' && Array.isArray(addresses) && addresses.length > 0 && addresses.every(isAddress);
+}
+
+function isAddress(value: unknown): value is Address {
+  const { address, family } = (value ?? {}) as Partial<Address>;
+  return typeof address === 'string' && isIP(address) !== 0 && family === isIP(address);
 }

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, custom, object, oneOf, optional, string, type CheckResult } from '../config/check.js';
+import { check, custom, object, oneOf, optional, type CheckResult } from '../config/check.js';
 import { describeValue, isPlainObject } from '../config/describe.js';
 import {
   allowsInsecureHttp,
@@ -15,7 +15,7 @@ import {
   type GrantOptions,
 } from './grant-options.js';
 import type { ProviderSpec } from './provider.js';
-import { SecretReference, literal } from './secrets.js';
+import { literal, type SecretReference } from './secrets.js';
 
 /** Options of {@link clientCredentials}. */
 export interface ClientCredentialsOptions extends GrantOptions {
@@ -78,7 +78,7 @@ export function clientCredentials(options: ClientCredentialsOptions): ProviderSp
  */
 export function refreshToken(options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> {
   // No fence reaches a file, so the next incarnation waits for the exit of the one before.
-  const fenceable = typeof options?.store !== 'object';
+  const fenceable = typeof (options as Partial<RefreshTokenOptions> | undefined)?.store !== 'object';
   return { module: moduleOf('refresh-token'), export: 'provider', options: wrapped(options), fenceable };
 }
 
@@ -96,7 +96,7 @@ export function checkClientCredentials(
   path: string,
 ): CheckResult<CheckedGrantOptions & { readonly clientSecret: SecretReference | string }> {
   const shape = { ...grantShape(allowsInsecureHttp(options)), clientSecret: secret() };
-  return check(object(shape, checkEndpoints), options, path) as ReturnType<typeof checkClientCredentials>;
+  return check(object(shape, checkEndpoints), options, path);
 }
 
 /** Checks the options of the refresh token grant. */
@@ -110,7 +110,7 @@ export function checkRefreshToken(options: unknown, path: string): CheckResult<C
     // Losing a single-use token costs a new authorisation, so where it is kept must be said.
     store: (options as RefreshTokenOptions | null)?.rotation === 'reusable' ? optional(store, 'memory') : store,
   };
-  return check(object(shape, checkEndpoints), options, path) as CheckResult<CheckedRefreshTokenOptions>;
+  return check(object(shape, checkEndpoints), options, path);
 }
 
 /**

@@ -64,7 +64,7 @@ class Exchange {
       return await new Promise<HttpAnswer>((resolve, reject) => {
         const giveUp = (why: string): void => reject(givenUp(this.#phase, why, host));
         const onAbort = (): void => giveUp('it is not wanted any more');
-        const timer = this.#clock.setTimer(timeoutMs, () => giveUp(`${timeoutMs} ms are over`));
+        const timer = this.#clock.setTimer(timeoutMs, () => giveUp('its time is over'));
         signal?.addEventListener('abort', onAbort, { once: true });
         cleanUp = () => {
           timer.cancel();

@@ -16,6 +16,14 @@ export function redact(text: string, secrets: Iterable<string>): string {
     .reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
 }
 
+/** A run of letters and digits, with what encodings put between them; not a path, a host name or a sentence. */
+const RUN = /[A-Za-z0-9_+=~-]{20,}/g;
+
+/** `text` with what looks like a token or a key taken out: for texts of which nobody knows what is in them. */
+export function redactOpaque(text: string): string {
+  return text.replaceAll(RUN, (run) => (/[A-Za-z]/.test(run) && /\d/.test(run) ? '[redacted]' : run));
+}
+
 function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   return [

@@ -125,7 +125,7 @@ export class TokenEndpoint {
 
   #ask(url: string, init: HttpRequest, signal: AbortSignal, dueMonoMs: number): Promise<HttpAnswer> {
     const leftMs = dueMonoMs - this.#context.clock.monoMs();
-    if (leftMs <= 0) throw givenUp('connecting', `${this.#options.timeoutMs} ms are over`, new URL(url).host);
+    if (leftMs <= 0) throw givenUp('connecting', 'its time is over', new URL(url).host);
     const { tls, allowInsecureHttp = false } = this.#options;
     return this.#context.request(
       url,
@@ -148,7 +148,7 @@ export class TokenEndpoint {
     for (const [name, value] of Object.entries(parameters)) form.set(name, this.#context.secret(value));
     if (scope !== undefined) form.set('scope', typeof scope === 'string' ? scope : scope.join(' '));
     if (audience !== undefined) form.set('audience', audience);
-    for (const one of resource === undefined ? [] : [resource].flat()) form.append('resource', one as string);
+    for (const one of resource === undefined ? [] : [resource].flat()) form.append('resource', one);
     for (const [name, value] of Object.entries(own)) form.set(name, value);
     return form;
   }
@@ -156,5 +156,5 @@ export class TokenEndpoint {
 
 /** An exchange that needs nothing more than to be sent. */
 export interface PreparedExchange {
-  exchange(exchange: Exchange): Promise<ExchangeResult>;
+  readonly exchange: (exchange: Exchange) => Promise<ExchangeResult>;
 }

@@ -45,7 +45,7 @@ import { fileURLToPath } from 'node:url';
  * @property {number} refusals
  * @property {number} reuses single-use refresh tokens that came a second time
  * @property {number} revokedGrants grants that were revoked, because of a reuse
- * @property {Record<string, { requests: number, issued: number, refused: number }>} byClient
+ * @property {Record<string, { requests: number, issued: number, refused: number } | undefined>} byClient
  *
  * @typedef {object} AuthorizationServer
  * @property {string} issuer
@@ -62,7 +62,10 @@ import { fileURLToPath } from 'node:url';
  * @property {() => Promise<void>} close
  */
 
-/** The clients of a server that is not told which. */
+/**
+ * The clients of a server that is not told which.
+ * @type {ClientOptions[]}
+ */
 export const defaultClients = [
   { clientId: 'reports', clientSecret: 'reports-secret-4711' },
   { clientId: 'billing', clientSecret: 'billing-secret:with/odd+chars %', authentication: 'client_secret_post' },
@@ -168,7 +171,8 @@ async function serve(options) {
     })),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
-    scopes: ['openid', 'offline_access', ...scope.split(' ')],
+    // No client may have `admin`: to see how that is refused.
+    scopes: ['openid', 'offline_access', 'admin', ...scope.split(' ')],
     rotateRefreshToken: rotation === 'single-use',
     ttl: { AccessToken: accessTokenTtlS, ClientCredentials: accessTokenTtlS, RefreshToken: 86_400, Grant: 86_400 },
     findAccount: (/** @type {unknown} */ _context, /** @type {string} */ accountId) => ({
@@ -244,13 +248,15 @@ async function serve(options) {
       await listen(http, port);
     },
   };
-  process.on('message', async (/** @type {any} */ { id, command, argument }) => {
+  /** @type {(message: any) => Promise<void>} */
+  const obey = async ({ id, command, argument }) => {
     try {
       process.send?.({ id, value: await commands[command]?.(argument) });
     } catch (error) {
       process.send?.({ id, error: String(/** @type {Error} */ (error).stack) });
     }
-  });
+  };
+  process.on('message', (message) => void obey(message));
 }
 
 /**
@@ -278,7 +284,7 @@ function countersOf(provider, clients) {
     stats.refusals += 1;
     entryOf(context).requests += 1;
     entryOf(context).refused += 1;
-    if (/already used/.test(`${error.error_detail} ${error.error_description}`)) stats.reuses += 1;
+    if (String(error.error_detail).includes('already used')) stats.reuses += 1;
   });
   provider.on('grant.revoked', () => (stats.revokedGrants += 1));
   return stats;

@@ -31,7 +31,9 @@ const shape = object({
 const problemsOf = (input: unknown): string[] => check(shape, input, 'github').problems.map(problemText);
 
 describe('bad options', () => {
-  class Thing {}
+  class Thing {
+    readonly inside = 1;
+  }
   it.each<[string, unknown, string]>([
     ['no object', 'x', "Expected `github` to be an object, got 'x' (string)"],
     ['a list', [], 'Expected `github` to be an object, got a list of 0'],
@@ -42,17 +44,53 @@ describe('bad options', () => {
     ['below the bound', { name: 'a', leadMs: -1 }, 'Expected `github.leadMs` to be a number >= 0, got -1 (number)'],
     ['NaN', { name: 'a', leadMs: NaN }, 'Expected `github.leadMs` to be a number >= 0, got NaN (number)'],
     ['no boolean', { name: 'a', eager: 1 }, 'Expected `github.eager` to be true or false, got 1 (number)'],
-    ['no choice', { name: 'a', restart: 'always' }, "Expected `github.restart` to be 'permanent' or 'transient', got 'always' (string)"],
-    ['too short a list', { name: 'a', scopes: [] }, 'Expected `github.scopes` to be a list of at least 1 and at most 2, got a list of 0'],
-    ['a bad member', { name: 'a', scopes: ['x', 4] }, 'Expected `github.scopes[1]` to be a non-empty string, got 4 (number)'],
-    ['a bad value', { name: 'a', labels: { 'a b': 1 } }, 'Expected `github."a b"` to be a string, got 1 (number)'.replace('github."', 'github.labels."')],
+    [
+      'no choice',
+      { name: 'a', restart: 'always' },
+      "Expected `github.restart` to be 'permanent' or 'transient', got 'always' (string)",
+    ],
+    [
+      'too short a list',
+      { name: 'a', scopes: [] },
+      'Expected `github.scopes` to be a list of at least 1 and at most 2, got a list of 0',
+    ],
+    [
+      'a bad member',
+      { name: 'a', scopes: ['x', 4] },
+      'Expected `github.scopes[1]` to be a non-empty string, got 4 (number)',
+    ],
+    [
+      'a bad value',
+      { name: 'a', labels: { 'a b': 1 } },
+      'Expected `github."a b"` to be a string, got 1 (number)'.replace('github."', 'github.labels."'),
+    ],
     ['neither of two', { name: 'a', life: Thing }, "Expected `github.life` to be a number or 'never', got a function"],
-    ['a slip', { name: 'a', leedMs: 4 }, 'Expected `github.leedMs` to be a known option (did you mean `leadMs`?), got an unknown one'],
+    [
+      'a slip',
+      { name: 'a', leedMs: 4 },
+      'Expected `github.leedMs` to be a known option (did you mean `leadMs`?), got an unknown one',
+    ],
     ['no URL', { name: 'a', issuer: 'issuer' }, 'Expected `github.issuer` to be a URL, got a string'],
-    ['http', { name: 'a', issuer: 'http://a.example' }, 'Expected `github.issuer` to be an https URL (or http to localhost; see `allowInsecureHttp`), got a URL that begins with http://'],
-    ['a lookalike of localhost', { name: 'a', issuer: 'http://localhost.evil.example' }, 'Expected `github.issuer` to be an https URL (or http to localhost; see `allowInsecureHttp`), got a URL that begins with http://'],
-    ['a password', { name: 'a', issuer: 'https://u:canary@a.example' }, 'Expected `github.issuer` to be a URL without credentials, got a URL with a user or a password in it'],
-    ['a fragment', { name: 'a', issuer: 'https://a.example/#x' }, 'Expected `github.issuer` to be a URL without a fragment, got a URL with a fragment'],
+    [
+      'http',
+      { name: 'a', issuer: 'http://a.example' },
+      'Expected `github.issuer` to be an https URL (or http to localhost; see `allowInsecureHttp`), got a URL that begins with http://',
+    ],
+    [
+      'a lookalike of localhost',
+      { name: 'a', issuer: 'http://localhost.evil.example' },
+      'Expected `github.issuer` to be an https URL (or http to localhost; see `allowInsecureHttp`), got a URL that begins with http://',
+    ],
+    [
+      'a password',
+      { name: 'a', issuer: 'https://u:canary@a.example' },
+      'Expected `github.issuer` to be a URL without credentials, got a URL with a user or a password in it',
+    ],
+    [
+      'a fragment',
+      { name: 'a', issuer: 'https://a.example/#x' },
+      'Expected `github.issuer` to be a URL without a fragment, got a URL with a fragment',
+    ],
   ])('%s', (_name, input, expected) => {
     expect(problemsOf(input)).toEqual([expected]);
   });

@@ -111,21 +111,24 @@ describe('a host that is not known', () => {
   it.each<[string, readonly Address[] | Error]>([
     ['an error', new Error('no such name')],
     ['an empty list', []],
-  ])('is found by c-ares after %s from the system, and by the system after none from c-ares', async (_name, nothing) => {
-    const first = setUp();
-    const found = first.book.resolve('a.example');
-    await first.sources.answer('lookup', nothing);
-    await first.sources.answer('query', [v4('10.0.0.1')]);
-    expect(await found).toEqual([v4('10.0.0.1')]);
+  ])(
+    'is found by c-ares after %s from the system, and by the system after none from c-ares',
+    async (_name, nothing) => {
+      const first = setUp();
+      const found = first.book.resolve('a.example');
+      await first.sources.answer('lookup', nothing);
+      await first.sources.answer('query', [v4('10.0.0.1')]);
+      expect(await found).toEqual([v4('10.0.0.1')]);
 
-    const second = setUp();
-    const late = second.book.resolve('a.example');
-    second.clock.advance(100);
-    await turn();
-    await second.sources.answer('query', nothing);
-    await second.sources.answer('lookup', [v4('10.0.0.2')]);
-    expect(await late).toEqual([v4('10.0.0.2')]);
-  });
+      const second = setUp();
+      const late = second.book.resolve('a.example');
+      second.clock.advance(100);
+      await turn();
+      await second.sources.answer('query', nothing);
+      await second.sources.answer('lookup', [v4('10.0.0.2')]);
+      expect(await late).toEqual([v4('10.0.0.2')]);
+    },
+  );
 
   it('is not remembered as unknown', async () => {
     const { book, sources } = setUp();
@@ -211,7 +214,9 @@ describe('the lookup for net.connect', () => {
 
 it('the sources of the machine answer like the system', async () => {
   const found = await machineSources.lookup('localhost');
-  const expected = await new Promise((resolve) => systemLookup('localhost', { all: true }, (_error, all) => resolve(all)));
+  const expected = await new Promise((resolve) =>
+    systemLookup('localhost', { all: true }, (_error, all) => resolve(all)),
+  );
   expect(found).toEqual(expected);
   expect(machineSources.hostsFile()).toContain('localhost');
 });

@@ -37,7 +37,7 @@ describe('a reference', () => {
       inspect(value, { depth: null, showHidden: true }),
       JSON.stringify(value),
       String(value),
-      `${inspect(new Error('x', { cause: value }))}`,
+      inspect(new Error('x', { cause: value })),
     ];
     expect(printed.join('\n')).not.toContain(CANARY);
   });
@@ -96,9 +96,7 @@ describe('resolving', () => {
     ['empty', { A: '' }, 'one that is empty'],
   ])('tells where a variable is %s', (_name, environment, came) => {
     const { problems } = resolveSecrets({ x: [{ y: env('A') }] }, environment, 'github.provider');
-    expect(problems).toEqual([
-      { path: 'github.provider.x[0].y', expected: 'a set environment variable, A', came },
-    ]);
+    expect(problems).toEqual([{ path: 'github.provider.x[0].y', expected: 'a set environment variable, A', came }]);
   });
 });
 
@@ -123,7 +121,9 @@ describe('crossing to a thread', () => {
       bytes: options.bytes,
       nothing: null,
     });
-    expect(readSecret(decodeOptions(structuredClone(encodeOptions(literal('alone')))) as SecretReference)).toBe('alone');
+    expect(readSecret(decodeOptions(structuredClone(encodeOptions(literal('alone')))) as SecretReference)).toBe(
+      'alone',
+    );
     expect(decodeOptions(encodeOptions({ plain: 1, again: [2] }))).toEqual({ plain: 1, again: [2] });
   });
 
@@ -132,7 +132,16 @@ describe('crossing to a thread', () => {
   it.each<[string, unknown, string, string]>([
     ['a function', { a: { b: () => 1 } }, 'options.a.b', 'a function'],
     ['a symbol', { a: [Symbol('x')] }, 'options.a[0]', 'a symbol'],
-    ['an instance', { a: new (class Pool {})() }, 'options.a', 'an instance of Pool'],
+    [
+      'an instance',
+      {
+        a: new (class Pool {
+          readonly inside = 1;
+        })(),
+      },
+      'options.a',
+      'an instance of Pool',
+    ],
     ['a URL', { a: new URL('https://a.example') }, 'options.a', 'an instance of URL'],
     ['a map', { a: new Map([['k', literal(CANARY)]]) }, 'options.a', 'an instance of Map'],
     ['a promise', { a: Promise.resolve() }, 'options.a', 'an instance of Promise'],

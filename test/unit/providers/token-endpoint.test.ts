@@ -1,7 +1,11 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { provider } from '../../../src/providers/grants/client-credentials.js';
-import { checkProviderSpec, clientCredentials, type ClientCredentialsOptions } from '../../../src/providers/grant-specs.js';
+import {
+  checkProviderSpec,
+  clientCredentials,
+  type ClientCredentialsOptions,
+} from '../../../src/providers/grant-specs.js';
 import type { MintedToken } from '../../../src/providers/provider.js';
 import { file, literal } from '../../../src/providers/secrets.js';
 import { attempt, contextOf, failureOf } from '../../support/http-context.js';
@@ -28,7 +32,10 @@ describe('the request', () => {
     expect(request.headers['content-type']).toMatch(/^application\/x-www-form-urlencoded/);
     expect(Object.fromEntries(request.form)).toEqual({ grant_type: 'client_credentials' });
     const credentials = Buffer.from(request.headers.authorization!.replace('Basic ', ''), 'base64').toString();
-    expect(credentials.split(':').map((part) => new URLSearchParams(`x=${part}`).get('x'))).toEqual(['my client', SECRET]);
+    expect(credentials.split(':').map((part) => new URLSearchParams(`x=${part}`).get('x'))).toEqual([
+      'my client',
+      SECRET,
+    ]);
   });
 
   it('has the client in the form, if so wished', async () => {
@@ -125,7 +132,10 @@ describe('a refusal', () => {
     body: error === undefined ? 'canary' : { error, error_description: 'canary' },
   });
   it.each<[ScriptedAnswer, object]>([
-    [refusal(400, 'invalid_client'), { class: 'fatal', oauthError: 'invalid_client', reason: 'oauth_error', status: 400 }],
+    [
+      refusal(400, 'invalid_client'),
+      { class: 'fatal', oauthError: 'invalid_client', reason: 'oauth_error', status: 400 },
+    ],
     [refusal(401, 'invalid_client', { 'www-authenticate': 'Basic realm="canary"' }), { class: 'fatal', status: 401 }],
     [refusal(400, 'unauthorized_client'), { class: 'fatal' }],
     [refusal(400, 'unsupported_grant_type'), { class: 'fatal' }],
@@ -147,12 +157,18 @@ describe('a refusal', () => {
     [refusal(500, 'invalid_grant'), { class: 'transient', reason: 'http_status' }],
     [refusal(503, 'temporarily_unavailable', { 'retry-after': '1.5' }), { class: 'transient', retryAfterMs: 1_500 }],
     [
-      refusal(503, undefined, { date: 'Fri, 31 Dec 1999 23:59:50 GMT', 'retry-after': 'Fri, 31 Dec 1999 23:59:59 GMT' }),
+      refusal(503, undefined, {
+        date: 'Fri, 31 Dec 1999 23:59:50 GMT',
+        'retry-after': 'Fri, 31 Dec 1999 23:59:59 GMT',
+      }),
       { class: 'transient', retryAfterMs: 9_000 },
     ],
     [refusal(599), { class: 'transient' }],
     [refusal(302, undefined, { location: '/elsewhere' }), { class: 'transient', reason: 'http_status', status: 302 }],
-    [{ status: 400, headers: { 'content-encoding': 'br' }, body: 'x' }, { class: 'park', reason: 'http_status' }],
+    [
+      { status: 400, headers: { 'content-encoding': 'br' }, body: 'x' },
+      { class: 'park', reason: 'http_status' },
+    ],
     [
       { status: 503, body: 'x'.repeat(300_000), headers: { 'retry-after': '3' } },
       { class: 'transient', reason: 'http_status', retryAfterMs: 3_000 },
@@ -222,7 +238,9 @@ describe('discovery', () => {
 
   it('knows the path of an issuer (RFC 8414 §3.1)', () =>
     issuerWith(
-      { [`${OAUTH}/tenant`]: (origin) => ({ body: { issuer: `${origin}/tenant`, token_endpoint: `${origin}/token` } }) },
+      {
+        [`${OAUTH}/tenant`]: (origin) => ({ body: { issuer: `${origin}/tenant`, token_endpoint: `${origin}/token` } }),
+      },
       async (issuer, paths) => {
         await mintWith({ issuer: `${issuer}/tenant` });
         expect(paths()).toEqual([`${OAUTH}/tenant`, '/token']);
@@ -245,17 +263,32 @@ describe('discovery', () => {
       },
     ));
 
-  it.each<[string, (origin: string) => ScriptedAnswer, object]>([
+  it.each<
+    [
+      string,
+      (origin: string) => ScriptedAnswer,
+      { class: string; status?: number; reason?: string; retryAfterMs?: number },
+    ]
+  >([
     ['another issuer', () => good('https://evil.example'), { class: 'park', reason: 'malformed_answer' }],
     ['no endpoint', (origin) => ({ body: { issuer: origin } }), { class: 'transient', reason: 'malformed_answer' }],
-    ['an endpoint in clear', (origin) => ({ body: { issuer: origin, token_endpoint: 'http://a.example/t' } }), { class: 'park', reason: 'tls_failed' }],
-    ['busy', () => ({ status: 503, headers: { 'retry-after': '2' } }), { class: 'transient', status: 503, retryAfterMs: 2_000 }],
+    [
+      'an endpoint in clear',
+      (origin) => ({ body: { issuer: origin, token_endpoint: 'http://a.example/t' } }),
+      { class: 'park', reason: 'tls_failed' },
+    ],
+    [
+      'busy',
+      () => ({ status: 503, headers: { 'retry-after': '2' } }),
+      { class: 'transient', status: 503, retryAfterMs: 2_000 },
+    ],
     ['nonsense', () => ({ body: 'x' }), { class: 'transient', reason: 'malformed_answer' }],
     ['gone', () => ({ status: 404 }), { class: 'park', status: 404 }],
   ])('fails on metadata that is bad: %s', (_name, answer, expected) =>
     issuerWith({ [OAUTH]: answer, [OIDC]: answer }, async (issuer, paths) => {
       expect(await failureOf(() => mintWith({ issuer }))).toMatchObject(expected);
       expect(paths()).not.toContain('/token');
+      if (expected.status === 503) expect(paths()).toEqual([OAUTH]); // Busy is no reason to ask elsewhere.
     }),
   );
 });
@@ -274,7 +307,11 @@ describe('the spec', () => {
   it.each<[string, object, string]>([
     ['no endpoint', { issuer: undefined }, 'p'],
     ['both', { tokenEndpoint: 'https://a.example' }, 'p'],
-    ['discovery of an endpoint', { issuer: undefined, tokenEndpoint: 'https://a.example', discovery: 'oidc' }, 'p.discovery'],
+    [
+      'discovery of an endpoint',
+      { issuer: undefined, tokenEndpoint: 'https://a.example', discovery: 'oidc' },
+      'p.discovery',
+    ],
     ['http', { issuer: 'http://canary.example' }, 'p.issuer'],
     ['no client', { clientId: '' }, 'p.clientId'],
     ['no secret', { clientSecret: undefined }, 'p.clientSecret'],
@@ -293,7 +330,7 @@ describe('the spec', () => {
     ['too much time', { timeoutMs: 30_001 }, 'p.timeoutMs'],
     ['a slip', { clientSecert: 'canary' }, 'p.clientSecert'],
   ])('bad input: %s', (_name, change, path) => {
-    const spec = clientCredentials({ ...good, ...change } as never);
+    const spec = clientCredentials({ ...good, ...change });
     const { problems } = checkProviderSpec(spec, 'p');
     expect(problems.map((problem) => problem.path)).toEqual([path]);
     expect(JSON.stringify(problems)).not.toContain('canary');
