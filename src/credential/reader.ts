@@ -437,7 +437,8 @@ const stateOf = (
   }
   // A token is published a moment before the actor says so.
   if (usable && (refresh?.state === 'starting' || refresh?.state === 'expired')) return 'fresh';
-  if (!refresh) return phase === 'starting' && hasToken ? 'restarting' : 'starting';
+  if (phase === 'starting') return refresh || hasToken ? 'restarting' : 'starting';
+  if (!refresh) return 'starting';
   // The actor may be dead, or asleep until its next wake: that a token has expired is for the clock to say.
   const claimsToken = refresh.state === 'fresh' || refresh.state === 'refreshing' || refresh.state === 'degraded';
   return claimsToken && hasToken && !usable ? 'expired' : refresh.state;

@@ -128,6 +128,11 @@ export class ChildShell {
     return this.#incarnations.get(incarnation);
   }
 
+  /** Ends the latest thread, unasked. */
+  endThread(): void {
+    [...this.#incarnations.values()].at(-1)?.kill('killed');
+  }
+
   get running(): boolean {
     return this.#heartbeat !== undefined;
   }

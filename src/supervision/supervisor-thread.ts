@@ -41,6 +41,8 @@ export interface SupervisorService {
   reconfigure(name: string, options: WireOptions): Promise<WireError | undefined>;
   whichChildren(): ReturnType<typeof whichChildren>;
   countChildren(): ReturnType<typeof countChildren>;
+  /** Ends a child's thread as if something else had: it is restarted as after any other death. */
+  endThread(name: string): void;
 }
 
 /** What the thread tells the main thread without being asked. */
@@ -113,6 +115,10 @@ export class SupervisorThread implements SupervisorService {
 
   countChildren(): ReturnType<typeof countChildren> {
     return countChildren(this.#state);
+  }
+
+  endThread(name: string): void {
+    this.#children.get(name)?.endThread();
   }
 
   #request(event: (request: number) => SupervisorEvent): Promise<CommandOutcome> {
@@ -228,6 +234,7 @@ export const runSupervisor = (): void => {
     reconfigure: (name, options) => supervisor.reconfigure(name, options),
     whichChildren: () => supervisor.whichChildren(),
     countChildren: () => supervisor.countChildren(),
+    endThread: (name) => supervisor.endThread(name),
   };
   Comlink.expose(service, boot.control as unknown as Comlink.Endpoint);
 };

@@ -247,6 +247,14 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     }
   }
 
+  /** @internal Ends a thread from outside, for what is in tokenvisor/testing: a child's, or the supervisor's own. */
+  async endThread(name?: string): Promise<void> {
+    this.#refuseIfEnded();
+    if (name === undefined) return void (await this.#link.terminate(EXIT_MS));
+    if (!this.#byName.has(name)) throw notFound(name);
+    await this.#link.ask((service) => service.endThread(name));
+  }
+
   #createChild(checked: CheckedChild): Child {
     const { name, spec, child, fenceable, wire, environment } = checked;
     const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = child;
