@@ -2,6 +2,7 @@
  * A child's handle in another thread.
  */
 import { ActorReader } from './actor/actor-reader.js';
+import { describeKind } from './config/describe.js';
 import { CredentialReader } from './credential/reader.js';
 import { TokenvisorError } from './errors.js';
 import type { TransferableHandle } from './supervision/actor-door.js';
@@ -19,16 +20,17 @@ import type { TransferableHandle } from './supervision/actor-door.js';
  * github.current().authorization;
  */
 export function attach(handle: TransferableHandle<'credential'>): CredentialReader;
+export function attach(handle: TransferableHandle<'actor'>): ActorReader;
 export function attach(handle: TransferableHandle): ActorReader | CredentialReader;
 export function attach(handle: TransferableHandle): ActorReader | CredentialReader {
-  const { tokenvisor, kind, name, memory } = (handle ?? {}) as Partial<TransferableHandle>;
-  if (tokenvisor !== 1 || typeof name !== 'string') {
+  const given: unknown = handle;
+  const { tokenvisor, kind, name, memory } = (given ?? {}) as Readonly<Record<keyof TransferableHandle, unknown>>;
+  if (tokenvisor !== 1 || typeof name !== 'string' || typeof kind !== 'string') {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
-      `Expected what handle() of a child returned, got ${handle === null ? 'null' : typeof handle}`,
+      `Expected what handle() of a child returned, got ${describeKind(given)}`,
     );
   }
-  return kind === 'credential'
-    ? new CredentialReader(name, memory as SharedArrayBuffer)
-    : new ActorReader(name, memory as SharedArrayBuffer);
+  const shared = memory as SharedArrayBuffer;
+  return kind === 'credential' ? new CredentialReader(name, shared) : new ActorReader(name, shared);
 }

@@ -3,7 +3,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import type { WireError } from './actor/wire.js';
-import type { MintFailure, TokenvisorErrorCode } from './errors.js';
+import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
 import type { ExitReason, RestartType, Shutdown } from './supervision/types.js';
 
 interface Base {
@@ -112,7 +112,7 @@ const FAILURES: ReadonlySet<string> = new Set<TokenvisorEventName>([
 /** The event surface: eventemitter3, with listeners that can't harm one another or us. */
 export class Events {
   readonly #emitter = new EventEmitter();
-  readonly #wrapped = new Map<unknown, Map<string, (event: unknown) => void>>();
+  readonly #wrapped = new WeakMap<object, Map<string, (event: unknown) => void>>();
   #warned = false;
 
   on<Name extends TokenvisorEventName | 'event'>(name: Name, listener: Listener<Name>): void {
@@ -132,19 +132,16 @@ export class Events {
   /** Calls every listener. Nothing that a listener does is thrown here. */
   emit(type: string, details: Readonly<Record<string, unknown>>): void {
     const event: Readonly<Record<string, unknown>> = { atMs: Date.now(), ...details };
-    const heard = this.#emitter.emit(type, event);
-    const heardAtAll = this.#emitter.emit('event', { type, ...event });
+    // `event` is no event, but a kind of one's own may emit what it likes.
+    const heard = type !== 'event' && this.#emitter.emit(type, event);
+    const heardAtAll = this.#emitter.emit('event', { ...event, type });
     if (!heard && !heardAtAll) this.#warnOnce(type, event);
-  }
-
-  removeAllListeners(): void {
-    this.#emitter.removeAllListeners();
-    this.#wrapped.clear();
   }
 
   #wrap(name: string, listener: (event: unknown) => unknown): (event: unknown) => void {
     if (typeof listener !== 'function') {
-      throw new TypeError(`Expected a listener of '${name}' to be a function, got ${typeof listener}`);
+      const message = `Expected a listener of '${name}' to be a function, got ${typeof listener}`;
+      throw new TokenvisorError('CONFIG_INVALID', message);
     }
     const byName = this.#wrapped.get(listener) ?? new Map<string, (event: unknown) => void>();
     this.#wrapped.set(listener, byName);
@@ -152,8 +149,8 @@ export class Events {
     if (existing) return existing;
     const wrapped = (event: unknown): void => {
       try {
-        const result = listener(event);
-        if (result instanceof Promise) result.catch((error: unknown) => this.#listenerFailed(name, error));
+        // A promise, or anything with a then: what it rejects with is caught, and nothing waits for it.
+        Promise.resolve(listener(event)).catch((error: unknown) => this.#listenerFailed(name, error));
       } catch (error) {
         this.#listenerFailed(name, error);
       }
@@ -163,7 +160,7 @@ export class Events {
   }
 
   #listenerFailed(name: string, thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const error = thrown instanceof Error ? thrown : new Error(textOf(thrown));
     // A listener of `error` that throws has nobody left to tell but the process.
     if (name === 'error' || name === 'event') process.emitWarning(error);
     else this.emit('error', { error, during: `a listener of '${name}'` });
@@ -182,9 +179,35 @@ export class Events {
   }
 }
 
+/** The text of anything, also of what has none. */
+const textOf = (value: unknown): string => {
+  try {
+    return String(value);
+  } catch {
+    return 'a value that has no text';
+  }
+};
+
+/** JSON of what may have no JSON: a kind of one's own may emit what it likes. */
+const jsonOf = (value: unknown): string => {
+  try {
+    // In a list, because there what has no JSON is null.
+    return JSON.stringify([value]).slice(1, -1);
+  } catch {
+    return JSON.stringify(textOf(value));
+  }
+};
+
+const WORD = /^[^\s"=\p{C}]+$/u;
+
+/** A value in a line: quoted unless it is one word, so that no text can begin another line or another pair. */
 const shown = (value: unknown): string => {
-  if (value instanceof Error) return `${value.name}(${(value as { code?: string }).code ?? ''} ${value.message})`;
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const plain = value instanceof Error ? `${value.name}: ${value.message}` : value;
+  if (typeof plain === 'number') return String(plain);
+  if (typeof plain === 'string' && WORD.test(plain)) return plain;
+  return jsonOf(plain).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+  });
 };
 
 /**
@@ -203,8 +226,8 @@ export const logEvents = (
   write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
 ): (() => void) => {
   const listener = ({ type, atMs, ...details }: AnyTokenvisorEvent): void => {
-    const pairs = Object.entries(details).map(([key, value]) => `${key}=${shown(value)}`);
-    write([new Date(atMs).toISOString(), type, ...pairs].join(' '));
+    const pairs = Object.entries(details).map(([key, value]) => `${shown(key)}=${shown(value)}`);
+    write([new Date(atMs).toISOString(), shown(type), ...pairs].join(' '));
   };
   source.on('event', listener);
   return () => void source.off('event', listener);

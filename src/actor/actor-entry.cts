@@ -6,12 +6,12 @@
 import actorThread = require('./actor-thread.js');
 import loadModule = require('./load-module.js');
 
-/* eslint-disable @typescript-eslint/no-require-imports -- the bundler finds what to take in by these calls. */
+ 
 loadModule.registerBundled({
   '../credential/actor.js': () => require('../credential/actor.js') as unknown,
   '../providers/grants/client-credentials.js': () => require('../providers/grants/client-credentials.js') as unknown,
   '../providers/grants/refresh-token.js': () => require('../providers/grants/refresh-token.js') as unknown,
 });
-/* eslint-enable @typescript-eslint/no-require-imports */
+ 
 
 export = actorThread.runActor;

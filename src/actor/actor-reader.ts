@@ -1,6 +1,7 @@
 /**
  * What any thread can read of any child, from its shared memory alone: it matters most when the actor is dead.
  */
+import { TokenvisorError } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../memory/layout.js';
 import { readRecord } from '../memory/record.js';
@@ -74,8 +75,20 @@ export class ActorReader {
     return { words: this.#words, index: Header.CHANGE };
   }
 
-  /** @internal What `ready()` waits for. */
+  /** @internal What `ready()` waits for. Throws what makes waiting hopeless. */
   isReady(): boolean {
-    return this.status().state === 'running';
+    const { name } = this;
+    switch (this.status().state) {
+      case 'running':
+        return true;
+      case 'stopped':
+        throw new TokenvisorError('STOPPED', `'${name}' has been stopped`, { child: name });
+      case 'parked':
+        throw new TokenvisorError('PARKED', `'${name}' was restarted too often: mend the cause, then resume()`, {
+          child: name,
+        });
+      default:
+        return false;
+    }
   }
 }

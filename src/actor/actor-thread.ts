@@ -27,6 +27,8 @@ export interface ActorStart {
   readonly memory: ChildMemory;
   readonly seats: ActorSeats;
   readonly heartbeat: { readonly index: number; readonly everyMs: number };
+  /** How long an actor that ends by itself waits for its `terminate`: ms, `Infinity` for ever. */
+  readonly terminateTimeoutMs: number;
   /** From the supervisor: see {@link ActorControl}. */
   readonly control: MessagePort;
   /** To the supervisor: {@link ActorMessage}s. */
@@ -74,6 +76,7 @@ const createServer = (start: ActorStart, emit: (message: ActorMessage) => void):
     shared: openWords(start.memory.shared),
     sealed: openWords(start.memory.sealed, SEALED_BYTES),
     seats: start.seats,
+    terminateTimeoutMs: start.terminateTimeoutMs,
     emit: (type, details) => emit({ kind: 'event', type, details }),
   });
 };
@@ -108,7 +111,7 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
       ),
     connect: (endpoint) => serveCalls(endpoint, server),
   };
-  Comlink.expose(service, control as unknown as Comlink.Endpoint);
+  Comlink.expose(service, control);
   serveCalls(calls, server);
   emit({ kind: 'ready' });
   try {

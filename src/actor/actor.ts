@@ -54,8 +54,8 @@ export class ActorHandle extends ActorReader {
   }
 
   /** What to post to another thread, for `attach()` there. */
-  handle(): TransferableHandle {
-    return this.#door.transferable();
+  handle(): TransferableHandle<'actor'> {
+    return { ...this.#door.transferable(), kind: 'actor' };
   }
 }
 
@@ -72,7 +72,10 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
   name: 'actor',
   ...behaviour,
   prepare: (raw, path, report) => prepare(raw, path, report).prepared,
-  rotate: (current, next, path, report) => ({ ...prepare(current, path, report).prepared, options: next }),
+  rotate: (current, next, path, report) => {
+    const options = { ...(current as ActorOptions), options: next };
+    return { prepared: prepare(options, path, report).prepared, options };
+  },
   createHandle: (door) => new ActorHandle(door),
 });
 

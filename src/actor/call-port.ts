@@ -29,7 +29,7 @@ interface CallService {
 const UNSERIALIZABLE = 'Unserializable return value';
 
 /** Comlink takes a Node MessagePort as it is; only its types don't know. */
-const endpoint = (port: MessagePort): Comlink.Endpoint => port as unknown as Comlink.Endpoint;
+const endpoint = (port: MessagePort): Comlink.Endpoint => port;
 
 /** The actor's side: serves the calls and casts of one port until it closes. */
 export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer): void => {

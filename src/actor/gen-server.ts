@@ -6,12 +6,13 @@ import { deserialize, serialize } from 'node:v8';
 import type { Clock, Timer } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import { Header, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
-import { readRecord, RecordWriter, type RecordHeader, type WriterSeat } from '../memory/record.js';
-import { raise, ring, type SharedWords } from '../memory/words.js';
+import { lastGeneration, readRecord, RecordWriter, type RecordHeader, type WriterSeat } from '../memory/record.js';
+import { ring, type SharedWords } from '../memory/words.js';
 import { watchWord } from '../memory/doorbell.js';
 import {
   type ActorContext,
   type Behaviour,
+  type Continue,
   directiveOf,
   type From,
   type LiveSnapshot,
@@ -40,11 +41,12 @@ export interface GenServerOptions {
   readonly shared: SharedWords;
   readonly sealed: SharedWords;
   readonly seats: ActorSeats;
+  /** How long an actor that ends by itself waits for its `terminate`: ms, `Infinity` for ever. */
+  readonly terminateTimeoutMs: number;
   readonly emit: (type: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
 type Message =
-  | { readonly kind: 'continue'; readonly argument: unknown }
   | { readonly kind: 'call'; readonly message: unknown; readonly from: From; readonly taken: () => void }
   | { readonly kind: 'cast'; readonly message: unknown; readonly taken: () => void }
   | { readonly kind: 'info'; readonly message: unknown }
@@ -60,7 +62,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 const encode = (what: string, value: unknown): Uint8Array => {
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) {
     throw new TokenvisorError('NOT_CLONEABLE', `Expected ${what} to be a JSON value, got ${typeof value}`);
   }
@@ -77,6 +79,8 @@ export class GenServer {
   readonly #status: RecordWriter;
   readonly #seal: RecordWriter;
   readonly #context: ActorContext;
+  readonly #clock: Clock;
+  readonly #terminateTimeoutMs: number;
   readonly #mailbox = new Mailbox<Message>((message) => this.#handle(message));
   readonly #tasks = new Set<AbortController>();
   readonly #timers = new Set<Timer>();
@@ -90,6 +94,8 @@ export class GenServer {
   constructor(options: GenServerOptions) {
     this.#name = options.name;
     this.#behaviour = options.behaviour;
+    this.#clock = options.clock;
+    this.#terminateTimeoutMs = options.terminateTimeoutMs;
     this.#shared = options.shared;
     this.#sealed = options.sealed;
     this.#snapshot = new RecordWriter(options.shared, SNAPSHOT, options.seats.snapshot);
@@ -109,17 +115,30 @@ export class GenServer {
     return this.#ended;
   }
 
-  /** Runs `init`. What it throws is an error of the start. */
+  /**
+   * Runs `init`. What it throws is an error of the start. Messages are handled from the next microtask on, after
+   * `handleContinue`: also those that `init` sends to itself.
+   */
   start(): void {
-    const first = this.#synchronous('init', this.#behaviour.init(this.#context));
-    if (directiveOf(first) === 'continue') {
-      const { state, argument } = first as { state: unknown; argument: unknown };
-      this.#state = state;
-      queueMicrotask(() => this.#mailbox.push({ kind: 'continue', argument }));
-    } else {
-      this.#state = first;
-    }
+    // Watched from before init reads the words, so that no request falls between the two.
     this.#watch = watchWord(this.#shared, Header.REQUEST, () => this.#info({ kind: 'requested' }));
+    const first = this.#init();
+    const proceeds = directiveOf(first) === 'continue';
+    this.#state = proceeds ? (first as Continue<unknown>).state : first;
+    queueMicrotask(() => {
+      if (proceeds) this.#attempt(() => this.#continue((first as Continue<unknown>).argument));
+      this.#mailbox.open();
+    });
+  }
+
+  #init(): unknown {
+    try {
+      return this.#synchronous('init', this.#behaviour.init(this.#context));
+    } catch (error) {
+      this.#ending = true;
+      this.#release();
+      throw error;
+    }
   }
 
   /** `taken` is called when the message leaves the mailbox. */
@@ -150,48 +169,49 @@ export class GenServer {
   }
 
   #handle(message: Message): void {
+    this.#attempt(() => this.#dispatch(message));
+  }
+
+  /** Runs something of the behaviour's; what it throws ends the actor. */
+  #attempt(run: () => void): void {
     if (this.#ending) return;
     try {
-      this.#dispatch(message);
+      run();
     } catch (error) {
       void this.#finish({ error });
     }
   }
 
+  #continue(argument: unknown): void {
+    const behaviour = this.#behaviour;
+    if (!behaviour.handleContinue) throw this.#missing('handleContinue');
+    this.#take('handleContinue', behaviour.handleContinue(argument, this.#state, this.#context));
+  }
+
   #dispatch(message: Message): void {
-    const { handleContinue, handleCall, handleCast, handleInfo, handleOptions } = this.#behaviour;
+    const behaviour = this.#behaviour;
+    const [state, context] = [this.#state, this.#context];
     switch (message.kind) {
-      case 'continue':
-        if (!handleContinue) throw this.#missing('handleContinue');
-        return this.#take(
-          'handleContinue',
-          handleContinue.call(this.#behaviour, message.argument, this.#state, this.#context),
-        );
-      case 'call':
+      case 'call': {
+        const { from } = message;
         message.taken();
-        if (!handleCall) return message.from.reject(this.#missing('handleCall'));
-        return this.#takeCall(
-          message.from,
-          handleCall.call(this.#behaviour, message.message as never, message.from, this.#state, this.#context),
-        );
+        if (!behaviour.handleCall) return from.reject(this.#missing('handleCall'));
+        return this.#takeCall(from, behaviour.handleCall(message.message as never, from, state, context));
+      }
       case 'cast':
         message.taken();
-        if (!handleCast) throw this.#missing('handleCast');
-        return this.#take(
-          'handleCast',
-          handleCast.call(this.#behaviour, message.message as never, this.#state, this.#context),
-        );
+        // Whoever can send must not be able to end the actor by it.
+        if (!behaviour.handleCast) return context.emit('cast:failed', { code: this.#missing('handleCast').code });
+        return this.#take('handleCast', behaviour.handleCast(message.message as never, state, context));
       case 'info':
-        if (!handleInfo) return undefined;
-        return this.#take(
-          'handleInfo',
-          handleInfo.call(this.#behaviour, message.message as never, this.#state, this.#context),
-        );
+        if (!behaviour.handleInfo) return undefined;
+        return this.#take('handleInfo', behaviour.handleInfo(message.message as never, state, context));
       case 'options':
-        if (!handleOptions) return message.from.reject(this.#missing('handleOptions'));
+        if (!behaviour.handleOptions) return message.from.reject(this.#missing('handleOptions'));
         return this.#reconfigure(message.options, message.from);
       case 'stop':
-        return void this.#finish('shutdown');
+        // The supervisor counts the time, and kills.
+        return void this.#finish('shutdown', Infinity);
     }
   }
 
@@ -261,14 +281,12 @@ export class GenServer {
     );
   }
 
-  async #finish(reason: TerminateReason): Promise<void> {
+  async #finish(reason: TerminateReason, timeoutMs = this.#terminateTimeoutMs): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    this.#mailbox.close();
-    this.#watch?.stop();
-    for (const timer of this.#timers) timer.cancel();
+    this.#release();
     try {
-      await this.#behaviour.terminate?.(reason, this.#state, this.#context);
+      await this.#within(timeoutMs, this.#behaviour.terminate?.(reason, this.#state, this.#context));
     } catch (error) {
       this.#abortTasks();
       return this.#fail(error);
@@ -276,6 +294,25 @@ export class GenServer {
     this.#abortTasks();
     if (typeof reason === 'string') this.#end(reason);
     else this.#fail(reason.error);
+  }
+
+  /** No message is handled any more. */
+  #release(): void {
+    this.#mailbox.close();
+    this.#watch?.stop();
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+
+  /** Waits for it, or until its time is up; then what it comes to is nobody's business. */
+  async #within(timeoutMs: number, work: void | Promise<void>): Promise<void> {
+    if (!(work instanceof Promise) || timeoutMs === Infinity) return work;
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#clock.setTimer(timeoutMs, resolve);
+    });
+    await Promise.race([work, late]);
+    timer?.cancel();
   }
 
   #abortTasks(): void {
@@ -296,7 +333,7 @@ export class GenServer {
         this.#changed();
       },
       live: () => this.#live(),
-      generation: () => this.#generation(),
+      generation: () => lastGeneration(this.#shared, SNAPSHOT),
       seal: (value) => this.#seal.publish(NO_INSTANTS, serialize(value)),
       sealed: () => {
         const record = readRecord(this.#sealed, SEALED);
@@ -319,20 +356,13 @@ export class GenServer {
 
   #publish(value: unknown, options: PublishOptions = {}): number {
     const { issuedAtMs = 0, expiresAtMs = Infinity, usableUntilMs = expiresAtMs } = options;
-    const generation = options.generation ?? this.#generation() + 1;
+    const generation = options.generation ?? lastGeneration(this.#shared, SNAPSHOT) + 1;
     this.#snapshot.publish(
       { generation, issuedAtMs, expiresAtMs, usableUntilMs },
       encode('the published value', value),
     );
-    raise(this.#shared, Header.GENERATION, generation);
     this.#changed();
     return generation;
-  }
-
-  /** A writer may have been killed between its publish and its raise: the record knows better. */
-  #generation(): number {
-    const record = readRecord(this.#shared, SNAPSHOT);
-    return Math.max(this.#shared.load(Header.GENERATION), record.payload ? record.generation : 0);
   }
 
   #live(): LiveSnapshot | undefined {

@@ -9,41 +9,53 @@ export class Mailbox<Message> {
   readonly #handle: (message: Message) => void;
   #queue: Message[] = [];
   #head = 0;
-  #draining = false;
-  #closed = false;
+  /** Messages wait until {@link open}: what comes during a start comes after it. */
+  #phase: 'shut' | 'idle' | 'draining' | 'closed' = 'shut';
 
+  /** `handle` must not throw. */
   constructor(handle: (message: Message) => void) {
     this.#handle = handle;
   }
 
   push(message: Message): void {
-    if (this.#closed) return;
+    if (this.#phase === 'closed') return;
     this.#queue.push(message);
-    if (!this.#draining) this.#drain();
+    if (this.#phase === 'idle') this.#drain();
+  }
+
+  /** Begins to handle messages: those that have come already, and all that follow. */
+  open(): void {
+    if (this.#phase === 'shut') this.#drain();
   }
 
   /** Drops what waits, and what is still to come. */
   close(): void {
-    this.#closed = true;
+    this.#phase = 'closed';
     this.#queue = [];
     this.#head = 0;
   }
 
   #drain(): void {
-    this.#draining = true;
+    this.#phase = 'draining';
     for (let handled = 0; handled < BATCH; handled += 1) {
-      if (this.#head === this.#queue.length) {
-        this.#queue = [];
-        this.#head = 0;
-        this.#draining = false;
-        return;
-      }
+      if (this.#head === this.#queue.length) return this.#rest();
       const message = this.#queue[this.#head] as Message;
       this.#head += 1;
       this.#handle(message);
     }
     this.#queue = this.#queue.slice(this.#head);
     this.#head = 0;
-    setImmediate(() => this.#drain());
+    setImmediate(() => this.#drainOn());
+  }
+
+  #drainOn(): void {
+    if (this.#phase === 'draining') this.#drain();
+  }
+
+  #rest(): void {
+    if (this.#phase === 'closed') return;
+    this.#queue = [];
+    this.#head = 0;
+    this.#phase = 'idle';
   }
 }

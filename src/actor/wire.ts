@@ -1,7 +1,14 @@
 /**
  * What crosses between threads, and the one form in which an error does.
  */
-import { ProviderError, TokenvisorError, type TokenvisorErrorCode } from '../errors.js';
+import {
+  type ConfigProblem,
+  type FailureClass,
+  type FailureReason,
+  ProviderError,
+  TokenvisorError,
+  type TokenvisorErrorCode,
+} from '../errors.js';
 
 /** An error as it crosses: name, message, code and cause; no stack, no own properties that nobody vouched for. */
 export interface WireError {
@@ -10,11 +17,22 @@ export interface WireError {
   readonly code?: string;
   readonly child?: string;
   readonly cause?: WireError;
-  readonly problems?: TokenvisorError['problems'];
+  readonly problems?: readonly ConfigProblem[];
+  /** Of a ProviderError: how it is to be treated. */
+  readonly failure?: WireFailure;
+}
+
+interface WireFailure {
+  readonly class: FailureClass;
+  readonly reason: FailureReason;
+  readonly oauthError?: string;
+  readonly status?: number;
+  readonly retryAfterMs?: number;
 }
 
 const MAX_MESSAGE = 1_000;
 const MAX_CAUSES = 4;
+const MAX_PROBLEMS = 100;
 
 const text = (value: unknown): string => {
   try {
@@ -24,32 +42,92 @@ const text = (value: unknown): string => {
   }
 };
 
-/** Any thrown value, as it crosses. Never throws. */
-export const toWireError = (thrown: unknown, depth = 0): WireError => {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: `a thrown value that is no Error: ${text(thrown)}` };
-  const { code } = thrown as { code?: unknown };
+/** A property of something that anybody may have made: a getter of it may throw. */
+const propertyOf = (thing: object, key: string): unknown => {
+  try {
+    return (thing as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+};
+
+const isError = (value: unknown): value is Error => {
+  try {
+    // An error of another realm is no instance of our Error, but has its tag.
+    return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
+  } catch {
+    return false;
+  }
+};
+
+const OURS: readonly string[] = ['TokenvisorError', 'ProviderError'];
+
+/** By name, not by class: a module of the user's may have loaded a copy of the package of its own. */
+const isOurs = (name: string, code: unknown): boolean => OURS.includes(name) && typeof code === 'string';
+
+const problemsOf = (error: Error): readonly ConfigProblem[] => {
+  const problems = propertyOf(error, 'problems');
+  if (!Array.isArray(problems)) return [];
+  return problems.slice(0, MAX_PROBLEMS).flatMap((problem: unknown) => {
+    if (typeof problem !== 'object' || problem === null) return [];
+    const [path, expected, came] = ['path', 'expected', 'came'].map((key) => text(propertyOf(problem, key)));
+    return [{ path, expected, came } as ConfigProblem];
+  });
+};
+
+const failureOf = (error: Error): WireFailure => {
+  const optional = { oauthError: 'string', status: 'number', retryAfterMs: 'number' } as const;
+  const details = Object.entries(optional).flatMap(([key, type]) => {
+    const value = propertyOf(error, key);
+    return typeof value === type ? [[key, value] as const] : [];
+  });
   return {
-    name: text(thrown.name),
-    message: text(thrown.message),
-    ...(typeof code === 'string' && { code: text(code) }),
-    ...(thrown instanceof TokenvisorError && thrown.child !== undefined && { child: thrown.child }),
-    ...(thrown instanceof TokenvisorError && thrown.problems && { problems: thrown.problems }),
-    ...(thrown.cause !== undefined && depth < MAX_CAUSES && { cause: toWireError(thrown.cause, depth + 1) }),
+    class: text(propertyOf(error, 'class')) as FailureClass,
+    reason: text(propertyOf(error, 'reason')) as FailureReason,
+    ...Object.fromEntries(details),
   };
 };
 
-/** An error that has crossed, as an Error again. `fallback` is the code of one that was no {@link TokenvisorError}. */
-export const fromWireError = (wire: WireError, fallback: TokenvisorErrorCode = 'CALL_FAILED'): TokenvisorError => {
-  const ours = wire.name === 'TokenvisorError' || wire.name === 'ProviderError';
-  const cause = wire.cause && fromWireError(wire.cause, fallback);
+/** Any thrown value, as it crosses. Never throws, and what it returns can always cross. */
+export const toWireError = (thrown: unknown, depth = 0): WireError => {
+  if (!isError(thrown)) return { name: 'Error', message: `a thrown value that is no Error: ${text(thrown)}` };
+  const [name, message] = [text(propertyOf(thrown, 'name')), text(propertyOf(thrown, 'message'))];
+  const [code, cause, child] = ['code', 'cause', 'child'].map((key) => propertyOf(thrown, key));
+  const ours = isOurs(name, code);
+  const problems = ours ? problemsOf(thrown) : [];
+  return {
+    name,
+    message,
+    ...(typeof code === 'string' && { code: text(code) }),
+    ...(ours && typeof child === 'string' && { child: text(child) }),
+    ...(problems.length > 0 && { problems }),
+    ...(ours && name === 'ProviderError' && { failure: failureOf(thrown) }),
+    ...(cause !== undefined && depth < MAX_CAUSES && { cause: toWireError(cause, depth + 1) }),
+  };
+};
+
+/** One of ours as what it was; another with its name, message and code. */
+const revive = (wire: WireError): Error => {
+  const cause = wire.cause && { cause: revive(wire.cause) };
+  if (!isOurs(wire.name, wire.code)) {
+    const error = new Error(wire.message, cause);
+    error.name = wire.name;
+    return wire.code === undefined ? error : Object.assign(error, { code: wire.code });
+  }
   const options = {
-    ...(cause && { cause }),
+    ...cause,
     ...(wire.child !== undefined && { child: wire.child }),
     ...(wire.problems && { problems: wire.problems }),
   };
-  if (wire.name === 'ProviderError') return new ProviderError(wire.message, options);
-  const code = ours && wire.code ? (wire.code as TokenvisorErrorCode) : fallback;
-  const error = new TokenvisorError(code, wire.message, options);
-  if (!ours) error.name = wire.name;
-  return error;
+  if (wire.name === 'ProviderError') return new ProviderError(wire.message, { ...options, ...wire.failure });
+  return new TokenvisorError(wire.code as TokenvisorErrorCode, wire.message, options);
+};
+
+/**
+ * An error that has crossed, as an Error again. One that was none of ours is the `cause` of one with the code
+ * `fallback`, and has kept its name and its own code.
+ */
+export const fromWireError = (wire: WireError, fallback: TokenvisorErrorCode = 'CALL_FAILED'): TokenvisorError => {
+  const error = revive(wire);
+  return error instanceof TokenvisorError ? error : new TokenvisorError(fallback, wire.message, { cause: error });
 };

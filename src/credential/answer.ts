@@ -5,7 +5,7 @@ import type { Instant } from '../clock.js';
 import { isPlainObject } from '../config/describe.js';
 import type { FailureClass, FailureReason, MintFailure } from '../errors.js';
 import { payloadBytes, SNAPSHOT } from '../memory/layout.js';
-import { redact } from '../providers/redact.js';
+import { redact, redactOpaque } from '../providers/redact.js';
 import type { Json, MintedToken } from '../providers/provider.js';
 import type { AnswerLifetime } from './refresh-types.js';
 import { readLifetime } from './schedule.js';
@@ -78,17 +78,20 @@ const MAX_MESSAGE = 300;
  */
 export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
   const error = thrown as Partial<Record<string, unknown>> | null | undefined;
-  const text = redact(String(error?.message ?? thrown), secrets).slice(0, MAX_MESSAGE);
+  const said = redact(String(error?.message ?? thrown), secrets);
   if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
-    const name = redact(String(error?.name ?? typeof thrown), secrets).slice(0, 50);
+    const name = redactOpaque(redact(String(error?.name ?? typeof thrown), secrets)).slice(0, 50);
+    const text = redactOpaque(said).slice(0, MAX_MESSAGE);
     return { class: 'transient', reason: 'provider_threw', message: `The provider threw ${name}: ${text}` };
   }
   const { oauthError, status, retryAfterMs } = error;
   return {
     class: error.class as FailureClass,
-    reason: String(error.reason) as FailureReason,
-    message: text,
-    ...(typeof oauthError === 'string' && { oauthError }),
+    reason: redact(String(error.reason), secrets) as FailureReason,
+    // The built-in providers, which say other reasons, make their texts of names and numbers.
+    message: (error.reason === 'provider_threw' ? redactOpaque(said) : said).slice(0, MAX_MESSAGE),
+    // It is the server's word, and a server may say anything.
+    ...(typeof oauthError === 'string' && { oauthError: redact(oauthError, secrets) }),
     ...(typeof status === 'number' && { status }),
     ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),
   };

@@ -123,6 +123,18 @@ const shape = object({
   probeEveryMs: optional(number({ min: 1_000, max: DAY_MS }), 300_000),
 });
 
+/** What may change while a credential runs. What is wrong with a value, the whole will tell. */
+const change = object({
+  provider: optional(anything),
+  options: optional(anything),
+  leadMs: optional(anything),
+  marginMs: optional(anything),
+  refreshEveryMs: optional(anything),
+  retryEveryMs: optional(anything),
+  assumeLifetimeMs: optional(anything),
+  probeEveryMs: optional(anything),
+});
+
 /** At most one request in this time. */
 const FLOOR_MS = 1_000;
 
@@ -201,8 +213,9 @@ const kind: Kind<CredentialHandle> = {
   export: 'credentialBehaviour',
   prepare,
   rotate: (current, next, path, report) => {
-    if (!isPlainObject(next)) report(path, 'an object of the options that change', describeKind(next));
-    return prepare({ ...(current as object), ...(next as object) }, path, report);
+    change(next, path, report);
+    const options = { ...(current as CredentialOptions), ...(next as CredentialChange | undefined) };
+    return { prepared: prepare(options, path, report), options };
   },
   createHandle: (door) => new CredentialHandle(door),
 };

@@ -6,7 +6,7 @@ import { mintError, TokenvisorError, type MintFailure } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
 import { Header, SNAPSHOT, STATUS } from '../memory/layout.js';
-import { readRecord, type ReadRecord } from '../memory/record.js';
+import { lastGeneration, readRecord, type ReadRecord } from '../memory/record.js';
 import { raise, ring, type AtomicWords } from '../memory/words.js';
 import { checkTimeout, type TransferableHandle } from '../supervision/actor-door.js';
 import type { ChildPhase, ExitReason } from '../supervision/types.js';
@@ -324,8 +324,7 @@ export class CredentialReader {
   }
 
   #generation(): number {
-    const record = readRecord(this.#words, SNAPSHOT);
-    return Math.max(this.#words.load(Header.GENERATION), record.payload ? record.generation : 0);
+    return lastGeneration(this.#words, SNAPSHOT);
   }
 
   /** Asks for a token after the last one; returns the generation that would satisfy. */

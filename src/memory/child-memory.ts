@@ -1,6 +1,7 @@
 /**
  * The memory of one child: what the main thread allocates, and the views that each thread has of it.
  */
+import { inspect } from 'node:util';
 import { TokenvisorError } from '../errors.js';
 import { Header, LAYOUT_VERSION, MAGIC, SEALED_BYTES, SHARED_BYTES } from './layout.js';
 import { AtomicWords } from './words.js';
@@ -24,6 +25,12 @@ export const allocateChildMemory = (): ChildMemory => ({
   sealed: allocate(SEALED_BYTES),
 });
 
+/** A token lies in it, and whoever prints a handle prints the buffer: so it prints as its name. It clones as before. */
+const silence = (buffer: SharedArrayBuffer): void => {
+  if (Object.hasOwn(buffer, inspect.custom) || !Object.isExtensible(buffer)) return;
+  Object.defineProperty(buffer, inspect.custom, { value: () => `SharedArrayBuffer(${buffer.byteLength} bytes)` });
+};
+
 /** The words of a buffer that somebody handed us. Throws LAYOUT_MISMATCH for one that is not ours. */
 export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWords => {
   if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength !== byteLength) {
@@ -34,6 +41,7 @@ export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWor
       }. Pass on what handle() returned, and use one version of tokenvisor in all threads`,
     );
   }
+  silence(buffer);
   const words = new AtomicWords(buffer);
   const version = words.load(Header.LAYOUT_VERSION);
   if (words.load(Header.MAGIC) !== MAGIC || version !== LAYOUT_VERSION) {

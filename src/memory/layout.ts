@@ -50,6 +50,8 @@ export interface RecordPlace {
   /** The index of its first slot; bank 0 slot 0, bank 0 slot 1, bank 1 slot 0, bank 1 slot 1. */
   readonly slots: number;
   readonly slotWords: number;
+  /** The index of the word that remembers its last generation when the record is gone, if generations matter. */
+  readonly generation?: number;
 }
 
 const SLOT_BYTES = { snapshot: 65_536, status: 8_192, supervision: 32_768, sealed: 65_536 } as const;
@@ -60,6 +62,7 @@ export const SNAPSHOT: RecordPlace = {
   control: Header.SNAPSHOT_CONTROL,
   slots: words(HEADER_BYTES),
   slotWords: words(SLOT_BYTES.snapshot),
+  generation: Header.GENERATION,
 };
 /** What the actor says of itself: written by the actor, read by anyone. */
 export const STATUS: RecordPlace = {

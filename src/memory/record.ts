@@ -8,7 +8,7 @@
  */
 import { TokenvisorError } from '../errors.js';
 import { bankOf, nextControl, payloadBytes, type RecordPlace, Slot, slotIndex, slotOf } from './layout.js';
-import type { SharedWords } from './words.js';
+import { raise, type SharedWords } from './words.js';
 
 /** What a record says, beside its payload. */
 export interface RecordHeader {
@@ -96,6 +96,21 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
   return { control: undefined };
 };
 
+/**
+ * The last generation that was ever published. The record may know better than the word (its writer was killed before
+ * it raised it), but the word is raised before a record goes: so the record is read first.
+ */
+export const lastGeneration = (words: SharedWords, place: RecordPlace): number => {
+  const record = readRecord(words, place);
+  const remembered = place.generation === undefined ? 0 : words.load(place.generation);
+  return Math.max(remembered, record.payload ? record.generation : 0);
+};
+
+/** Makes sure that a generation outlives its record. */
+const rememberGeneration = (words: SharedWords, place: RecordPlace, record: ReadRecord | NoRecord): void => {
+  if (place.generation !== undefined && record.payload) raise(words, place.generation, record.generation);
+};
+
 const encodeSlot = (stamp: number, epoch: number, header: RecordHeader, payload: Uint8Array): Int32Array => {
   const slot = new Int32Array(slotLength(payload.byteLength));
   slot[Slot.STAMP] = stamp;
@@ -126,12 +141,21 @@ const wipeSlot = (words: SharedWords, place: RecordPlace, bank: number, slot: nu
   words.store(base + Slot.BYTE_LENGTH, 0);
 };
 
+/** Wipes a bank, but for the slot that `control` makes live. The bank belongs to the caller, or to no living thread. */
+const wipeBank = (words: SharedWords, place: RecordPlace, bank: 0 | 1, control: number): void => {
+  for (const slot of [0, 1]) {
+    const pointedAt = bankOf(control) === bank && slotOf(control) === slot;
+    const live = control !== 0 && pointedAt && words.load(slotIndex(place, bank, slot) + Slot.STAMP) === control;
+    if (!live) wipeSlot(words, place, bank, slot);
+  }
+};
+
 /** What an incarnation needs to write: handed to it at its start, by whoever made sure that it is the only one. */
 export interface WriterSeat {
   readonly epoch: number;
   /** The bank that no other living thread writes to. */
   readonly bank: 0 | 1;
-  /** The control word that the writer will find. */
+  /** The control word that the writer will find: it points at that bank. */
   readonly control: number;
 }
 
@@ -148,7 +172,10 @@ export class RecordWriter {
     this.#place = place;
     this.#seat = seat;
     this.#control = seat.control;
-    this.#wipeAllButLive();
+    // A predecessor that was killed may have left a half-written record, or one that it had no time to wipe, or a
+    // generation that it had no time to note down.
+    wipeBank(words, place, seat.bank, seat.control);
+    rememberGeneration(words, place, readRecord(words, place));
   }
 
   /** Publishes a record. Throws RECORD_TOO_LARGE with nothing changed, FENCED if a successor has taken over. */
@@ -160,43 +187,62 @@ export class RecordWriter {
         `Expected a record of at most ${room} bytes, got ${payload.byteLength}`,
       );
     }
+    if (this.#fenced) throw fenced();
     const { bank, epoch } = this.#seat;
-    const slot = this.#liveSlot === 0 ? 1 : 0;
+    const slot = 1 - slotOf(this.#control);
     const control = nextControl(this.#control, bank, slot);
     fillSlot(this.#words, slotIndex(this.#place, bank, slot), encodeSlot(control, epoch, header, payload));
     this.#move(control);
+    if (this.#place.generation !== undefined) raise(this.#words, this.#place.generation, header.generation);
     wipeSlot(this.#words, this.#place, bank, 1 - slot);
   }
 
   /** Takes the record back: no reader sees it any more. */
   withdraw(): void {
     const { bank } = this.#seat;
-    const slot = this.#liveSlot ?? 0;
+    const slot = slotOf(this.#control);
     this.#move(nextControl(this.#control, bank, slot));
     wipeSlot(this.#words, this.#place, bank, slot);
   }
 
-  /** The slot of this writer's bank that the control word points at; undefined if it points at the other bank. */
-  get #liveSlot(): 0 | 1 | undefined {
-    return bankOf(this.#control) === this.#seat.bank ? slotOf(this.#control) : undefined;
-  }
-
   #move(control: number): void {
-    const was = this.#fenced ? undefined : this.#words.compareExchange(this.#place.control, this.#control, control);
+    if (this.#fenced) throw fenced();
+    const was = this.#words.compareExchange(this.#place.control, this.#control, control);
     if (was !== this.#control) {
       this.#fenced = true;
-      throw new TokenvisorError('FENCED', 'A successor writes this record now; this incarnation may not');
+      // The bank is this thread's for as long as it lives, but nothing in it counts any more.
+      wipeBank(this.#words, this.#place, this.#seat.bank, 0);
+      throw fenced();
     }
     this.#control = control;
   }
-
-  /** A predecessor that was killed may have left a half-written record, or one that it had no time to wipe. */
-  #wipeAllButLive(): void {
-    for (const slot of [0, 1]) {
-      if (slot !== this.#liveSlot) wipeSlot(this.#words, this.#place, this.#seat.bank, slot);
-    }
-  }
 }
+
+const fenced = (): TokenvisorError =>
+  new TokenvisorError('FENCED', 'A successor writes this record now; this incarnation may not');
+
+/** Wipes what a writer that lives no more has left in its bank, beside the live record. */
+export const wipeAfter = (words: SharedWords, place: RecordPlace, bank: 0 | 1): void =>
+  wipeBank(words, place, bank, words.load(place.control));
+
+/**
+ * A seat on a bank that none of the `taken` ones is on, for a new writer: the live bank, or beside a zombie the other
+ * one, the record fenced. `taken` are the seats of all threads that live. Throws INTERNAL if there is no such bank.
+ */
+export const takeSeat = (
+  words: SharedWords,
+  place: RecordPlace,
+  epoch: number,
+  taken: readonly WriterSeat[],
+): WriterSeat => {
+  const control = words.load(place.control);
+  const live = bankOf(control);
+  const isTaken = (bank: 0 | 1): boolean => taken.some((seat) => seat.bank === bank);
+  if (!isTaken(live)) return { epoch, bank: live, control };
+  const bank = live === 0 ? 1 : 0;
+  if (isTaken(bank)) throw new TokenvisorError('INTERNAL', 'Expected no third writer beside two that live');
+  return { epoch, bank, control: fenceRecord(words, place, bank) };
+};
 
 /**
  * Fence and keep: shuts out the writer of the live bank for good, and moves what is live to `bank`, which belongs to no
@@ -222,9 +268,11 @@ export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1)
  */
 export const withdrawRecord = (words: SharedWords, place: RecordPlace, { wipe }: { wipe: boolean }): void => {
   for (;;) {
-    const control = words.load(place.control);
-    const next = nextControl(control, bankOf(control), slotOf(control));
-    if (words.compareExchange(place.control, control, next) === control) break;
+    const live = readRecord(words, place);
+    if (live.control === undefined) continue;
+    rememberGeneration(words, place, live);
+    const next = nextControl(live.control, bankOf(live.control), slotOf(live.control));
+    if (words.compareExchange(place.control, live.control, next) === live.control) break;
   }
   if (!wipe) return;
   for (const bank of [0, 1]) for (const slot of [0, 1]) wipeSlot(words, place, bank, slot);

@@ -21,7 +21,12 @@ const RUN = /[A-Za-z0-9_+=~-]{20,}/g;
 
 /** `text` with what looks like a token or a key taken out: for texts of which nobody knows what is in them. */
 export function redactOpaque(text: string): string {
-  return text.replaceAll(RUN, (run) => (/[A-Za-z]/.test(run) && /\d/.test(run) ? '[redacted]' : run));
+  return text.replaceAll(RUN, (run) => (isOpaque(run) ? '[redacted]' : run));
+}
+
+/** Letters and digits, and no name of an error as `ERR_HTTP2_STREAM_CANCEL` is one. */
+function isOpaque(run: string): boolean {
+  return /[A-Za-z]/.test(run) && /\d/.test(run) && !/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(run);
 }
 
 function formsOf(secret: string): readonly string[] {

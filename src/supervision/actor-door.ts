@@ -2,6 +2,7 @@
  * The main thread's way to one child: its memory, its calls, and what its supervisor does for it.
  */
 import { type CallEndpoint, type CallOptions, CallPort, noProc } from '../actor/call-port.js';
+import { check, configError, custom, number, object, optional } from '../config/check.js';
 import { TokenvisorError } from '../errors.js';
 
 /** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
@@ -35,7 +36,8 @@ export class ActorDoor {
 
   /** Calls the actor; see {@link CallPort.call}. */
   call(message: unknown, options?: CallOptions): Promise<unknown> {
-    checkCallOptions(options);
+    const { problems } = options === undefined ? NO_PROBLEMS : check(callShape, options, 'options');
+    if (problems.length > 0) return Promise.reject(configError(problems, this.name));
     // A port that has closed belongs to an incarnation that is gone.
     const calls = this.#calls;
     if (!calls || calls.closed) return Promise.reject(noProc(this.name));
@@ -85,11 +87,12 @@ export class ActorDoor {
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-const checkCallOptions = (options: CallOptions | undefined): void => {
-  const timeoutMs = options?.timeoutMs;
-  if (timeoutMs === undefined) return;
-  checkTimeout(timeoutMs);
-};
+const NO_PROBLEMS = { problems: [] } as const;
+
+const callShape = object({
+  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
+  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal)),
+});
 
 /** A wait has a bound: a number of ms that a timer can take. */
 export const checkTimeout = (timeoutMs: unknown): void => {

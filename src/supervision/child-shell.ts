@@ -2,19 +2,9 @@
  * A child as the supervisor thread holds it: its plan, its memory, its threads. What to do is decided by the pure core;
  * here it is done.
  */
-import {
-  Header,
-  payloadBytes,
-  SEALED,
-  SEALED_BYTES,
-  SNAPSHOT,
-  STATUS,
-  SUPERVISION,
-  bankOf,
-  type RecordPlace,
-} from '../memory/layout.js';
+import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
-import { fenceRecord, RecordWriter, withdrawRecord, type WriterSeat } from '../memory/record.js';
+import { fenceRecord, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { ActorSeats } from '../actor/gen-server.js';
@@ -44,6 +34,10 @@ export interface ChildPlan {
 
 const encoder = new TextEncoder();
 
+/** A stop that is asked for is bounded by the supervisor; an actor that ends by itself bounds its own last word. */
+const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
+  shutdown === 'infinity' ? Infinity : shutdown === 'brutal' ? 0 : shutdown;
+
 export class ChildShell {
   readonly #entry: string;
   readonly #shared: SharedWords;
@@ -51,6 +45,7 @@ export class ChildShell {
   readonly #supervision: RecordWriter;
   readonly #incarnations = new Map<number, Incarnation>();
   #plan: ChildPlan;
+  #latest = 0;
   #heartbeat: HeartbeatWatch | undefined;
 
   constructor(plan: ChildPlan, entry: string) {
@@ -61,6 +56,8 @@ export class ChildShell {
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+    // Nor does any actor live: what the last supervisor thread's actors, or its fence, left half done is nobody's.
+    for (const bank of [0, 1] as const) this.#wipeAfter({ snapshot: { bank }, status: { bank }, sealed: { bank } });
   }
 
   get plan(): ChildPlan {
@@ -83,10 +80,9 @@ export class ChildShell {
     ring(this.#shared, Header.CHANGE);
   }
 
-  /** Starts an incarnation, beside a zombie if need be. */
-  spawn(incarnation: number, beside: number | undefined, listener: IncarnationListener): void {
-    const zombie = beside === undefined ? undefined : this.#incarnations.get(beside);
-    const seats = this.#takeSeats(incarnation, zombie?.seats);
+  /** Starts an incarnation, beside a zombie if there is one. */
+  spawn(incarnation: number, listener: IncarnationListener): void {
+    const seats = this.#takeSeats(incarnation);
     const { rules, module, owner, options, memory, hangTimeoutMs } = this.#plan;
     const heartbeat = {
       index: Header.HEARTBEAT + seats.snapshot.bank,
@@ -105,17 +101,22 @@ export class ChildShell {
         memory,
         seats,
         heartbeat,
+        terminateTimeoutMs: terminateTimeoutOf(rules.shutdown),
       },
     };
+    this.#latest = incarnation;
     this.#heartbeat = undefined;
     const started = new Incarnation(plan, {
       ...listener,
       ready: (calls) => {
+        // A zombie that was killed in its start has come to the end of it: it is not the one to call, or to watch.
+        if (incarnation !== this.#latest) return calls.port.close();
         this.#heartbeat = new HeartbeatWatch(incarnation, () => this.#shared.load(heartbeat.index), hangTimeoutMs);
         listener.ready(calls);
       },
       exited: (reason) => {
         this.#incarnations.delete(incarnation);
+        this.#wipeAfter(seats);
         if (this.#heartbeat?.incarnation === incarnation) this.#heartbeat = undefined;
         ring(this.#shared, Header.CHANGE);
         listener.exited(reason);
@@ -137,9 +138,19 @@ export class ChildShell {
     return this.#heartbeat !== undefined;
   }
 
+  /** True while the actor sees to its token itself, or will as soon as it has started. */
+  get isTended(): boolean {
+    const phase = this.persisted?.phase;
+    return phase === 'starting' || phase === 'running';
+  }
+
   /** The incarnation whose heartbeat has been silent for too long, if any. */
   hung(elapsedMs: number): number | undefined {
-    return this.#heartbeat?.silent(elapsedMs) ? this.#heartbeat.incarnation : undefined;
+    if (!this.#heartbeat?.silent(elapsedMs)) return undefined;
+    const { incarnation } = this.#heartbeat;
+    // It is told once, and runs no more: nobody waits for a word of it, not even if it can't be ended.
+    this.#heartbeat = undefined;
+    return incarnation;
   }
 
   /** Takes the token back: no reader is given it any more, and no zombie can publish another. */
@@ -168,35 +179,36 @@ export class ChildShell {
     return refusal?.code === 'ACTOR_DOWN' ? undefined : refusal;
   }
 
-  #takeSeats(epoch: number, zombie: ActorSeats | undefined): ActorSeats {
+  #takeSeats(epoch: number): ActorSeats {
+    const taken = [...this.#incarnations.values()].map(({ seats }) => seats);
+    const seatsOf = (record: keyof ActorSeats): readonly WriterSeat[] => taken.map((seats) => seats[record]);
     return {
-      snapshot: takeSeat(this.#shared, SNAPSHOT, epoch, zombie?.snapshot),
-      status: takeSeat(this.#shared, STATUS, epoch, zombie?.status),
-      sealed: takeSeat(this.#sealed, SEALED, epoch, zombie?.sealed),
+      snapshot: takeSeat(this.#shared, SNAPSHOT, epoch, seatsOf('snapshot')),
+      status: takeSeat(this.#shared, STATUS, epoch, seatsOf('status')),
+      sealed: takeSeat(this.#sealed, SEALED, epoch, seatsOf('sealed')),
     };
   }
-}
 
-/** A seat on a bank that no living thread writes to: the live one, or beside a zombie the other one, the record fenced. */
-const takeSeat = (
-  words: SharedWords,
-  place: RecordPlace,
-  epoch: number,
-  zombie: WriterSeat | undefined,
-): WriterSeat => {
-  const live = words.load(place.control);
-  if (!zombie || bankOf(live) !== zombie.bank) return { epoch, bank: bankOf(live), control: live };
-  const bank = zombie.bank === 0 ? 1 : 0;
-  return { epoch, bank, control: fenceRecord(words, place, bank) };
-};
+  /** Nothing secret stays behind in a bank whose writer is gone. */
+  #wipeAfter({ snapshot, status, sealed }: Readonly<Record<keyof ActorSeats, Pick<WriterSeat, 'bank'>>>): void {
+    wipeAfter(this.#shared, SNAPSHOT, snapshot.bank);
+    wipeAfter(this.#shared, STATUS, status.bank);
+    wipeAfter(this.#sealed, SEALED, sealed.bank);
+  }
+}
 
 /** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
 export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
   const words = openWords(shared);
   const persisted = readSupervision(words);
   if (persisted?.phase !== 'stopped') {
-    const control = words.load(SUPERVISION.control);
-    const writer = new RecordWriter(words, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+    // The supervisor thread may have been told to end and not have heard it yet.
+    const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
+    const writer = new RecordWriter(words, SUPERVISION, {
+      epoch: 0,
+      bank,
+      control: fenceRecord(words, SUPERVISION, bank),
+    });
     const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
     writer.publish(
       { generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 },

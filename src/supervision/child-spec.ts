@@ -105,6 +105,13 @@ export interface PreparedChild {
   readonly fenceable: boolean;
 }
 
+/** What a kind makes of a change of a user's options. */
+export interface RotatedChild {
+  readonly prepared: PreparedChild;
+  /** The whole, as the user would give it now: what the next change is made to. */
+  readonly options: unknown;
+}
+
 /** A kind of child: the module that runs in its thread, and what its users hold. */
 export interface Kind<Handle> {
   /** How `handle()` and `whichChildren()` call it. */
@@ -115,7 +122,7 @@ export interface Kind<Handle> {
   /** Checks the options and reports every problem with its path. */
   prepare(options: unknown, path: string, report: Report): PreparedChild;
   /** What `rotate()` was given, checked, over the options so far. Absent: a kind that can't be rotated. */
-  rotate?(current: unknown, next: unknown, path: string, report: Report): PreparedChild;
+  rotate?(current: unknown, next: unknown, path: string, report: Report): RotatedChild;
   createHandle(door: ActorDoor): Handle;
 }
 

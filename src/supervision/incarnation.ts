@@ -38,12 +38,14 @@ export class Incarnation {
   readonly #pool: Piscina;
   readonly #abort = new AbortController();
   readonly #events: MessagePort;
+  readonly #calls: CallEndpoint;
   /** Held for as long as the incarnation: a proxy that nobody holds may be collected in mid-call. */
   readonly #control: Comlink.Remote<ActorControl>;
   readonly #controlPort: MessagePort;
   readonly #initTimer: NodeJS.Timeout;
   readonly #pending = new Set<(error: WireError) => void>();
   #booting = true;
+  #made = false;
   #killed: 'killed' | 'hung' | undefined;
   #outcome: ActorOutcome | undefined;
   #uncaught: unknown;
@@ -56,9 +58,9 @@ export class Incarnation {
     const calls = new MessageChannel();
     const reserved = new SharedArrayBuffer(4);
     const { mailboxLimit } = plan;
-    const endpoint: CallEndpoint = { port: calls.port1, reserved, mailboxLimit };
     this.#events = events.port1;
-    this.#events.on('message', (message: ActorMessage) => this.#receive(message, endpoint));
+    this.#calls = { port: calls.port1, reserved, mailboxLimit };
+    this.#events.on('message', (message: ActorMessage) => this.#receive(message));
     this.#controlPort = control.port1;
     this.#control = Comlink.wrap<ActorControl>(control.port1 as unknown as Comlink.Endpoint);
     // No `filename` here: given to run(), a file that can't be loaded rejects; given to the pool, it may hang for ever.
@@ -80,12 +82,9 @@ export class Incarnation {
       events: events.port2,
       calls: { port: calls.port2, reserved, mailboxLimit },
     };
-    const life = this.#pool.run(task, {
-      filename: plan.entry,
-      signal: this.#abort.signal,
-      transferList: [control.port2, events.port2, calls.port2],
-    }) as Promise<ActorOutcome>;
+    const life = this.#launch(task);
     const [thread] = this.#pool.threads as readonly (Worker | undefined)[];
+    this.#made = thread !== undefined;
     thread?.on('error', (error) => (this.#uncaught ??= error));
     thread?.once('exit', (code) => this.#exit(code));
     life.then(
@@ -102,6 +101,22 @@ export class Incarnation {
       },
     );
     this.#initTimer = setTimeout(() => this.#initTimedOut(), plan.initTimeoutMs);
+  }
+
+  /** Rejects if no thread can be made: of options that Node refuses, or because there are too many. */
+  async #launch(task: ActorStart): Promise<ActorOutcome> {
+    const transferList = [task.control, task.events, task.calls.port];
+    try {
+      return (await this.#pool.run(task, {
+        filename: this.#plan.entry,
+        signal: this.#abort.signal,
+        transferList,
+      })) as ActorOutcome;
+    } catch (error) {
+      // Those that were transferred are not ours to close any more, and do not mind.
+      for (const port of transferList) port.close();
+      throw error;
+    }
   }
 
   get seats(): ActorSeats {
@@ -142,12 +157,12 @@ export class Incarnation {
     });
   }
 
-  #receive(message: ActorMessage, endpoint: CallEndpoint): void {
+  #receive(message: ActorMessage): void {
     if (message.kind === 'event') return this.#listener.event(message.type, message.details);
     if (!this.#booting) return;
     this.#booting = false;
     clearTimeout(this.#initTimer);
-    this.#listener.ready(endpoint);
+    this.#listener.ready(this.#calls);
   }
 
   #failStart(error: WireError): void {
@@ -166,12 +181,14 @@ export class Incarnation {
 
   /** abort() ends a running task's thread; destroy() one that is still booting. */
   #end(): void {
+    // Without a thread there is nothing to end, and the pool would reject a promise that nobody was given.
+    if (!this.#made) return;
     this.#abort.abort();
     void this.#pool.destroy();
   }
 
   #exit(code: number): void {
-    // What the actor said before it died may not have been delivered yet.
+    // What the actor said before it died may not have been delivered yet; that its init was done is a part of it.
     this.#drainEvents();
     clearTimeout(this.#initTimer);
     const reason = this.#reason(code);
@@ -192,9 +209,7 @@ export class Incarnation {
 
   #drainEvents(): void {
     for (let received = receiveMessageOnPort(this.#events); received; received = receiveMessageOnPort(this.#events)) {
-      const message = received.message as ActorMessage;
-      // A thread that is gone is not ready, whatever it said.
-      if (message.kind === 'event') this.#listener.event(message.type, message.details);
+      this.#receive(received.message as ActorMessage);
     }
   }
 

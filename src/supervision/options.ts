@@ -2,7 +2,7 @@
  * The options of a supervisor, and the check of a whole configuration: once, at the start, all problems in one error.
  */
 import { boolean, configError, custom, number, object, oneOf, optional, type Report } from '../config/check.js';
-import { describeValue, isPlainObject } from '../config/describe.js';
+import { describeKind, describeValue, isPlainObject } from '../config/describe.js';
 import type { ConfigProblem } from '../errors.js';
 import { encodeOptions, resolveSecrets, type WireOptions } from '../providers/secret-tree.js';
 import { TokenvisorError } from '../errors.js';
@@ -69,7 +69,9 @@ const shape = object({
   parkMs: optional(number({ min: 10, max: 3_600_000 }), 60_000),
   parkMaxMs: optional(number({ min: 10, max: 3_600_000 }), 600_000),
   ref: optional(boolean(), false),
-  workerUrl: optional(custom('a file: URL', (value): value is URL => value instanceof URL && value.protocol === 'file:')),
+  workerUrl: optional(
+    custom('a file: URL', (value): value is URL => value instanceof URL && value.protocol === 'file:'),
+  ),
 });
 
 export interface CheckedSupervisorOptions {
@@ -96,6 +98,8 @@ export interface CheckedConfiguration {
 /** Names go into paths, events and logs. */
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.:@/-]{0,99}$/u;
 
+const NAME_IN_WORDS = 'a name of 1 to 100 letters, digits, or _ . : @ / -, the first a letter, a digit or _';
+
 /** Resolves and encodes what a kind has prepared; its problems are reported. */
 export const encodePrepared = (
   prepared: PreparedChild,
@@ -121,12 +125,16 @@ export const encodePrepared = (
 };
 
 const checkChild = (name: string, spec: unknown, report: Report): CheckedChild | undefined => {
-  if (!NAME.test(name)) {
-    report(JSON.stringify(name), 'a name of 1 to 100 letters, digits, or _ . : @ / -', 'another');
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    report(typeof name === 'string' ? JSON.stringify(name) : 'name', NAME_IN_WORDS, describeValue(name));
     return undefined;
   }
   if (!isChildSpec(spec)) {
     report(name, 'what credential() or actor() returns', describeValue(spec));
+    return undefined;
+  }
+  if (!isPlainObject(spec.options)) {
+    report(name, 'an object of options', describeKind(spec.options));
     return undefined;
   }
   const prepared = spec.kind.prepare(spec.options, name, report);
@@ -157,4 +165,4 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
   });
 
 export const checkOneChild = (name: string, spec: unknown): CheckedChild =>
-  checkAll((report) => checkChild(name, spec, report), name) as CheckedChild;
+  checkAll((report) => checkChild(name, spec, report), name)!;

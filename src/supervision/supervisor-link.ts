@@ -6,12 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { TokenvisorError } from '../errors.js';
+import { HeartbeatWatch } from './heartbeat-watch.js';
 import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
 import type { SupervisorRules } from './types.js';
 
-/** A supervisor thread whose event loop is silent for so many of main's own looks is ended. */
+/**
+ * A supervisor thread whose event loop is silent for so long is ended, also one that does not come to its first turn.
+ * It is counted in main's own looks: a main thread that was blocked has not seen the other one be silent.
+ */
 const LOOK_EVERY_MS = 1_000;
-const SILENT_LOOKS = 10;
+const SILENT_MS = 10_000;
 
 export interface SupervisorLinkOptions {
   readonly rules: SupervisorRules;
@@ -134,15 +138,10 @@ export class SupervisorLink {
     this.#hold = undefined;
   }
 
-  /** Counts its own looks, not time: a main thread that was blocked has not seen the other one be silent. */
   #watchPulse(pulse: Int32Array): NodeJS.Timeout {
-    let seen = Atomics.load(pulse, 0);
-    let silent = 0;
+    const watch = new HeartbeatWatch(0, () => Atomics.load(pulse, 0), SILENT_MS);
     return setInterval(() => {
-      const now = Atomics.load(pulse, 0);
-      silent = now === seen && now !== 0 ? silent + 1 : 0;
-      seen = now;
-      if (silent < SILENT_LOOKS) return;
+      if (!watch.silent(LOOK_EVERY_MS)) return;
       this.#error ??= new TokenvisorError('INTERNAL', 'The supervisor thread was silent for too long and was ended');
       void this.#worker.terminate();
     }, LOOK_EVERY_MS);

@@ -9,6 +9,7 @@ import { systemClock, type Timer } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import type { WireOptions } from '../providers/secret-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
+import { concealIn, concealInExit } from './conceal.js';
 import {
   countChildren,
   initialSupervisorState,
@@ -92,8 +93,9 @@ export class SupervisorThread implements SupervisorService {
 
   startChild(plan: ChildPlan): Promise<CommandOutcome> {
     const { rules } = plan;
-    // A name that is taken must not lose its shell to a start that will be refused.
-    if (!this.#children.has(rules.name)) this.#children.set(rules.name, new ChildShell(plan, this.#boot.actorEntry));
+    // A name that is taken must not lose its shell to a start that will be refused; one that was refused leaves a shell.
+    if (!this.#state.children.has(rules.name))
+      this.#children.set(rules.name, new ChildShell(plan, this.#boot.actorEntry));
     return this.#request((request) => ({ kind: 'command', request, command: { kind: 'start_child', rules } }));
   }
 
@@ -103,7 +105,10 @@ export class SupervisorThread implements SupervisorService {
 
   reconfigure(name: string, options: WireOptions): Promise<WireError | undefined> {
     const child = this.#children.get(name);
-    if (child) return child.reconfigure(options);
+    if (child) {
+      const { plan } = child;
+      return child.reconfigure(options).then((refusal) => refusal && concealIn(refusal, { ...plan, options }, plan));
+    }
     return Promise.resolve(
       toWireError(new TokenvisorError('NOT_FOUND', `There is no child named '${name}'`, { child: name })),
     );
@@ -119,6 +124,12 @@ export class SupervisorThread implements SupervisorService {
 
   endThread(name: string): void {
     this.#children.get(name)?.endThread();
+  }
+
+  /** Something was forgotten somewhere: no reason to end every actor. */
+  reportError(error: unknown): void {
+    const { name, message } = toWireError(error);
+    this.#tell({ kind: 'event', type: 'error', details: { error: `${name}: ${message}`, during: 'supervision' } });
   }
 
   #request(event: (request: number) => SupervisorEvent): Promise<CommandOutcome> {
@@ -139,7 +150,7 @@ export class SupervisorThread implements SupervisorService {
   #carryOut(effect: SupervisorEffect): void {
     switch (effect.kind) {
       case 'spawn':
-        return this.#spawn(effect.name, effect.incarnation, effect.beside);
+        return this.#spawn(effect.name, effect.incarnation);
       case 'shut_down':
         return this.#children.get(effect.name)?.incarnation(effect.incarnation)?.shutDown();
       case 'kill':
@@ -168,19 +179,28 @@ export class SupervisorThread implements SupervisorService {
     }
   }
 
-  #spawn(name: string, incarnation: number, beside: number | undefined): void {
+  #spawn(name: string, incarnation: number): void {
     const child = this.#children.get(name);
     if (!child) return;
     const who = { name, incarnation } as const;
-    child.spawn(incarnation, beside, {
+    child.spawn(incarnation, {
       ready: (calls) => {
-        this.#tell({ kind: 'calls', ...who, calls }, [calls.port]);
+        this.#handOverCalls(name, incarnation, calls);
         this.#dispatch({ kind: 'started', ...who });
       },
-      startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error }),
-      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason }),
+      startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error: concealIn(error, child.plan) }),
+      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason: concealInExit(reason, child.plan) }),
       event: (type, details) => this.#tell({ kind: 'event', type, details: { ...details, name } }),
     });
+  }
+
+  /** The port of an actor that is dead already is closed, and can't be handed over: there is nobody to call then. */
+  #handOverCalls(name: string, incarnation: number, calls: CallEndpoint): void {
+    try {
+      this.#tell({ kind: 'calls', name, incarnation, calls }, [calls.port]);
+    } catch {
+      calls.port.close();
+    }
   }
 
   #wakeAt(atMonoMs: number | undefined): void {
@@ -205,8 +225,8 @@ export class SupervisorThread implements SupervisorService {
       const stepped = Math.abs(offsetNowMs - offsetMs) > CLOCK_STEP_MS;
       offsetMs = offsetNowMs;
       if (!stepped) return;
-      // An actor that runs corrects its token itself; nobody else can.
-      for (const child of this.#children.values()) if (!child.running) child.withdraw();
+      // An actor that runs, or starts, corrects its token itself; nobody else can.
+      for (const child of this.#children.values()) if (!child.isTended) child.withdraw();
     }, TICK_MS);
   }
 
@@ -226,6 +246,7 @@ const wallOffsetMs = (): number => {
 export const runSupervisor = (): void => {
   const boot = workerData as SupervisorBoot;
   const supervisor = new SupervisorThread(boot);
+  process.on('unhandledRejection', (error) => supervisor.reportError(error));
   const service: SupervisorService = {
     start: (children) => supervisor.start(children),
     adopt: (children) => supervisor.adopt(children),

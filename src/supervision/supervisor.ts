@@ -3,17 +3,18 @@
  * new supervisor thread when one dies.
  */
 import { randomUUID } from 'node:crypto';
-import { type Health } from '../actor/actor-reader.js';
+import { readSupervision, type Health } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
 import { systemClock } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import { Events, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from '../events.js';
-import { allocateChildMemory } from '../memory/child-memory.js';
+import { allocateChildMemory, openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
 import type { AtomicWords } from '../memory/words.js';
 import { ActorDoor, checkTimeout } from './actor-door.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
 import { type ChildPlan, stopMemory } from './child-shell.js';
+import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
 import {
   checkAll,
   checkConfiguration,
@@ -35,7 +36,10 @@ export type HandlesOf<Specs extends Readonly<Record<string, ChildSpec>>> = {
 
 /** How the whole does, from shared memory. */
 export interface SupervisorHealth {
-  /** `ok`: every child is; `degraded`: every one can serve; `down`: one can't, or the supervisor has ended. */
+  /**
+   * `ok`: every child is; `degraded`: every one can serve, but nobody would restart one now, or one has failed;
+   * `down`: one can't serve, or the supervisor has ended.
+   */
   readonly status: Health;
   readonly supervisor: 'running' | 'restarting' | 'ended';
   readonly children: Readonly<Record<string, Health>>;
@@ -57,15 +61,16 @@ interface SupervisedHandle {
 }
 
 interface Child {
-  readonly checked: CheckedChild;
+  readonly spec: ChildSpec;
+  /** The spec's, with what `rotate()` has changed since. */
+  readonly options: unknown;
   readonly plan: ChildPlan;
   readonly door: ActorDoor;
   readonly handle: SupervisedHandle;
+  /** A `startChild` that is not answered yet: no supervisor thread but the one that was asked starts it. */
+  readonly starting: boolean;
 }
 
-/** Supervisor threads started at once in {@link RESTART_WINDOW_MS}; further ones wait for the window. */
-const MAX_RESTARTS = 3;
-const RESTART_WINDOW_MS = 60_000;
 const DEFAULT_READY_MS = 30_000;
 const DEFAULT_CLOSE_MS = 30_000;
 /** How long an end waits for threads that have been told to. */
@@ -77,14 +82,20 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   readonly #id = randomUUID();
   readonly #events = new Events();
   readonly #byName = new Map<string, Child>();
-  readonly #handles: Record<string, unknown> = {};
+  readonly #rotations = new Map<string, Promise<void>>();
+  /** With no prototype, so that a child may have any name. */
+  readonly #handles = Object.create(null) as Record<string, unknown>;
   readonly #workerUrl: URL;
   #link: SupervisorLink;
-  #linkAtMs: number[] = [];
+  /** When supervisor threads were replaced, monotonic. */
+  #restartsAtMs: readonly number[] = [];
   #phase: 'starting' | 'running' | 'restarting' | 'closing' | 'ended' = 'starting';
   #restartTimer: NodeJS.Timeout | undefined;
   #hold: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
+  #endTold = false;
+  /** What happened during the start, until those who wait for it have had their turn to listen. */
+  #unheard: (() => void)[] | undefined = [];
 
   /** @internal Use startSupervisor. */
   constructor(options: CheckedSupervisorOptions) {
@@ -128,27 +139,37 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    */
   async ready({ timeoutMs = DEFAULT_READY_MS, signal }: ReadyOptions = {}): Promise<void> {
     checkTimeout(timeoutMs);
-    const deadlineMs = systemClock.monoMs() + timeoutMs;
-    for (const { handle, door } of this.#byName.values()) {
+    this.#refuseIfEnded();
+    const over = new AbortController();
+    const either = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+    const children = [...this.#byName.values()];
+    const waits = children.map(({ handle }) => {
       const { words, index } = handle.doorbell();
-      await new Doorbell(words, index).wait(() => handle.isReady() || undefined, {
-        timeoutMs: Math.max(0, deadlineMs - systemClock.monoMs()),
-        signal,
-        onTimeout: () => this.#notReady(timeoutMs, door.name),
+      return new Doorbell(words, index).wait(() => handle.isReady() || undefined, {
+        timeoutMs,
+        signal: either,
+        onTimeout: () => notReady(timeoutMs, children),
       });
+    });
+    try {
+      await Promise.all(waits);
+    } finally {
+      // The others would hold the process open for a wait that nobody waits for.
+      over.abort();
+      await Promise.allSettled(waits);
     }
   }
 
   /** How the whole does. Synchronous: it reads shared memory. */
   health(): SupervisorHealth {
-    const children: Record<string, Health> = {};
-    for (const [name, { handle }] of this.#byName) children[name] = handle.health();
+    const children = Object.fromEntries([...this.#byName].map(([name, { handle }]) => [name, handle.health()]));
     const all = Object.values(children);
     const ended = this.#phase === 'ended' || this.#phase === 'closing';
-    const worst = all.includes('down') ? 'down' : all.includes('degraded') ? 'degraded' : 'ok';
+    const restarting = this.#phase === 'restarting';
+    const worst = all.includes('down') ? 'down' : all.includes('degraded') || restarting ? 'degraded' : 'ok';
     return {
       status: ended ? 'down' : worst,
-      supervisor: ended ? 'ended' : this.#phase === 'restarting' ? 'restarting' : 'running',
+      supervisor: ended ? 'ended' : restarting ? 'restarting' : 'running',
       children,
     };
   }
@@ -166,13 +187,16 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         child: name,
       });
     }
-    const child = this.#createChild(checked);
+    const child = this.#createChild(checked, true);
     try {
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.startChild(child.plan)));
     } catch (error) {
       this.#forget(name);
+      // If the supervisor thread died over it, nobody else has told those who hold the handle already.
+      stopMemory(child.plan.memory);
       throw error;
     }
+    this.#byName.set(name, { ...child, starting: false });
     return child.handle as Handle;
   }
 
@@ -195,13 +219,13 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /** OTP's which_children, in order of start. */
   async whichChildren(): Promise<readonly ChildSummary[]> {
     if (this.#phase === 'ended') return [];
-    return this.#link.ask((service) => service.whichChildren() as Promise<readonly ChildSummary[]>);
+    return this.#link.ask((service) => service.whichChildren());
   }
 
   /** OTP's count_children. */
   async countChildren(): Promise<ChildCounts> {
     if (this.#phase === 'ended') return { specs: 0, active: 0, supervisors: 0, workers: 0 };
-    return this.#link.ask((service) => service.countChildren() as Promise<ChildCounts>);
+    return this.#link.ask((service) => service.countChildren());
   }
 
   /**
@@ -220,7 +244,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** Holds the process open, until `unref()` or `close()`. */
   ref(): this {
-    this.#hold ??= setInterval(() => undefined, 2 ** 30);
+    if (this.#phase !== 'closing' && this.#phase !== 'ended') this.#hold ??= setInterval(() => undefined, 2 ** 30);
     return this;
   }
 
@@ -237,6 +261,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     try {
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.start(plans)));
       this.#phase = 'running';
+      // Listeners that are added as soon as startSupervisor() has resolved miss nothing.
+      setImmediate(() => this.#tellUnheard());
     } catch (error) {
       this.#phase = 'ended';
       this.unref();
@@ -255,7 +281,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     await this.#link.ask((service) => service.endThread(name));
   }
 
-  #createChild(checked: CheckedChild): Child {
+  #createChild(checked: CheckedChild, starting = false): Child {
     const { name, spec, child, fenceable, wire, environment } = checked;
     const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = child;
     const memory = allocateChildMemory();
@@ -274,7 +300,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       resume: () => this.#command({ kind: 'resume_child', name }),
       castFailed: ({ code }) => this.#events.emit('cast:failed', { name, code }),
     });
-    const created: Child = { checked, plan, door, handle: spec.kind.createHandle(door) as SupervisedHandle };
+    const handle = spec.kind.createHandle(door) as SupervisedHandle;
+    const created: Child = { spec, options: spec.options, plan, door, handle, starting };
     this.#byName.set(name, created);
     this.#handles[name] = created.handle;
     return created;
@@ -286,24 +313,39 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     delete this.#handles[name];
   }
 
+  /** One after the other, because each changes what the one before has left. */
+  #rotate(name: string, next: unknown): Promise<void> {
+    const before = this.#rotations.get(name) ?? Promise.resolve();
+    const rotation = before.catch(() => undefined).then(() => this.#rotateNow(name, next));
+    this.#rotations.set(name, rotation);
+    const over = (): void => {
+      if (this.#rotations.get(name) === rotation) this.#rotations.delete(name);
+    };
+    rotation.then(over, over);
+    return rotation;
+  }
+
   /** New options for a child: checked here, taken or refused by the actor, and kept for every restart. */
-  async #rotate(name: string, next: unknown): Promise<void> {
+  async #rotateNow(name: string, next: unknown): Promise<void> {
     this.#refuseIfEnded();
     const child = this.#byName.get(name);
     if (!child) throw notFound(name);
-    const { kind } = child.checked.spec;
+    const { kind } = child.spec;
     const rotate = kind.rotate?.bind(kind);
     if (!rotate) {
       throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' can't be rotated`, { child: name });
     }
-    const changed = checkAll((report) => {
-      const prepared = rotate(child.checked.spec.options, next, name, report);
-      return { ...prepared, ...encodePrepared(prepared, name, report) };
+    const { options, wire } = checkAll((report) => {
+      const rotated = rotate(child.options, next, name, report);
+      if (child.plan.rules.fenceable && !rotated.prepared.fenceable) {
+        report(name, 'options that keep its refresh token where they did', 'a file store: start another child with it');
+      }
+      return { options: rotated.options, ...encodePrepared(rotated.prepared, name, report) };
     }, name);
-    const refusal = await this.#link.ask((service) => service.reconfigure(name, changed.wire));
+    const refusal = await this.#link.ask((service) => service.reconfigure(name, wire));
     if (refusal) throw fromWireError(refusal);
-    const plan: ChildPlan = { ...child.plan, options: changed.wire };
-    if (this.#byName.has(name)) this.#byName.set(name, { ...child, plan });
+    const now = this.#byName.get(name);
+    if (now?.door === child.door) this.#byName.set(name, { ...now, options, plan: { ...now.plan, options: wire } });
   }
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
@@ -319,7 +361,6 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   }
 
   #openLink(): SupervisorLink {
-    this.#linkAtMs.push(systemClock.monoMs());
     return new SupervisorLink({
       rules: this.#options.rules,
       workerUrl: this.#workerUrl,
@@ -337,13 +378,32 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         return;
       }
       case 'event':
-        return this.#events.emit(message.type, message.details);
+        return this.#tell(message.type, message.type === 'error' ? withError(message.details) : message.details);
       case 'forgotten':
         return this.#forget(message.name);
       case 'ended':
-        this.#events.emit('supervisor:ended', { reason: message.reason });
+        this.#tellEnd(message.reason);
         if (message.reason === 'restart_intensity') void this.close();
     }
+  }
+
+  #tell(type: string, details: Readonly<Record<string, unknown>>): void {
+    const emit = (): void => this.#events.emit(type, details);
+    if (this.#unheard) this.#unheard.push(emit);
+    else emit();
+  }
+
+  #tellUnheard(): void {
+    const unheard = this.#unheard ?? [];
+    this.#unheard = undefined;
+    for (const emit of unheard) emit();
+  }
+
+  /** Once, by whoever knows first: the supervisor thread, or a close that had to end it. */
+  #tellEnd(reason: string): void {
+    if (this.#endTold) return;
+    this.#endTold = true;
+    this.#tell('supervisor:ended', { reason });
   }
 
   /** The supervisor thread is gone, and every actor with it. Start another, which adopts. */
@@ -351,13 +411,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     for (const { door } of this.#byName.values()) door.disconnect();
     if (this.#phase !== 'running' && this.#phase !== 'restarting') return;
     this.#phase = 'restarting';
-    const nowMs = systemClock.monoMs();
-    this.#linkAtMs = this.#linkAtMs.filter((atMs) => nowMs - atMs < RESTART_WINDOW_MS);
-    // The first link was no restart, so one more than the limit may be in the window.
-    const limiting = this.#linkAtMs.at(-MAX_RESTARTS - 1) ?? this.#linkAtMs.at(-MAX_RESTARTS);
-    const full = this.#linkAtMs.length > MAX_RESTARTS;
-    const restartInMs = full && limiting !== undefined ? RESTART_WINDOW_MS - (nowMs - limiting) : 0;
-    this.#events.emit('supervisor:exited', {
+    const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());
+    this.#tell('supervisor:exited', {
       restartInMs,
       ...(error instanceof Error && { error: { name: error.name, message: error.message } }),
     });
@@ -366,15 +421,23 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   }
 
   #replaceLink(): void {
+    // A listener may have closed the supervisor.
     if (this.#phase !== 'restarting') return;
-    this.#link = this.#openLink();
-    const plans = [...this.#byName.values()].map(({ plan }) => plan);
+    const nowMs = systemClock.monoMs();
+    this.#restartsAtMs = [...this.#restartsAtMs.filter((atMs) => nowMs - atMs < LINK_RESTART_WINDOW_MS), nowMs];
+    try {
+      this.#link = this.#openLink();
+    } catch (error) {
+      // No thread could be made: it is as if it had died at once.
+      return this.#linkExited(error);
+    }
+    const plans = [...this.#byName.values()].filter(({ starting }) => !starting).map(({ plan }) => plan);
     this.#link
       .ask((service) => service.adopt(plans))
       .then(() => {
         if (this.#phase !== 'restarting') return;
         this.#phase = 'running';
-        this.#events.emit('supervisor:restarted', {});
+        this.#tell('supervisor:restarted', {});
       })
       // It died over it: its exit has been seen, and is handled above.
       .catch(() => undefined);
@@ -382,17 +445,20 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   async #close(timeoutMs: number): Promise<void> {
     if (this.#phase === 'ended') return;
-    const wasRestarting = this.#phase === 'restarting';
     this.#phase = 'closing';
     clearTimeout(this.#restartTimer);
     this.unref();
-    if (!wasRestarting) await this.#closeChildren(timeoutMs);
-    await this.#link.terminate(EXIT_MS);
+    await this.#closeChildren(timeoutMs);
+    const exited = await this.#link.terminate(EXIT_MS);
     this.#phase = 'ended';
     for (const { plan, door } of this.#byName.values()) {
       door.disconnect();
+      const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
+      // Asked to end, killed with its supervisor, and there still.
+      if (!exited && phase === 'stopping') this.#tell('child:zombie', { name: plan.rules.name, incarnation });
       stopMemory(plan.memory);
     }
+    this.#tellEnd('closed');
   }
 
   /** Asks, and waits no longer than the bound. */
@@ -401,17 +467,34 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
     });
-    const closed = this.#link.ask<CommandOutcome>((service) => service.command({ kind: 'close' })).catch(() => undefined);
+    const closed = this.#link
+      .ask<CommandOutcome>((service) => service.command({ kind: 'close' }))
+      .catch(() => undefined);
     await Promise.race([closed, late]);
     clearTimeout(timer);
   }
-
-  #notReady(timeoutMs: number, name: string): TokenvisorError {
-    const waiting = [...this.#byName].filter(([, { handle }]) => handle.health() === 'down').map(([child]) => `'${child}'`);
-    const message = `Not ready within ${timeoutMs} ms: ${waiting.join(', ') || `'${name}'`} can't serve yet; see status() of each`;
-    return new TokenvisorError('TIMEOUT', message, { child: name });
-  }
 }
+
+/** An `error` event's error as an Error: what a thread could tell of it is a text. */
+const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { error } = details;
+  return { ...details, error: error instanceof Error ? error : new TokenvisorError('INTERNAL', String(error)) };
+};
+
+const isReady = ({ handle }: Child): boolean => {
+  try {
+    return handle.isReady();
+  } catch {
+    return false;
+  }
+};
+
+const notReady = (timeoutMs: number, children: readonly Child[]): TokenvisorError => {
+  const waiting = children.filter((child) => !isReady(child)).map(({ door }) => door.name);
+  const names = waiting.map((name) => `'${name}'`).join(', ');
+  const message = `Not ready within ${timeoutMs} ms: ${names} can't serve yet; see status() of each`;
+  return new TokenvisorError('TIMEOUT', message, waiting[0] === undefined ? {} : { child: waiting[0] });
+};
 
 const notFound = (name: string): TokenvisorError =>
   new TokenvisorError('NOT_FOUND', `There is no child named '${name}'`, { child: name });

@@ -30,12 +30,14 @@ import { fileURLToPath } from 'node:url';
  * @property {ClientOptions[]} [clients] default: see `defaultClients`
  * @property {number} [port] default: one that is free
  *
- * @typedef {object} Disturbance what becomes of answers of the token endpoint; the request is always carried out,
- *   unless `status` is given
- * @property {'lose' | 'delay' | 'status'} kind `lose`: the connection is cut in place of the answer
+ * @typedef {object} Disturbance what becomes of answers of the token endpoint. The request is carried out with `lose`
+ *   (the connection is cut in place of the answer), `delay` and `hold` (the answer waits until `release()`); it is not
+ *   with `drop` (the connection is cut) and `status` (answered instead)
+ * @property {'lose' | 'delay' | 'hold' | 'drop' | 'status'} kind
  * @property {number} [ms] with `delay`
- * @property {number} [status] with `status`: answered instead
+ * @property {number} [status] with `status`
  * @property {Record<string, string>} [headers] with `status`
+ * @property {object} [body] with `status`: sent as JSON
  * @property {number} [times] how many answers; default 1
  * @property {string} [clientId] only for this client
  *
@@ -58,7 +60,10 @@ import { fileURLToPath } from 'node:url';
  * @property {(clientId: string) => Promise<string>} issueRefreshToken
  * @property {() => Promise<ServerStats>} stats
  * @property {(ms: number) => Promise<void>} away closes the port and cuts all connections; resolves when it is back
+ * @property {() => Promise<void>} leave as `away`, until `comeBack`
+ * @property {() => Promise<void>} comeBack
  * @property {(disturbance: Disturbance) => Promise<void>} disturb
+ * @property {() => Promise<void>} release lets the answers go that are held
  * @property {() => Promise<void>} close
  */
 
@@ -124,7 +129,10 @@ export async function startAuthorizationServer(options = {}) {
     issueRefreshToken: (clientId) => ask('issueRefreshToken', clientId),
     stats: () => ask('stats'),
     away: (ms) => ask('away', ms),
+    leave: () => ask('leave'),
+    comeBack: () => ask('comeBack'),
     disturb: (disturbance) => ask('disturb', disturbance),
+    release: () => ask('release'),
     close: async () => {
       child.kill('SIGKILL');
       await gone;
@@ -203,27 +211,36 @@ async function serve(options) {
   const stats = countersOf(provider, clients);
   /** @type {(Disturbance & { left: number })[]} */
   const disturbances = [];
+  /** @type {((value?: unknown) => void)[]} */
+  const held = [];
   provider.use(async (/** @type {any} */ context, /** @type {() => Promise<void>} */ next) => {
     if (context.path !== '/token') return next();
     const clientId = clientIdOf(context.headers.authorization);
     const index = disturbances.findIndex((one) => one.clientId === undefined || one.clientId === clientId);
     const disturbance = disturbances[index];
     if (disturbance !== undefined && --disturbance.left === 0) disturbances.splice(index, 1);
+    if (disturbance?.kind === 'status' || disturbance?.kind === 'drop') stats.tokenRequests += 1;
     if (disturbance?.kind === 'status') {
-      stats.tokenRequests += 1;
       context.status = disturbance.status ?? 503;
       context.set(disturbance.headers ?? {});
-      context.body = '';
+      context.body = disturbance.body ?? '';
       return;
     }
-    await next();
+    if (disturbance?.kind !== 'drop') await next();
     if (disturbance?.kind === 'delay') await new Promise((resolve) => setTimeout(resolve, disturbance.ms ?? 1_000));
-    if (disturbance?.kind === 'lose') {
+    if (disturbance?.kind === 'hold') await new Promise((resolve) => held.push(resolve));
+    if (disturbance?.kind === 'lose' || disturbance?.kind === 'drop') {
       context.respond = false;
       context.req.socket.destroy();
     }
   });
   handle = provider.callback();
+
+  const leave = async () => {
+    const closed = new Promise((resolve) => http.close(resolve));
+    http.closeAllConnections();
+    await closed;
+  };
 
   /** @type {Record<string, (argument: any) => unknown>} */
   const commands = {
@@ -241,12 +258,13 @@ async function serve(options) {
     },
     issueRefreshToken: (/** @type {string} */ clientId) => issueRefreshToken(provider, clientId, resource, scope),
     away: async (/** @type {number} */ ms) => {
-      const closed = new Promise((resolve) => http.close(resolve));
-      http.closeAllConnections();
-      await closed;
+      await leave();
       await new Promise((resolve) => setTimeout(resolve, ms));
       await listen(http, port);
     },
+    leave,
+    comeBack: () => listen(http, port),
+    release: () => held.splice(0).forEach((resolve) => resolve()),
   };
   /** @type {(message: any) => Promise<void>} */
   const obey = async ({ id, command, argument }) => {

@@ -1,0 +1,13 @@
+/**
+ * How often a dead supervisor thread is replaced at once. Pure: the clock comes as an argument.
+ */
+
+const MAX_RESTARTS = 3;
+
+export const LINK_RESTART_WINDOW_MS = 60_000;
+
+/** The wait before the next replacement: none for the first three in 60 s, then as the window allows. */
+export const linkRestartInMs = (restartsAtMs: readonly number[], nowMs: number): number => {
+  const limiting = restartsAtMs.at(-MAX_RESTARTS);
+  return limiting === undefined ? 0 : Math.max(0, LINK_RESTART_WINDOW_MS - (nowMs - limiting));
+};
