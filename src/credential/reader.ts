@@ -197,21 +197,22 @@ export class CredentialReader {
   /**
    * Says that an API has refused this token. If it is the current one, no reader is given it again, and a new one is
    * minted: ten callers with the same token cost one mint. If it is an older one, nothing happens.
-   * Resolves when a token that was not refused is there, with it.
+   * Resolves when a token that was not refused is there, with it. Its `generation` alone will do, in a thread that the
+   * token itself can't get to.
    *
    * @example
    * if (response.status === 401) await github.invalidate(token);
    */
-  async invalidate(token: Token, options: WaitForTokenOptions = {}): Promise<Token> {
+  async invalidate(token: Pick<Token, 'generation'>, options: WaitForTokenOptions = {}): Promise<Token> {
     const generation = (token as Partial<Token> | undefined)?.generation;
-    if (!(token instanceof Token) && typeof generation !== 'number') {
+    if (typeof generation !== 'number') {
       throw new TokenvisorError('CONFIG_INVALID', `Expected the Token that was refused, got ${typeof token}`, {
         child: this.name,
       });
     }
     const current = this.#load() ?? this.#token;
     if (current?.generation === generation) {
-      raise(this.#words, Header.INVALIDATED, generation as number);
+      raise(this.#words, Header.INVALIDATED, generation);
       this.#forget();
       ring(this.#words, Header.REQUEST);
     }

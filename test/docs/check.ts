@@ -42,10 +42,35 @@ const readOptions = (root: string): ts.CompilerOptions => {
 /** What JavaScript is not asked for: the types of its parameters. */
 const LOOSE: ts.CompilerOptions = { noImplicitAny: false, useUnknownInCatchVariables: false };
 
+/** What the example of a doc comment takes for granted. */
+const GIVEN_IN_SOURCES: Readonly<Record<string, string>> = {
+  issuer: 'string',
+  clientId: 'string',
+  input: 'unknown',
+  workerData: 'any',
+  headers: 'Headers',
+  response: 'Response',
+  token: "import('tokenvisor').Token",
+  github: "import('tokenvisor').CredentialReader",
+  supervisor: "import('tokenvisor').TokenSupervisor",
+  logger: 'Pick<Console, "info">',
+};
+
+/** A line of declarations for those names that an example uses and does not declare. */
+const declarationsFor = (code: string): string =>
+  Object.entries(GIVEN_IN_SOURCES)
+    .filter(
+      ([name]) => new RegExp(`(?<![.\\w'])${name}\\b(?!:)`).test(code) && !new RegExp(`const ${name}\\b`).test(code),
+    )
+    .map(([name, type]) => `declare const ${name}: ${type};`)
+    .join(' ');
+
 /** A line of imports for the names of the package that a doc comment's example uses. */
 const importsFor = (code: string, names: ReadonlyMap<string, string>): string =>
   [...names]
-    .filter(([name]) => new RegExp(`\\b${name}\\b`).test(code) && !new RegExp(`import[^;]*\\b${name}\\b`).test(code))
+    .filter(
+      ([name]) => new RegExp(`\\b${name}\\b`).test(code) && !new RegExp(`(import[^;]*|const )\\b${name}\\b`).test(code),
+    )
     .map(([name, specifier]) => `import { ${name} } from '${specifier}';`)
     .join(' ');
 
@@ -62,7 +87,9 @@ const toModules = (
     }
     const isSource = block.page.endsWith('.ts');
     const before = previous ? `${previous.text}\n` : '';
-    const given = isSource ? `${importsFor(block.code, namesFor(block.page))}\n` : block.given && `${block.given}\n`;
+    const given = isSource
+      ? `${importsFor(block.code, namesFor(block.page))} ${declarationsFor(block.code)}\n`
+      : block.given && `${block.given}\n`;
     const base = (block.file ?? `block-${index}.js`).replace(/\.m?js$/, '.ts');
     modules.push({
       block,
@@ -130,7 +157,8 @@ const builtFrom = (root: string, page: string, ending: string): string =>
   path.join(root, page.replace(/^src\b/, 'dist').replace(/\.ts$/, ending));
 
 /**
- * The example of a doc comment uses the names of the package, and those of its own module, without importing them.
+ * The example of a doc comment uses the names of the package, and those of its own module, without importing them; and the
+ * names of {@link GIVEN_IN_SOURCES}.
  *
  * @param root the checkout
  * @param entries the package's specifiers, each with its .d.ts file
