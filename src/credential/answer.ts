@@ -80,7 +80,8 @@ export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFai
   const error = thrown as Partial<Record<string, unknown>> | null | undefined;
   const said = redact(String(error?.message ?? thrown), secrets);
   if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
-    const name = redactOpaque(redact(String(error?.name ?? typeof thrown), secrets)).slice(0, 50);
+    const thrownName = typeof error?.name === 'string' ? error.name : typeof thrown;
+    const name = redactOpaque(redact(thrownName, secrets)).slice(0, 50);
     const text = redactOpaque(said).slice(0, MAX_MESSAGE);
     return { class: 'transient', reason: 'provider_threw', message: `The provider threw ${name}: ${text}` };
   }

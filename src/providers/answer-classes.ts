@@ -3,6 +3,7 @@
  */
 import { ProviderError, type FailureClass } from '../errors.js';
 import type { HttpAnswer } from './provider.js';
+import { redactOpaque } from './redact.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** These stay until a person acts, so they are not retried. */
@@ -62,5 +63,6 @@ function oauthErrorOf(body: string): string | undefined {
   }
   if (typeof parsed !== 'object' || parsed === null || 'access_token' in parsed) return undefined;
   const code = (parsed as { error?: unknown }).error;
-  return typeof code === 'string' && /^\w{1,64}$/.test(code) ? code : undefined;
+  // A server may say anything here, and has been told our secrets: what looks like one is not shown.
+  return typeof code === 'string' && /^\w{1,64}$/.test(code) && redactOpaque(code) === code ? code : undefined;
 }

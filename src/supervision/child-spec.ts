@@ -1,6 +1,7 @@
 /**
  * What a user says of a child, and what every kind of child has in common.
  */
+import { inspect } from 'node:util';
 import { anyOf, list, number, object, oneOf, optional, type Report, string } from '../config/check.js';
 import type { ActorDoor } from './actor-door.js';
 import type { RestartType, Shutdown } from './types.js';
@@ -138,11 +139,35 @@ export interface ChildSpec<Handle = unknown> {
 /** The typed handle of a spec. */
 export type HandleOf<Spec> = Spec extends ChildSpec<infer Handle> ? Handle : never;
 
-export const childSpec = <Handle>(kind: Kind<Handle>, options: unknown): ChildSpec<Handle> => ({
-  [brand]: true,
-  kind,
-  options,
-});
+/** Prints as its kind: options of a module of the user's may hold anything, and a spec is easily logged. */
+class Spec<Handle> implements ChildSpec<Handle> {
+  readonly [brand] = true;
+  readonly kind: Kind<Handle>;
+  readonly #options: unknown;
+
+  constructor(kind: Kind<Handle>, options: unknown) {
+    this.kind = kind;
+    this.#options = options;
+  }
+
+  get options(): unknown {
+    return this.#options;
+  }
+
+  toString(): string {
+    return `ChildSpec(${this.kind.name})`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+export const childSpec = <Handle>(kind: Kind<Handle>, options: unknown): ChildSpec<Handle> => new Spec(kind, options);
 
 /** A check for a value of {@link ChildSpec}. */
 export const isChildSpec = (value: unknown): value is ChildSpec =>
