@@ -72,8 +72,9 @@ const take = (turn: Turn, event: RefreshEvent): void => {
     case 'woken':
       return;
     case 'clock_stepped':
-      turn.emit({ type: 'clock:stepped', byMs: event.byMs });
-      return followClock(turn);
+      // Who hears of it finds the token corrected.
+      followClock(turn);
+      return turn.emit({ type: 'clock:stepped', byMs: event.byMs });
     case 'resumed':
       return resume(turn, event.by);
     case 'reconfigured':
