@@ -179,7 +179,7 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
     generation,
     expiresAtMs: times.expiresAtMs,
     refreshAtMs: times.refreshAtMs,
-    tookMs: now.monoMs - attempt.startedMonoMs,
+    tookMs: Math.round(now.monoMs - attempt.startedMonoMs),
   });
   // This answer says nothing of the configuration that waits: that one has its mint still before it.
   if (attempt.superseded) return turn.set({ wanted: generation + 1 });

@@ -44,7 +44,7 @@ export type ExitReason =
   | { readonly kind: 'killed' }
   /** Killed for a silent heartbeat. */
   | { readonly kind: 'hung' }
-  /** process.exit() in the thread, or out of memory. */
+  /** process.exit() in the thread. */
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'crash'; readonly error: WireError };
 
