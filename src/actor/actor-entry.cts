@@ -6,12 +6,10 @@
 import actorThread = require('./actor-thread.js');
 import loadModule = require('./load-module.js');
 
- 
 loadModule.registerBundled({
   '../credential/actor.js': () => require('../credential/actor.js') as unknown,
   '../providers/grants/client-credentials.js': () => require('../providers/grants/client-credentials.js') as unknown,
   '../providers/grants/refresh-token.js': () => require('../providers/grants/refresh-token.js') as unknown,
 });
- 
 
 export = actorThread.runActor;

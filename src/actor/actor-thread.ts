@@ -120,5 +120,7 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
     return { kind: 'crash', error: toWireError(error) };
   } finally {
     stopBeating();
+    // This thread is ended as soon as its task is; answers that were given are on their way in a turn of their own.
+    await new Promise(setImmediate);
   }
 };

@@ -65,7 +65,7 @@ const shape = object({ ...childShape, behaviour: moduleReference(), options: any
 
 const prepare = (raw: unknown, path: string, report: Report) => {
   const { behaviour, options, ...child } = shape(raw, path, report);
-  return { behaviour, prepared: { child: child as never, options, fenceable: true } };
+  return { behaviour, prepared: { child: child as never, options, optionsKey: 'options', fenceable: true } };
 };
 
 const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle> => ({

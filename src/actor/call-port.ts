@@ -3,7 +3,7 @@
  * counter in shared memory in which the sender reserves a place in the mailbox, so that a full mailbox is seen by the
  * sender, at once, without a message.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { abortError, listenForAbort } from '../abort.js';
 import { TokenvisorError } from '../errors.js';
@@ -115,17 +115,32 @@ export class CallPort {
     });
   }
 
-  /** Sends a message and forgets it. Throws if it can't even be sent. */
+  /** Sends a message and waits for nothing. Rejects, or throws, if it does not arrive. */
   cast(message: unknown): Promise<void> {
     this.#reserve();
-    return this.#service.cast(message).catch((error: unknown) => {
-      throw this.#uncloneable(error);
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        if (this.#pending.delete(fail)) reject(error);
+      };
+      this.#pending.add(fail);
+      this.#service.cast(message).then(
+        () => {
+          this.#pending.delete(fail);
+          resolve();
+        },
+        (error: unknown) => fail(this.#uncloneable(error)),
+      );
     });
   }
 
+  /** Nothing more is sent. Answers that are here and have not had their turn still count; other calls reject. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (let answer = receiveMessageOnPort(this.#port); answer; answer = receiveMessageOnPort(this.#port)) {
+      this.#port.dispatchEvent(new MessageEvent('message', { data: answer.message as unknown }));
+    }
     this.#port.close();
-    this.#down();
   }
 
   #reserve(): void {
@@ -153,7 +168,6 @@ export class CallPort {
   }
 
   #down(): void {
-    if (this.#closed) return;
     this.#closed = true;
     for (const fail of [...this.#pending]) {
       fail(new TokenvisorError('ACTOR_DOWN', `'${this.#child}' died during the call`, { child: this.#child }));

@@ -3,6 +3,7 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import { TokenvisorError } from '../errors.js';
 import { toWireError } from './wire.js';
 
@@ -44,7 +45,8 @@ export const loadExport = (moduleUrl: string, exportName: string): unknown => {
   }
   // A CommonJS module may export anything: it is its own default export.
   const exported = typeof loaded === 'object' || typeof loaded === 'function' ? (loaded as Exports | null) : null;
-  if (exportName === 'default' && (exported === null || !('default' in exported))) return loaded;
+  const isItsOwnDefault = exported === null || (!('default' in exported) && !types.isModuleNamespaceObject(exported));
+  if (exportName === 'default' && isItsOwnDefault) return loaded;
   const value = exported?.[exportName];
   if (value === undefined) {
     const names = exported === null ? '' : Object.keys(exported).join(', ');

@@ -102,6 +102,8 @@ export interface PreparedChild {
   readonly child: CheckedChildOptions;
   /** What crosses to the actor: plain data and secret references. */
   readonly options: unknown;
+  /** The key of the user's options that they are, if they are not the whole: for the paths of problems. */
+  readonly optionsKey?: string;
   /** False if the child writes where no fence reaches. */
   readonly fenceable: boolean;
 }

@@ -107,7 +107,8 @@ export const encodePrepared = (
   report: Report,
 ): { readonly wire: WireOptions; readonly environment: Readonly<Record<string, string>> } => {
   const tell = ({ path: at, expected, came }: ConfigProblem): void => report(at, expected, came);
-  const { options, problems } = resolveSecrets(prepared.options, process.env, path);
+  const optionsPath = prepared.optionsKey === undefined ? path : `${path}.${prepared.optionsKey}`;
+  const { options, problems } = resolveSecrets(prepared.options, process.env, optionsPath);
   problems.forEach(tell);
   const environment: Record<string, string> = {};
   prepared.child.env.forEach((name, index) => {
@@ -116,7 +117,7 @@ export const encodePrepared = (
     else report(`${path}.env[${index}]`, `the name of a set environment variable`, `'${name}', which is not set`);
   });
   try {
-    return { wire: encodeOptions(options, path), environment };
+    return { wire: encodeOptions(options, optionsPath), environment };
   } catch (error) {
     if (!(error instanceof TokenvisorError) || !error.problems) throw error;
     error.problems.forEach(tell);
