@@ -165,6 +165,8 @@ class Credential {
         return this.#wakeAt(effect.atMonoMs);
       case 'emit': {
         const { type, ...details } = effect.event;
+        // Who hears of it may look at once.
+        this.#showStatus();
         return this.#context.emit(type, details);
       }
     }

@@ -63,7 +63,7 @@ import { fileURLToPath } from 'node:url';
  * @property {() => Promise<void>} leave as `away`, until `comeBack`
  * @property {() => Promise<void>} comeBack
  * @property {(disturbance: Disturbance) => Promise<void>} disturb
- * @property {() => Promise<void>} release lets the answers go that are held
+ * @property {() => Promise<void>} release lets the answers go that are held, and disturbs no more
  * @property {() => Promise<void>} close
  */
 
@@ -264,7 +264,10 @@ async function serve(options) {
     },
     leave,
     comeBack: () => listen(http, port),
-    release: () => held.splice(0).forEach((resolve) => resolve()),
+    release: () => {
+      disturbances.length = 0;
+      for (const resolve of held.splice(0)) resolve();
+    },
   };
   /** @type {(message: any) => Promise<void>} */
   const obey = async ({ id, command, argument }) => {

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createSecureServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,18 +12,19 @@ import { MAX_BODY_BYTES, createHttpDoor } from '../../../src/providers/http-door
 import { mayHaveBeenRead } from '../../../src/providers/http-failures.js';
 import { file, literal } from '../../../src/providers/secrets.js';
 import { createSimulatedClock, type SimulatedClock } from '../../../src/testing/simulated-clock.js';
+import { createAuthority } from '../../support/certificates.js';
 import { failureOf } from '../../support/http-context.js';
 import { closedPort, serve, type ScriptedAnswer } from '../../support/http-server.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tokenvisor-door-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const selfSigned = (name: string): { cert: string; key: string; certFile: string } => {
-  const [keyFile, certFile] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
-  execFileSync('openssl', [...args, ...subject, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
-  return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile };
+/** A certificate, and the authority that it is by; that one also as a file. */
+const certified = (name: string): { cert: string; key: string; ca: string; caFile: string } => {
+  const authority = createAuthority(name);
+  const caFile = join(folder, `${name}.crt`);
+  writeFileSync(caFile, authority.cert);
+  return { ...authority.issue(), ca: authority.cert, caFile };
 };
 
 const bookOf = (hosts: Record<string, readonly Address[]> = {}): AddressBook => {
@@ -264,8 +264,8 @@ describe('time', () => {
 });
 
 describe('TLS', () => {
-  const one = selfSigned('one');
-  const other = selfSigned('other');
+  const one = certified('one');
+  const other = certified('other');
   const secure = (options: object = {}) =>
     serve(
       { body: 'secret' },
@@ -275,17 +275,15 @@ describe('TLS', () => {
 
   it('trusts the authorities that it is given, by text or by file', async () => {
     await using server = await secure();
-    for (const ca of [one.cert, file(one.certFile), [literal(other.cert), literal(one.cert)]]) {
+    for (const ca of [one.ca, file(one.caFile), [literal(other.ca), literal(one.ca)]]) {
       expect((await door(server.origin, { tls: { ca } })).body).toBe('secret');
     }
-    expect((await door(server.origin.replace('127.0.0.1', 'localhost'), { tls: { ca: one.cert } })).body).toBe(
-      'secret',
-    );
+    expect((await door(server.origin.replace('127.0.0.1', 'localhost'), { tls: { ca: one.ca } })).body).toBe('secret');
   });
 
   it('parks on a certificate that it does not trust, with nothing sent', async () => {
     await using server = await secure();
-    const failure = await failureOf(() => door(server.origin, { tls: { ca: other.cert } }));
+    const failure = await failureOf(() => door(server.origin, { tls: { ca: other.ca } }));
     expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
     expect(mayHaveBeenRead(failure)).toBe(false);
     expect(server.seen).toHaveLength(0);
@@ -295,7 +293,7 @@ describe('TLS', () => {
     await using server = await secure();
     const addresses = bookOf({ 'a.example': [{ address: '127.0.0.1', family: 4 }] });
     const ask = createHttpDoor({ clock: systemClock, addresses });
-    const failure = await failureOf(() => ask(`https://a.example:${server.port}`, { tls: { ca: one.cert } }));
+    const failure = await failureOf(() => ask(`https://a.example:${server.port}`, { tls: { ca: one.ca } }));
     expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
   });
 
@@ -306,10 +304,10 @@ describe('TLS', () => {
   });
 
   it('shows a certificate of its own, and parks if that is refused', async () => {
-    await using server = await secure({ requestCert: true, rejectUnauthorized: true, ca: other.cert });
+    await using server = await secure({ requestCert: true, rejectUnauthorized: true, ca: other.ca });
     const own = { cert: literal(other.cert), key: literal(other.key) };
-    expect((await door(server.origin, { tls: { ca: one.cert, ...own } })).body).toBe('secret');
-    const failure = await failureOf(() => door(server.origin, { tls: { ca: one.cert } }));
+    expect((await door(server.origin, { tls: { ca: one.ca, ...own } })).body).toBe('secret');
+    const failure = await failureOf(() => door(server.origin, { tls: { ca: one.ca } }));
     expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
     expect(server.seen).toHaveLength(1);
   });
