@@ -49,10 +49,11 @@ export const loadExport = (moduleUrl: string, exportName: string): unknown => {
   if (exportName === 'default' && isItsOwnDefault) return loaded;
   const value = exported?.[exportName];
   if (value === undefined) {
-    const names = exported === null ? '' : Object.keys(exported).join(', ');
+    // Node adds __esModule to what require() gives for an ES module.
+    const names = Object.keys(exported ?? {}).filter((key) => key !== '__esModule');
     throw new TokenvisorError(
       'START_FAILED',
-      `Expected ${moduleUrl} to export '${exportName}', it exports ${names || 'nothing of a name'}`,
+      `Expected ${moduleUrl} to export '${exportName}', it exports ${names.join(', ') || 'nothing of a name'}`,
     );
   }
   return value;
