@@ -308,8 +308,9 @@ const settleStopped = (draft: Draft, child: Child): void => {
 
 const drop = (draft: Draft, { rules: { name } }: Child): void => {
   draft.effect({ kind: 'withdraw', name });
-  draft.notice({ type: 'child:stopped', name });
+  // First, because it is by this that the child's memory says that it has been stopped.
   draft.remove(name);
+  draft.notice({ type: 'child:stopped', name });
 };
 
 const unblock = (draft: Draft, name: string): void => {

@@ -153,8 +153,8 @@ export const readAllTheTime = async (
   };
 };
 
-/** A FIFO that blocks whoever reads it, until `release`. */
-export const makeGate = (): { fifo: string; release: () => void } => {
+/** A FIFO that blocks whoever reads it, until `release`. `waiting` is how many processes do. */
+export const makeGate = (): { fifo: string; waiting: () => number; release: () => void } => {
   const directory = mkdtempSync(path.join(tmpdir(), 'tokenvisor-'));
   const fifo = path.join(directory, 'gate');
   execFileSync('mkfifo', [fifo]);
@@ -165,5 +165,6 @@ export const makeGate = (): { fifo: string; release: () => void } => {
   };
   afterTest(() => rmSync(directory, { recursive: true, force: true }));
   gates.push(release);
-  return { fifo, release };
+  const waiting = (): number => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split(fifo).length - 1;
+  return { fifo, waiting, release };
 };

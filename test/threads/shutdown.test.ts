@@ -105,6 +105,7 @@ describe('the bound', () => {
     });
     await supervisor.ready();
     control.set(Word.DEATH, Death.CHILD_PROCESS);
+    await eventually('what can not be ended', () => gate.waiting() === 1);
     const asked = children.zombie.refresh({ timeoutMs: 60_000 }).catch((error: unknown) => error);
     await supervisor.close({ timeoutMs: 500 });
     expect(heard.of('child:zombie')).toMatchObject([{ name: 'zombie', incarnation: 1 }]);
@@ -123,6 +124,7 @@ describe('the bound', () => {
     );
     await supervisor.ready();
     control.set(Word.DEATH, Death.CHILD_PROCESS);
+    await eventually('what can not be ended', () => gate.waiting() === 1);
     await supervisor.close();
     expect(heard.of('child:zombie')).toMatchObject([{ name: 'zombie' }]);
     expect(heard.of('child:stopped').map(({ name }) => name)).toEqual(['other', 'zombie']);
