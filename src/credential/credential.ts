@@ -151,7 +151,8 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
     probeEveryMs,
     ...child
   } = shape(raw, path, report);
-  if (isSpec((raw as Partial<CredentialOptions> | undefined)?.provider) && options !== undefined) {
+  const isBuiltIn = isSpec((raw as Partial<CredentialOptions> | undefined)?.provider);
+  if (isBuiltIn && options !== undefined) {
     report(`${path}.options`, 'absent (a built-in provider has its options already)', describeKind(options));
   }
   const crossing: CredentialActorOptions = {
@@ -167,7 +168,12 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
     },
     provider: { ...spec, options: spec.options ?? options },
   };
-  return { child, options: crossing, fenceable: spec.fenceable };
+  // The options of a module stand beside it, those of a built-in provider are the provider.
+  const placeOf = (at: string): string => {
+    const [inside, outside] = [`${path}.provider.options`, isBuiltIn ? `${path}.provider` : `${path}.options`];
+    return at.startsWith(inside) ? `${outside}${at.slice(inside.length)}` : at;
+  };
+  return { child, options: crossing, placeOf, fenceable: spec.fenceable };
 };
 
 /** What the starting thread holds of a credential: all that a reader has, and what goes through its actor. */

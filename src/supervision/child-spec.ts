@@ -104,6 +104,8 @@ export interface PreparedChild {
   readonly options: unknown;
   /** The key of the user's options that they are, if they are not the whole: for the paths of problems. */
   readonly optionsKey?: string;
+  /** Where the user has written what is at this place of `options`, if it is not there: for problems with it. */
+  readonly placeOf?: (path: string) => string;
   /** False if the child writes where no fence reaches. */
   readonly fenceable: boolean;
 }

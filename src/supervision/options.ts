@@ -106,7 +106,8 @@ export const encodePrepared = (
   path: string,
   report: Report,
 ): { readonly wire: WireOptions; readonly environment: Readonly<Record<string, string>> } => {
-  const tell = ({ path: at, expected, came }: ConfigProblem): void => report(at, expected, came);
+  const { placeOf = (at: string) => at } = prepared;
+  const tell = ({ path: at, expected, came }: ConfigProblem): void => report(placeOf(at), expected, came);
   const optionsPath = prepared.optionsKey === undefined ? path : `${path}.${prepared.optionsKey}`;
   const { options, problems } = resolveSecrets(prepared.options, process.env, optionsPath);
   problems.forEach(tell);
