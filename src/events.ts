@@ -54,9 +54,9 @@ export interface TokenvisorEvents {
   /** (failure) The child tries no more by itself, or only after a long wait. */
   'child:parked': OfChild & {
     readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
-    /** Credentials: when it is probed (wall), undefined for never. */
+    /** When it is tried again by itself; undefined for never. */
     readonly probeAtMs?: number;
-    /** Restart intensity: in how many ms it is started again. */
+    /** Restart intensity: the same as a span. */
     readonly retryInMs?: number;
   };
   'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'probe' | 'rotate' };

@@ -77,7 +77,8 @@ const createServer = (start: ActorStart, emit: (message: ActorMessage) => void):
     sealed: openWords(start.memory.sealed, SEALED_BYTES),
     seats: start.seats,
     terminateTimeoutMs: start.terminateTimeoutMs,
-    emit: (type, details) => emit({ kind: 'event', type, details }),
+    // It happened now, whenever it is told.
+    emit: (type, details) => emit({ kind: 'event', type, details: { ...details, atMs: systemClock.wallMs() } }),
   });
 };
 

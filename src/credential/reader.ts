@@ -2,6 +2,7 @@
  * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
  */
 import { readJson, readSupervision, type Health } from '../actor/actor-reader.js';
+import { systemClock } from '../clock.js';
 import { mintError, TokenvisorError, type MintFailure } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
@@ -226,7 +227,6 @@ export class CredentialReader {
     const record = readRecord(this.#words, SNAPSHOT);
     const live = record.payload ? record : undefined;
     const usable = live !== undefined && this.#isUsable(live);
-    const parkedBySupervisor = supervision?.phase === 'parked';
     return {
       name: this.name,
       state: stateOf(supervision?.phase, refresh, usable, live !== undefined),
@@ -242,8 +242,8 @@ export class CredentialReader {
       refreshes: refresh?.refreshes ?? 0,
       failures: refresh?.failures ?? 0,
       ...(refresh?.lastFailure && { lastFailure: refresh.lastFailure }),
-      ...(parkedBySupervisor
-        ? { parked: { why: 'restart_intensity' as const } }
+      ...(supervision?.phase === 'parked'
+        ? { parked: { why: 'restart_intensity' as const, ...dueAt(supervision.dueMonoMs) } }
         : refresh?.parked && { parked: refresh.parked }),
       ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
       exchanging: supervision?.phase === 'running' && refresh?.exchanging === true,
@@ -413,6 +413,13 @@ const checkTtl = (minTtlMs: unknown): void => {
     'CONFIG_INVALID',
     `Expected \`minTtlMs\` to be a number >= 0, got ${String(minTtlMs)} (${typeof minTtlMs})`,
   );
+};
+
+/** The supervisor counts on the monotonic clock; people read the other one. */
+const dueAt = (dueMonoMs: number | undefined): { probeAtMs?: number } => {
+  if (dueMonoMs === undefined) return {};
+  const { wallMs, monoMs } = systemClock.now();
+  return { probeAtMs: Math.round(wallMs + dueMonoMs - monoMs) };
 };
 
 /** The last failed mint, as the error that it was. */

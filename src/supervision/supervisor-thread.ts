@@ -170,7 +170,8 @@ export class SupervisorThread implements SupervisorService {
         return this.#tell({ kind: 'event', type: 'supervisor:report', details: { ...effect.report } });
       case 'notice': {
         const { type, ...details } = effect.notice;
-        return this.#tell({ kind: 'event', type, details });
+        const probe = 'retryInMs' in details && { probeAtMs: systemClock.wallMs() + details.retryInMs };
+        return this.#tell({ kind: 'event', type, details: { ...details, ...probe } });
       }
       case 'wake':
         return this.#wakeAt(effect.atMonoMs);
@@ -232,7 +233,7 @@ export class SupervisorThread implements SupervisorService {
 
   #tell(message: SupervisorMessage, transfer: readonly MessagePort[] = []): void {
     const stamped =
-      message.kind === 'event' ? { ...message, details: { ...message.details, atMs: systemClock.wallMs() } } : message;
+      message.kind === 'event' ? { ...message, details: { atMs: systemClock.wallMs(), ...message.details } } : message;
     this.#boot.messages.postMessage(stamped, [...transfer]);
   }
 }

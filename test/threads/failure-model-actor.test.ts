@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { actor, attach } from 'tokenvisor';
 import { serve, tokenAnswer } from '../support/http-server.js';
-import { cleanUp, Control, eventually, mortal, readAllTheTime, supervise } from '../support/supervised.js';
+import { begun, cleanUp, Control, eventually, mortal, readAllTheTime, supervise } from '../support/supervised.js';
 import { Death, Word } from './fixtures/deaths.mjs';
 
 afterEach(cleanUp);
@@ -42,6 +42,7 @@ test('A1: waiters of before the death are released by the successor, which keeps
   const tokens = await Promise.all(waiters);
   expect(tokens.map(({ value }) => value)).toEqual(['token-2', 'token-2', 'token-2']);
   expect(control.get(Word.MINTS)).toBe(2);
+  await eventually('the events', () => heard.of('mint:started').length === 2);
   const [first, second] = heard.of('mint:started');
   expect([first?.attempt, second?.attempt]).toEqual([1, 2]);
   expect(second!.atMs - first!.atMs).toBeGreaterThanOrEqual(990);
@@ -66,10 +67,10 @@ test.each([
   expect((await heard.next('child:exited')).reason).toMatchObject(reason);
   expect(children.idle.current().value).toBe('token-1');
   await heard.next('child:restarted');
-  await eventually('the successor has adopted', () => control.get(Word.OPENED) === 2);
+  const adopted = await begun(children.idle);
   expect(Object.keys(await reader.stop())).toEqual(['token-1']);
   const { generation, issuedAtMs, expiresAtMs, refreshAtMs, attempts, mints } = before;
-  expect(children.idle.status()).toMatchObject({
+  expect(adopted).toMatchObject({
     ...{ generation, issuedAtMs, expiresAtMs, refreshAtMs, attempts, mints },
     ...{ state: 'fresh', incarnation: 2, restarts: 1, lastExit: { reason } },
   });
@@ -103,6 +104,7 @@ test('A3: in a mint that can be repeated: the old token is read, and the success
   hold = false;
   expect((await waiting).value).toBe('access-3');
   expect(server.seen).toHaveLength(3);
+  await eventually('the events', () => heard.of('mint:started').length === 3);
   const attempts = heard.of('mint:started');
   expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
   expect(attempts[2]!.atMs - attempts[1]!.atMs).toBeGreaterThanOrEqual(990);
@@ -139,13 +141,14 @@ test('A10: past its intensity: its token to the end, then PARKED; tried again af
     often.set(Word.DEATH, Death.THROW);
     await heard.next('child:exited', 'often');
   }
-  expect(await heard.next('child:parked')).toMatchObject({ name: 'often', why: 'restart_intensity', retryInMs: 4_000 });
+  const parked = await heard.next('child:parked');
+  expect(parked).toMatchObject({ name: 'often', why: 'restart_intensity', retryInMs: 4_000 });
   const mints = often.get(Word.MINTS);
   expect(children.often.current().value).toBe(`token-${mints}`);
   expect(children.often.status()).toMatchObject({
     state: 'parked',
     usable: true,
-    parked: { why: 'restart_intensity' },
+    parked: { why: 'restart_intensity', probeAtMs: expect.closeTo(parked.probeAtMs!, -2) },
   });
   await eventually('the end of the token', () => !children.often.status().usable);
   expect(() => children.often.current()).toThrow(expect.objectContaining({ code: 'PARKED' }));
