@@ -11,6 +11,7 @@ import {
   type ChildSpec,
   type CredentialHandle,
   type CredentialOptions,
+  type CredentialStatus,
   type SupervisorOptions,
   type TokenSupervisor,
 } from 'tokenvisor';
@@ -122,6 +123,13 @@ export const mortal = (
     maxRestarts: 500,
     ...options,
   });
+
+/** Resolves when the actor that runs now has begun: it has adopted what there was, and shows its own status. */
+export const begun = async (child: CredentialHandle): Promise<CredentialStatus> => {
+  // Of a credential that is not parked this asks for nothing; it is answered after what the actor begins with.
+  await child.resume();
+  return child.status();
+};
 
 /** A thread of the test's own, of a fixture. */
 export const thread = (name: string, workerData: unknown): Worker => {

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { credential } from 'tokenvisor';
 import { Header, SHARED_BYTES } from '../../src/memory/layout.js';
-import { cleanUp, Control, eventually, readAllTheTime, supervise } from '../support/supervised.js';
+import { begun, cleanUp, Control, eventually, readAllTheTime, supervise } from '../support/supervised.js';
 import { Word } from './fixtures/deaths.mjs';
 
 afterEach(cleanUp);
@@ -70,6 +70,7 @@ test('A8: after the control word, before the wipe, the counters or the notify: t
     expect(await child.refresh({ timeoutMs: 15_000 })).toMatchObject({ value: 'token-2', generation: 2 });
     expect(await died()).toMatchObject(EXIT);
     await eventually('the successor', () => control.get(Word.OPENED) === 2);
+    expect(await begun(child)).toMatchObject({ generation: 2, attempts: 2, refreshAtMs: expect.any(Number) as number });
     expect(child.current()).toMatchObject({ value: 'token-2', generation: 2 });
     // It is adopted: nothing is minted for the death, and the generation goes on.
     expect(await child.refresh({ timeoutMs: 15_000 })).toMatchObject({ value: 'token-3', generation: 3 });

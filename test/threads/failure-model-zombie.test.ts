@@ -11,6 +11,7 @@ import { fenceRecord, type WriterSeat } from '../../src/memory/record.js';
 import { serve, tokenAnswer } from '../support/http-server.js';
 import {
   afterTest,
+  begun,
   cleanUp,
   Control,
   eventually,
@@ -44,6 +45,11 @@ test.each([
     expect(children.stuck.current().value).toBe('token-1');
     expect(await heard.next('child:restarted')).toMatchObject({ incarnation: 2 });
     expect((await supervisor.whichChildren())[0]).toMatchObject({ phase: 'running', incarnation: 2, zombies: [1] });
+    expect(await begun(children.stuck)).toMatchObject({
+      generation: 1,
+      attempts: 1,
+      refreshAtMs: expect.any(Number) as number,
+    });
     expect(heard.of('child:exited')).toEqual([]);
     expect(control.get(Word.MINTS)).toBe(1);
     expect(await children.stuck.refresh()).toMatchObject({ value: 'token-2', generation: 2 });
@@ -146,7 +152,8 @@ test('A15: with a file store: no successor before the exit, and the file is used
   await supervisor.ready();
   control.set(Word.DEATH, Death.CHILD_PROCESS);
   await heard.next('child:zombie');
-  expect(children.mail.status()).toMatchObject({ state: 'zombie', usable: true, incarnation: 1 });
+  await eventually('the zombie', () => children.mail.status().state === 'zombie');
+  expect(children.mail.status()).toMatchObject({ usable: true, incarnation: 1 });
   expect(children.mail.current().value).toBe('access-1');
   await eventually('the end of the token', () => !children.mail.status().usable);
   expect(() => children.mail.current()).toThrow(expect.objectContaining({ code: 'TOKEN_EXPIRED' }));
@@ -175,6 +182,11 @@ test('A16: the successor dies too, the zombie alive: a second one takes the firs
     expect(await heard.next('child:exited')).toMatchObject({ incarnation: incarnation - 1 });
     expect(await heard.next('child:restarted')).toMatchObject({ incarnation });
     expect(children.stuck.current()).toMatchObject({ value: 'token-2', generation: 2 });
+    expect(await begun(children.stuck)).toMatchObject({
+      generation: 2,
+      attempts: 2,
+      refreshAtMs: expect.any(Number) as number,
+    });
   }
   expect((await supervisor.whichChildren())[0]).toMatchObject({ incarnation: 4, zombies: [1] });
   expect(control.get(Word.MINTS)).toBe(2);
@@ -183,7 +195,8 @@ test('A16: the successor dies too, the zombie alive: a second one takes the firs
   control.set(Word.DEATH, Death.CHILD_PROCESS);
   expect(await heard.next('child:zombie')).toMatchObject({ incarnation: 1 });
   expect(await heard.next('child:zombie')).toMatchObject({ incarnation: 4 });
-  expect(children.stuck.status()).toMatchObject({ state: 'zombie', usable: true, incarnation: 4 });
+  await eventually('the zombie', () => children.stuck.status().state === 'zombie');
+  expect(children.stuck.status()).toMatchObject({ usable: true, incarnation: 4 });
   expect(control.get(Word.OPENED)).toBe(4);
   release();
   expect(await heard.next('child:restarted')).toMatchObject({ incarnation: 5 });
