@@ -55,6 +55,7 @@ export default defineConfig(
     name: 'the package',
     files: ['src/**'],
     rules: {
+      'func-style': ['error', 'expression'],
       'no-console': 'error',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
     },

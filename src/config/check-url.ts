@@ -11,8 +11,9 @@ export interface UrlRules {
  * A URL, as a string or a `URL`, that gives its `href`: https, or http to the machine itself, with no user or password
  * in it and no fragment. It is never quoted in a problem, because a wrong one may carry credentials.
  */
-export function url(rules: UrlRules = {}): Check<string> {
-  return (value, path, report) => {
+export const url =
+  (rules: UrlRules = {}): Check<string> =>
+  (value, path, report) => {
     const parsed = parse(value);
     if (parsed === undefined) {
       report(path, 'a URL', describeKind(value));
@@ -30,25 +31,24 @@ export function url(rules: UrlRules = {}): Check<string> {
     // The issuer is compared letter by letter by some servers: a string stays as it was written.
     return typeof value === 'string' ? value : (parsed?.href ?? '');
   };
-}
 
 /** True if a request there is encrypted, or does not leave the machine, or may go in clear. */
-export function isSecureEnough(target: URL, allowInsecureHttp: boolean): boolean {
+export const isSecureEnough = (target: URL, allowInsecureHttp: boolean): boolean => {
   if (target.protocol === 'https:') return true;
   return target.protocol === 'http:' && (allowInsecureHttp || isLoopbackHost(target.hostname));
-}
+};
 
 /** True for `localhost`, what ends in `.localhost`, `127.0.0.0/8` and `::1`: RFC 8252 §8.3, RFC 6761 §6.3. */
-export function isLoopbackHost(hostname: string): boolean {
+export const isLoopbackHost = (hostname: string): boolean => {
   const host = hostname
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
   return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
+};
 
-function parse(value: unknown): URL | undefined {
+const parse = (value: unknown): URL | undefined => {
   if (value instanceof URL) return value;
   if (typeof value !== 'string') return undefined;
   return URL.canParse(value) ? new URL(value) : undefined;
-}
+};

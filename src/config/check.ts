@@ -42,42 +42,41 @@ export interface CheckResult<T> {
 }
 
 /** Runs a check over `input`. `path` is put before the path of every problem. */
-export function check<T>(shape: Check<T>, input: unknown, path = ''): CheckResult<T> {
+export const check = <T>(shape: Check<T>, input: unknown, path = ''): CheckResult<T> => {
   const problems: ConfigProblem[] = [];
   const value = shape(input, path, (at, expected, came) => problems.push({ path: at, expected, came }));
   return { value, problems };
-}
+};
 
 /** `github` and `clientId` to `github.clientId`; `list` and 2 to `list[2]`. */
-export function joinPath(path: string, key: string | number): string {
+export const joinPath = (path: string, key: string | number): string => {
   if (typeof key === 'number') return `${path}[${key}]`;
   const segment = /^[\w$-]+$/.test(key) ? key : JSON.stringify(key);
   return path === '' ? segment : `${path}.${segment}`;
-}
+};
 
 /** "Expected `leadMs` to be a number >= 0, got '5m' (string)". */
-export function problemText({ path, expected, came }: ConfigProblem): string {
-  return `Expected ${path === '' ? 'the options' : `\`${path}\``} to be ${expected}, got ${came}`;
-}
+export const problemText = ({ path, expected, came }: ConfigProblem): string =>
+  `Expected ${path === '' ? 'the options' : `\`${path}\``} to be ${expected}, got ${came}`;
 
 /** One `CONFIG_INVALID` error that tells all the problems. */
-export function configError(problems: readonly ConfigProblem[], child?: string): TokenvisorError {
+export const configError = (problems: readonly ConfigProblem[], child?: string): TokenvisorError => {
   const texts = problems.map(problemText);
   const message = texts.length === 1 ? texts[0]! : [`${texts.length} options are not usable:`, ...texts].join('\n  ');
   return new TokenvisorError('CONFIG_INVALID', message, { problems, ...(child === undefined ? {} : { child }) });
-}
+};
 
 /** A value that `accepts` says is a T; `expected` completes "Expected `x` to be ...". */
-export function custom<T>(
-  expected: string,
-  accepts: (value: unknown) => value is T,
-  describe: (value: unknown) => string = describeValue,
-): Check<T> {
-  return (value, path, report) => {
+export const custom =
+  <T>(
+    expected: string,
+    accepts: (value: unknown) => value is T,
+    describe: (value: unknown) => string = describeValue,
+  ): Check<T> =>
+  (value, path, report) => {
     if (!accepts(value)) report(path, expected, describe(value));
     return value as T;
   };
-}
 
 export interface StringRules {
   /** Default 1: an empty string is most often a variable that was not set. */
@@ -89,7 +88,7 @@ export interface StringRules {
 }
 
 /** A string, not empty by default. */
-export function string(rules: StringRules = {}): Check<string> {
+export const string = (rules: StringRules = {}): Check<string> => {
   const { minLength = 1, maxLength = Infinity, pattern } = rules;
   const bound = maxLength === Infinity ? '' : ` of at most ${maxLength} characters`;
   const expected = rules.expected ?? `${minLength > 0 ? 'a non-empty string' : 'a string'}${bound}`;
@@ -101,7 +100,7 @@ export function string(rules: StringRules = {}): Check<string> {
       value.length <= maxLength &&
       (pattern === undefined || pattern.test(value)),
   );
-}
+};
 
 export interface NumberRules {
   readonly min?: number;
@@ -110,7 +109,7 @@ export interface NumberRules {
 }
 
 /** A number: finite, within its bounds (both inclusive). */
-export function number(rules: NumberRules = {}): Check<number> {
+export const number = (rules: NumberRules = {}): Check<number> => {
   const { min = -Infinity, max = Infinity, integer = false } = rules;
   const bounds = [min === -Infinity ? '' : `>= ${min}`, max === Infinity ? '' : `<= ${max}`].filter(
     (part) => part !== '',
@@ -127,23 +126,23 @@ export function number(rules: NumberRules = {}): Check<number> {
       value <= max &&
       (!integer || Number.isInteger(value)),
   );
-}
+};
 
 /** `true` or `false`. */
-export function boolean(): Check<boolean> {
-  return custom('true or false', (value): value is boolean => typeof value === 'boolean');
-}
+export const boolean = (): Check<boolean> =>
+  custom('true or false', (value): value is boolean => typeof value === 'boolean');
 
 /** One of the literals given. */
-export function oneOf<const T extends string | number | boolean>(...choices: readonly T[]): Check<T> {
+export const oneOf = <const T extends string | number | boolean>(...choices: readonly T[]): Check<T> => {
   const listed = choices.map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)));
   const expected = listed.length === 1 ? listed[0]! : `${listed.slice(0, -1).join(', ')} or ${listed.at(-1)!}`;
   return custom(expected, (value): value is T => choices.includes(value as T));
-}
+};
 
 /** The first of the checks that finds no problem; if none, `expected` is what is told. */
-export function anyOf<T>(expected: string, ...checks: readonly Check<T>[]): Check<T> {
-  return (value, path, report) => {
+export const anyOf =
+  <T>(expected: string, ...checks: readonly Check<T>[]): Check<T> =>
+  (value, path, report) => {
     for (const candidate of checks) {
       const result = check(candidate, value, path);
       if (result.problems.length === 0) return result.value;
@@ -151,13 +150,12 @@ export function anyOf<T>(expected: string, ...checks: readonly Check<T>[]): Chec
     report(path, expected, describeValue(value));
     return value as T;
   };
-}
 
 /** A list, each of whose members passes `member`. */
-export function list<T>(
+export const list = <T>(
   member: Check<T>,
   rules: { readonly min?: number; readonly max?: number } = {},
-): Check<readonly T[]> {
+): Check<readonly T[]> => {
   const { min = 0, max = Infinity } = rules;
   const bounds = [min > 0 ? `at least ${min}` : '', max < Infinity ? `at most ${max}` : ''].filter(
     (part) => part !== '',
@@ -170,11 +168,12 @@ export function list<T>(
     }
     return value.map((item, index) => member(item, joinPath(path, index), report));
   };
-}
+};
 
 /** A plain object with any keys, each of whose values passes `member`. */
-export function record<T>(member: Check<T>): Check<Readonly<Record<string, T>>> {
-  return (value, path, report) => {
+export const record =
+  <T>(member: Check<T>): Check<Readonly<Record<string, T>>> =>
+  (value, path, report) => {
     if (!isPlainObject(value)) {
       report(path, 'an object', describeValue(value));
       return {};
@@ -183,7 +182,6 @@ export function record<T>(member: Check<T>): Check<Readonly<Record<string, T>>> 
       Object.entries(value).map(([key, item]) => [key, member(item, joinPath(path, key), report)]),
     );
   };
-}
 
 /** A key that may be absent (or `undefined`): then it takes the default, or stays absent. */
 export function optional<T>(inner: Check<T>): OptionalCheck<T | undefined>;
@@ -200,10 +198,10 @@ export function optional<T>(inner: Check<T>, byDefault?: T): OptionalCheck<T | u
  *
  * `also` checks what concerns several keys at once; it is called with the raw object.
  */
-export function object<S extends Shape>(
+export const object = <S extends Shape>(
   shape: S,
   also?: (value: Readonly<Record<string, unknown>>, path: string, report: Report) => void,
-): Check<CheckedObject<S>> {
+): Check<CheckedObject<S>> => {
   const known = Object.keys(shape);
   return (value, path, report) => {
     if (!isPlainObject(value)) {
@@ -225,4 +223,4 @@ export function object<S extends Shape>(
     also?.(value, path, report);
     return result as CheckedObject<S>;
   };
-}
+};

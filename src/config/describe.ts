@@ -6,7 +6,7 @@
 const QUOTABLE = /^[\x20-\x7e]{0,32}$/;
 
 /** `'5m' (string)`, `42 (number)`, `nothing`, `a function`, `a list of 3`, `an instance of Map`. */
-export function describeValue(value: unknown): string {
+export const describeValue = (value: unknown): string => {
   switch (typeof value) {
     case 'undefined':
       return 'nothing';
@@ -23,27 +23,27 @@ export function describeValue(value: unknown): string {
     case 'object':
       return describeObject(value);
   }
-}
+};
 
 /** The kind of value alone, for places where a secret belongs. */
-export function describeKind(value: unknown): string {
+export const describeKind = (value: unknown): string => {
   if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return `a ${typeof value}`;
   return describeValue(value);
-}
+};
 
-function describeObject(value: object | null): string {
+const describeObject = (value: object | null): string => {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (isPlainObject(value)) return 'an object';
   const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } }).constructor?.name;
   return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object of a class';
-}
+};
 
 /** True for `{}` and for objects with no prototype, also those of another realm. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
+export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === null || prototype === Object.prototype) return true;
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
-}
+};

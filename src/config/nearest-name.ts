@@ -1,5 +1,5 @@
 /** The one of `known` that `name` is most likely a slip of; undefined if none is near. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+export const nearestName = (name: string, known: readonly string[]): string | undefined => {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
@@ -7,10 +7,10 @@ export function nearestName(name: string, known: readonly string[]): string | un
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
-}
+};
 
 /** Levenshtein's distance, or `bound` if it is not below it. */
-function editDistance(a: string, b: string, bound: number): number {
+const editDistance = (a: string, b: string, bound: number): number => {
   if (Math.abs(a.length - b.length) >= bound) return bound;
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
@@ -22,4 +22,4 @@ function editDistance(a: string, b: string, bound: number): number {
     previous = row;
   }
   return Math.min(previous[b.length]!, bound);
-}
+};

@@ -191,35 +191,32 @@ export const machineSources: AddressSources = {
   },
 };
 
-function query(resolver: typeof resolve4 | typeof resolve6, host: string, family: 4 | 6): Promise<readonly Address[]> {
-  return new Promise((resolve, reject) => {
+const query = (resolver: typeof resolve4 | typeof resolve6, host: string, family: 4 | 6): Promise<readonly Address[]> =>
+  new Promise((resolve, reject) => {
     resolver(host, (error, found: string[]) => {
       if (error) reject(error);
       else resolve(found.map((address) => ({ address, family })));
     });
   });
-}
 
-function atLeastOne(host: string): (found: readonly Address[]) => readonly Address[] {
-  return (found) => {
+const atLeastOne =
+  (host: string): ((found: readonly Address[]) => readonly Address[]) =>
+  (found) => {
     if (found.length === 0) throw notFound(host);
     return found;
   };
-}
 
-function notFound(host: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`No address is known for ${host}`), { code: 'ENOTFOUND' });
-}
+const notFound = (host: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`No address is known for ${host}`), { code: 'ENOTFOUND' });
 
-function normalise(host: string): string {
-  return host
+const normalise = (host: string): string =>
+  host
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
-}
 
 /** What needs no lookup: an address, or a name of this machine (RFC 6761 §6.3), which resolvers treat in many ways. */
-function fixedAddresses(host: string): readonly Address[] | undefined {
+const fixedAddresses = (host: string): readonly Address[] | undefined => {
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family: family === 6 ? 6 : 4 }];
   if (!isLoopbackHost(host)) return undefined;
@@ -227,21 +224,21 @@ function fixedAddresses(host: string): readonly Address[] | undefined {
     { address: '127.0.0.1', family: 4 },
     { address: '::1', family: 6 },
   ];
-}
+};
 
-function importState(state: unknown): readonly (readonly [string, Entry])[] {
+const importState = (state: unknown): readonly (readonly [string, Entry])[] => {
   if (typeof state !== 'object' || state === null) return [];
   return Object.entries(state as Record<string, unknown>).filter((named): named is [string, Entry] =>
     isEntry(named[1]),
   );
-}
+};
 
-function isEntry(value: unknown): value is Entry {
+const isEntry = (value: unknown): value is Entry => {
   const { addresses, atMs } = (value ?? {}) as Partial<Entry>;
   return typeof atMs === 'number' && Array.isArray(addresses) && addresses.length > 0 && addresses.every(isAddress);
-}
+};
 
-function isAddress(value: unknown): value is Address {
+const isAddress = (value: unknown): value is Address => {
   const { address, family } = (value ?? {}) as Partial<Address>;
   return typeof address === 'string' && isIP(address) !== 0 && family === isIP(address);
-}
+};

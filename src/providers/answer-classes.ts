@@ -19,7 +19,7 @@ const FATAL_CODES: ReadonlySet<string> = new Set([
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** The failure that an answer is; undefined if it is a success that is worth parsing. */
-export function failureOf(answer: HttpAnswer, host: string, nowMs: number): ProviderError | undefined {
+export const failureOf = (answer: HttpAnswer, host: string, nowMs: number): ProviderError | undefined => {
   const code = oauthErrorOf(answer.body);
   if (answer.status === 200) return failureInSuccess(code, host);
   const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], nowMs, answer.headers['date']);
@@ -34,15 +34,15 @@ export function failureOf(answer: HttpAnswer, host: string, nowMs: number): Prov
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   );
-}
+};
 
-function classOf(status: number, code: string | undefined): FailureClass {
+const classOf = (status: number, code: string | undefined): FailureClass => {
   if (status < 400 || status >= 500 || TRANSIENT_STATUSES.has(status)) return 'transient';
   return code !== undefined && FATAL_CODES.has(code) ? 'fatal' : 'park';
-}
+};
 
 /** Some servers refuse with a 200: what they say then counts only if it is a refusal that is known to last. */
-function failureInSuccess(code: string | undefined, host: string): ProviderError | undefined {
+const failureInSuccess = (code: string | undefined, host: string): ProviderError | undefined => {
   if (code === undefined) return undefined;
   const fatal = FATAL_CODES.has(code);
   return new ProviderError(`${host} refused: ${code} (status 200)`, {
@@ -51,10 +51,10 @@ function failureInSuccess(code: string | undefined, host: string): ProviderError
     oauthError: code,
     status: 200,
   });
-}
+};
 
 /** The `error` member of a body, if it has one that is safe to show and no access token. */
-function oauthErrorOf(body: string): string | undefined {
+const oauthErrorOf = (body: string): string | undefined => {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
@@ -65,4 +65,4 @@ function oauthErrorOf(body: string): string | undefined {
   const code = (parsed as { error?: unknown }).error;
   // A server may say anything here, and has been told our secrets: what looks like one is not shown.
   return typeof code === 'string' && /^\w{1,64}$/.test(code) && redactOpaque(code) === code ? code : undefined;
-}
+};

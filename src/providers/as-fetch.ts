@@ -12,14 +12,13 @@ export interface FetchInit {
 const NO_BODY = new Set([204, 205, 304]);
 
 /** A fetch over `ask`. It takes what oauth4webapi sends: a method, headers and a form. */
-export function asFetch(
-  ask: (url: string, init: HttpRequest) => Promise<HttpAnswer>,
-): (url: string, init: FetchInit) => Promise<Response> {
-  return async (url, { method, headers, body }) =>
+export const asFetch =
+  (
+    ask: (url: string, init: HttpRequest) => Promise<HttpAnswer>,
+  ): ((url: string, init: FetchInit) => Promise<Response>) =>
+  async (url, { method, headers, body }) =>
     toResponse(await ask(url, { method, headers, ...(body == null ? {} : { body: body.toString() }) }));
-}
 
 /** An answer as a Response. */
-export function toResponse({ status, headers, body }: HttpAnswer): Response {
-  return new Response(NO_BODY.has(status) ? null : body, { status, headers });
-}
+export const toResponse = ({ status, headers, body }: HttpAnswer): Response =>
+  new Response(NO_BODY.has(status) ? null : body, { status, headers });

@@ -196,7 +196,7 @@ export class FileLock {
   }
 }
 
-function parseClaim(text: string): Claim | undefined {
+const parseClaim = (text: string): Claim | undefined => {
   try {
     const claim = JSON.parse(text) as Partial<Claim> | null;
     const strings = [claim?.nonce, claim?.owner, claim?.machine, claim?.hostAndPid];
@@ -205,4 +205,4 @@ function parseClaim(text: string): Claim | undefined {
   } catch {
     return undefined;
   }
-}
+};

@@ -153,19 +153,18 @@ export class FileStore implements RefreshTokenStore {
   }
 }
 
-function parseFile(text: string): RefreshRecord | undefined {
+const parseFile = (text: string): RefreshRecord | undefined => {
   try {
     const { format, version, ...rest } = JSON.parse(text) as { format?: unknown; version?: unknown };
     return format === FORMAT && version === VERSION ? parseRecord(rest) : undefined;
   } catch {
     return undefined;
   }
-}
+};
 
-function failure(failureClass: FailureClass, message: string, cause?: TokenvisorError): ProviderError {
-  return new ProviderError(message, {
+const failure = (failureClass: FailureClass, message: string, cause?: TokenvisorError): ProviderError =>
+  new ProviderError(message, {
     class: failureClass,
     reason: 'store_failed',
     cause: cause ?? new TokenvisorError('STORE_FAILED', message),
   });
-}

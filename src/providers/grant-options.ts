@@ -53,14 +53,13 @@ export interface CheckedGrantOptions extends Omit<GrantOptions, 'issuer' | 'toke
 }
 
 /** A secret: a reference, or a string that is not empty. Never quoted. */
-export function secret(): Check<SecretReference | string> {
-  return custom(
+export const secret = (): Check<SecretReference | string> =>
+  custom(
     'a secret: env(), file() or a non-empty string',
     (value): value is SecretReference | string =>
       value instanceof SecretReference || (typeof value === 'string' && value !== ''),
     describeKind,
   );
-}
 
 /** Form parameters that belong to the grant: an extra one of these names would change what is asked. */
 const OWN_PARAMETERS = [
@@ -75,7 +74,7 @@ const OWN_PARAMETERS = [
   'client_assertion_type',
 ] as const;
 
-function parameters(): Check<Readonly<Record<string, string | SecretReference>>> {
+const parameters = (): Check<Readonly<Record<string, string | SecretReference>>> => {
   const plain = record(
     custom(
       'a string or a secret reference',
@@ -91,7 +90,7 @@ function parameters(): Check<Readonly<Record<string, string | SecretReference>>>
     }
     return checked;
   };
-}
+};
 
 const strings = anyOf<string | readonly string[]>(
   'a string or a list of strings',
@@ -118,25 +117,23 @@ const tls = object(
 );
 
 /** The part of a shape that every grant has, for options that say `allowInsecureHttp` or don't. */
-export function grantShape(allowInsecureHttp: boolean) {
-  return {
-    issuer: optional(url({ allowInsecureHttp })),
-    tokenEndpoint: optional(url({ allowInsecureHttp })),
-    discovery: optional(oneOf('oauth2', 'oidc')),
-    clientId: string(),
-    clientAuthentication: optional(oneOf('client_secret_basic', 'client_secret_post')),
-    scope: optional(strings),
-    audience: optional(string()),
-    resource: optional(strings),
-    parameters: optional(parameters()),
-    tls: optional(tls),
-    allowInsecureHttp: optional(boolean()),
-    timeoutMs: optional(number({ min: 100, max: 30_000 }), 10_000),
-  };
-}
+export const grantShape = (allowInsecureHttp: boolean) => ({
+  issuer: optional(url({ allowInsecureHttp })),
+  tokenEndpoint: optional(url({ allowInsecureHttp })),
+  discovery: optional(oneOf('oauth2', 'oidc')),
+  clientId: string(),
+  clientAuthentication: optional(oneOf('client_secret_basic', 'client_secret_post')),
+  scope: optional(strings),
+  audience: optional(string()),
+  resource: optional(strings),
+  parameters: optional(parameters()),
+  tls: optional(tls),
+  allowInsecureHttp: optional(boolean()),
+  timeoutMs: optional(number({ min: 100, max: 30_000 }), 10_000),
+});
 
 /** What concerns several of them. */
-export function checkEndpoints(value: Readonly<Record<string, unknown>>, path: string, report: Report): void {
+export const checkEndpoints = (value: Readonly<Record<string, unknown>>, path: string, report: Report): void => {
   const given = ['issuer', 'tokenEndpoint'].filter((key) => value[key] !== undefined);
   if (given.length !== 1) {
     report(path, 'an object with either `issuer` or `tokenEndpoint`', given.length === 0 ? 'neither' : 'both');
@@ -144,9 +141,8 @@ export function checkEndpoints(value: Readonly<Record<string, unknown>>, path: s
   if (value['discovery'] !== undefined && value['tokenEndpoint'] !== undefined) {
     report(`${path === '' ? '' : `${path}.`}discovery`, 'absent beside `tokenEndpoint`', 'both');
   }
-}
+};
 
 /** The raw value of `allowInsecureHttp`, which decides how the URLs beside it are checked. */
-export function allowsInsecureHttp(options: unknown): boolean {
-  return (options as { allowInsecureHttp?: unknown } | null | undefined)?.allowInsecureHttp === true;
-}
+export const allowsInsecureHttp = (options: unknown): boolean =>
+  (options as { allowInsecureHttp?: unknown } | null | undefined)?.allowInsecureHttp === true;

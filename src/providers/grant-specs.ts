@@ -59,9 +59,12 @@ export interface CheckedRefreshTokenOptions extends CheckedGrantOptions {
  * @example
  * credential({ provider: clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') }) });
  */
-export function clientCredentials(options: ClientCredentialsOptions): ProviderSpec<ClientCredentialsOptions> {
-  return { module: moduleOf('client-credentials'), export: 'provider', options: wrapped(options), fenceable: true };
-}
+export const clientCredentials = (options: ClientCredentialsOptions): ProviderSpec<ClientCredentialsOptions> => ({
+  module: moduleOf('client-credentials'),
+  export: 'provider',
+  options: wrapped(options),
+  fenceable: true,
+});
 
 /**
  * Tokens by the refresh token grant (RFC 6749 §6).
@@ -76,31 +79,32 @@ export function clientCredentials(options: ClientCredentialsOptions): ProviderSp
  *   }),
  * });
  */
-export function refreshToken(options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> {
+export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> => {
   // No fence reaches a file, so the next incarnation waits for the exit of the one before.
   const fenceable = typeof (options as Partial<RefreshTokenOptions> | undefined)?.store !== 'object';
   return { module: moduleOf('refresh-token'), export: 'provider', options: wrapped(options), fenceable };
-}
+};
 
 /**
  * Keeps a refresh token in a file of its own (mode 0600, replaced as a whole, locked against other processes), so that
  * it survives the process. The directory must be there. A relative path counts from the working directory of now.
  */
-export function fileStore(path: string | URL): FileStoreSpec {
-  return { kind: 'file', path: path instanceof URL ? fileURLToPath(path) : path === '' ? path : resolve(path) };
-}
+export const fileStore = (path: string | URL): FileStoreSpec => ({
+  kind: 'file',
+  path: path instanceof URL ? fileURLToPath(path) : path === '' ? path : resolve(path),
+});
 
 /** Checks the options of the client credentials grant. */
-export function checkClientCredentials(
+export const checkClientCredentials = (
   options: unknown,
   path: string,
-): CheckResult<CheckedGrantOptions & { readonly clientSecret: SecretReference | string }> {
+): CheckResult<CheckedGrantOptions & { readonly clientSecret: SecretReference | string }> => {
   const shape = { ...grantShape(allowsInsecureHttp(options)), clientSecret: secret() };
   return check(object(shape, checkEndpoints), options, path);
-}
+};
 
 /** Checks the options of the refresh token grant. */
-export function checkRefreshToken(options: unknown, path: string): CheckResult<CheckedRefreshTokenOptions> {
+export const checkRefreshToken = (options: unknown, path: string): CheckResult<CheckedRefreshTokenOptions> => {
   const shape = {
     ...grantShape(allowsInsecureHttp(options)),
     clientSecret: optional(secret()),
@@ -111,17 +115,17 @@ export function checkRefreshToken(options: unknown, path: string): CheckResult<C
     store: (options as RefreshTokenOptions | null)?.rotation === 'reusable' ? optional(store, 'memory') : store,
   };
   return check(object(shape, checkEndpoints), options, path);
-}
+};
 
 /**
  * The problems of a spec's options, for the starting thread; none for providers that are not built in, which check
  * their own when they are opened.
  */
-export function checkProviderSpec({ module, options }: ProviderSpec, path: string): CheckResult<unknown> {
+export const checkProviderSpec = ({ module, options }: ProviderSpec, path: string): CheckResult<unknown> => {
   if (module === moduleOf('client-credentials')) return checkClientCredentials(options, path);
   if (module === moduleOf('refresh-token')) return checkRefreshToken(options, path);
   return { value: options, problems: [] };
-}
+};
 
 const store = custom(
   "fileStore(path) or 'memory'",
@@ -134,7 +138,7 @@ const store = custom(
 );
 
 /** Literal secrets as references, so that a spec can be printed; URLs as strings, so that it can be cloned. */
-function wrapped<T>(options: T): T {
+const wrapped = <T>(options: T): T => {
   if (!isPlainObject(options)) return options;
   const entries = Object.entries(options).map(([key, value]) => {
     if (SECRET_KEYS.has(key) && typeof value === 'string' && value !== '') return [key, literal(value)];
@@ -142,11 +146,9 @@ function wrapped<T>(options: T): T {
     return [key, value instanceof URL ? value.href : value];
   });
   return Object.fromEntries(entries) as T;
-}
+};
 
 /** `key` is that of `tls`. */
 const SECRET_KEYS = new Set(['clientSecret', 'refreshToken', 'key']);
 
-function moduleOf(grant: string): string {
-  return new URL(`./grants/${grant}.js`, import.meta.url).href;
-}
+const moduleOf = (grant: string): string => new URL(`./grants/${grant}.js`, import.meta.url).href;

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Address } from './addresses.js';
 
 /** The addresses that the text of a hosts file gives to `host`, in its order. */
-export function addressesInHostsFile(text: string, host: string): readonly Address[] {
+export const addressesInHostsFile = (text: string, host: string): readonly Address[] => {
   const wanted = host.toLowerCase();
   return text.split('\n').flatMap((line) => {
     const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
@@ -11,4 +11,4 @@ export function addressesInHostsFile(text: string, host: string): readonly Addre
     if (family === 0 || !names.some((name) => name.toLowerCase() === wanted)) return [];
     return [{ address, family: family === 6 ? 6 : 4 } as const];
   });
-}
+};

@@ -33,14 +33,14 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const ADDRESS_TIMEOUT_MS = 2_500;
 
 /** The door of one actor. */
-export function createHttpDoor({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpDoorOptions): HttpDoor {
-  return async (url, init = {}, signal) => {
+export const createHttpDoor =
+  ({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpDoorOptions): HttpDoor =>
+  async (url, init = {}, signal) => {
     const target = parseTarget(url, init.allowInsecureHttp === true);
     if (signal?.aborted === true) throw givenUp('connecting', 'it is not wanted any more', target.host);
     const exchange = new Exchange(target, init, addresses, clock);
     return exchange.run(init.timeoutMs ?? timeoutMs, signal);
   };
-}
 
 class Exchange {
   readonly #target: URL;
@@ -182,16 +182,15 @@ class ReadAnswer implements HttpAnswer {
   }
 }
 
-function flatten(response: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(
+const flatten = (response: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [
       name,
       Array.isArray(value) ? value.join(', ') : (value ?? ''),
     ]),
   );
-}
 
-function parseTarget(url: string | URL, allowInsecureHttp: boolean): URL {
+const parseTarget = (url: string | URL, allowInsecureHttp: boolean): URL => {
   if (!(url instanceof URL) && !URL.canParse(url)) throw ProviderError.fatal('The URL to be asked can not be parsed');
   const target = new URL(url);
   if (target.username !== '' || target.password !== '') {
@@ -202,4 +201,4 @@ function parseTarget(url: string | URL, allowInsecureHttp: boolean): URL {
     `Expected an https URL for ${target.host} (or http to localhost, or \`allowInsecureHttp\`), got ${target.protocol}`,
     { class: 'park', reason: 'tls_failed' },
   );
-}
+};

@@ -8,7 +8,7 @@ import { ProviderError } from '../errors.js';
 export type RequestPhase = 'connecting' | 'securing' | 'sent';
 
 /** The failure of a request whose connection broke. */
-export function connectionFailure(phase: RequestPhase, error: unknown, host: string): ProviderError {
+export const connectionFailure = (phase: RequestPhase, error: unknown, host: string): ProviderError => {
   const code = codeOf(error);
   if (isTlsFailure(phase, code)) return tlsFailure(host, code);
   if (phase !== 'sent') {
@@ -18,46 +18,42 @@ export function connectionFailure(phase: RequestPhase, error: unknown, host: str
   return ProviderError.transient(`The connection to ${host} broke before the whole answer was here (${code})`, {
     reason: 'connection_lost',
   });
-}
+};
 
 /** The failure of a request that was given up: out of time, or not wanted any more. */
-export function givenUp(phase: RequestPhase, why: string, host: string): ProviderError {
-  return phase === 'sent'
+export const givenUp = (phase: RequestPhase, why: string, host: string): ProviderError =>
+  phase === 'sent'
     ? ProviderError.transient(`There was no whole answer from ${host}: ${why}`, { reason: 'timed_out' })
     : ProviderError.transient(`No connection to ${host} could be made: ${why}`, { reason: 'connect_failed' });
-}
 
-export function tlsFailure(host: string, code: string): ProviderError {
-  return new ProviderError(`TLS with ${host} failed (${code}): check the certificates on both sides`, {
+export const tlsFailure = (host: string, code: string): ProviderError =>
+  new ProviderError(`TLS with ${host} failed (${code}): check the certificates on both sides`, {
     class: 'park',
     reason: 'tls_failed',
   });
-}
 
-export function malformedAnswer(
+export const malformedAnswer = (
   message: string,
   options: { status?: number; retryAfterMs?: number } = {},
-): ProviderError {
-  return ProviderError.transient(message, { ...options, reason: 'malformed_answer' });
-}
+): ProviderError => ProviderError.transient(message, { ...options, reason: 'malformed_answer' });
 
 /** True if the server may have read the request that failed so. */
-export function mayHaveBeenRead(error: unknown): boolean {
+export const mayHaveBeenRead = (error: unknown): boolean => {
   if (!(error instanceof ProviderError)) return true;
   return error.reason !== 'connect_failed' && error.reason !== 'tls_failed' && error.reason !== 'secret_unreadable';
-}
+};
 
 /** The error's code: letters that Node or OpenSSL chose, never a text of the server's. */
-export function codeOf(error: unknown): string {
+export const codeOf = (error: unknown): string => {
   const code: unknown = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : 'no code';
-}
+};
 
 /** With TLS 1.3 a server refuses a client's certificate only after the client has begun to send. */
 const REFUSED_CERTIFICATE = /_ALERT_(?:\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$/;
 const SYSTEM_ERROR = /^E(?!RR_|PROTO$)[A-Z0-9_]+$/;
 
-function isTlsFailure(phase: RequestPhase, code: string): boolean {
+const isTlsFailure = (phase: RequestPhase, code: string): boolean => {
   if (phase === 'sent') return REFUSED_CERTIFICATE.test(code);
   return phase === 'securing' && !SYSTEM_ERROR.test(code);
-}
+};

@@ -19,12 +19,12 @@ export type DiscoveryKind = 'oauth2' | 'oidc';
  * The metadata of `issuer`, checked to be its own. Without a `kind` RFC 8414 is asked first, and OpenID Connect's where
  * that is not there.
  */
-export async function discover(
+export const discover = async (
   ask: Ask,
   issuer: string,
   kind: DiscoveryKind | undefined,
   nowMs: () => number,
-): Promise<AuthorizationServer> {
+): Promise<AuthorizationServer> => {
   if (kind !== undefined) return discoverBy(ask, issuer, kind, nowMs);
   try {
     return await discoverBy(ask, issuer, 'oauth2', nowMs);
@@ -32,14 +32,14 @@ export async function discover(
     if (isNotThere(error)) return discoverBy(ask, issuer, 'oidc', nowMs);
     throw error;
   }
-}
+};
 
-async function discoverBy(
+const discoverBy = async (
   ask: Ask,
   issuer: string,
   algorithm: DiscoveryKind,
   nowMs: () => number,
-): Promise<AuthorizationServer> {
+): Promise<AuthorizationServer> => {
   const target = new URL(issuer);
   let answer: HttpAnswer | undefined;
   const fetchMetadata = asFetch(async (url, init) => {
@@ -70,15 +70,15 @@ async function discoverBy(
     throw malformedAnswer(`The metadata of ${target.host} names no token endpoint`);
   }
   return server;
-}
+};
 
-function namesAnotherIssuer(answer: HttpAnswer, expected: URL): boolean {
+const namesAnotherIssuer = (answer: HttpAnswer, expected: URL): boolean => {
   const named = (answer.json() as { issuer?: unknown } | null)?.issuer;
   return typeof named === 'string' && URL.canParse(named) && new URL(named).href !== expected.href;
-}
+};
 
 /** Servers without RFC 8414 answer anything there: mostly 404, but also a refusal, a redirect or a page. */
-function isNotThere(error: unknown): boolean {
+const isNotThere = (error: unknown): boolean => {
   if (!(error instanceof ProviderError) || error.status === undefined) return false;
   return error.status < 400 || error.class !== 'transient';
-}
+};

@@ -11,16 +11,16 @@ export interface ProcessIdentity {
 }
 
 /** The identity of this process. */
-export function thisProcess(): ProcessIdentity {
+export const thisProcess = (): ProcessIdentity => {
   const startTime = startTimeOf(process.pid);
   return { pid: process.pid, machine: machine(), ...(startTime === undefined ? {} : { startTime }) };
-}
+};
 
 /**
  * Whether that process, of this machine, lives: `unknown` where there is a process of that id and nothing says whether
  * it is the same one.
  */
-export function livenessOf({ pid, startTime }: ProcessIdentity): 'alive' | 'gone' | 'unknown' {
+export const livenessOf = ({ pid, startTime }: ProcessIdentity): 'alive' | 'gone' | 'unknown' => {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -29,24 +29,24 @@ export function livenessOf({ pid, startTime }: ProcessIdentity): 'alive' | 'gone
   const startedNow = startTimeOf(pid);
   if (startTime === undefined || startedNow === undefined) return 'unknown';
   return startTime === startedNow ? 'alive' : 'gone';
-}
+};
 
 /** Field 22 of /proc/PID/stat (proc(5)); the second may have spaces and brackets in it, so it is counted from behind. */
-function startTimeOf(pid: number): string | undefined {
+const startTimeOf = (pid: number): string | undefined => {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-}
+};
 
-function machine(): string {
+const machine = (): string => {
   const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim());
   const namespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
   return [hostname(), boot, namespace].filter((part) => part !== undefined).join(' ');
-}
+};
 
-function attempt<T>(read: () => T): T | undefined {
+const attempt = <T>(read: () => T): T | undefined => {
   try {
     return read();
   } catch {
     return undefined;
   }
-}
+};

@@ -4,7 +4,7 @@
 const SHORTEST = 4;
 
 /** `text` with each of `secrets`, as it is and in the forms in which it travels, replaced by `[redacted]`. */
-export function redact(text: string, secrets: Iterable<string>): string {
+export const redact = (text: string, secrets: Iterable<string>): string => {
   const forms = new Set<string>();
   for (const secret of secrets) {
     if (secret.length < SHORTEST) continue;
@@ -14,22 +14,20 @@ export function redact(text: string, secrets: Iterable<string>): string {
   return [...forms]
     .sort((a, b) => b.length - a.length)
     .reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
-}
+};
 
 /** A run of letters and digits, with what encodings put between them; not a path, a host name or a sentence. */
 const RUN = /[A-Za-z0-9_+=~-]{20,}/g;
 
 /** `text` with what looks like a token or a key taken out: for texts of which nobody knows what is in them. */
-export function redactOpaque(text: string): string {
-  return text.replaceAll(RUN, (run) => (isOpaque(run) ? '[redacted]' : run));
-}
+export const redactOpaque = (text: string): string =>
+  text.replaceAll(RUN, (run) => (isOpaque(run) ? '[redacted]' : run));
 
 /** Letters and digits, and no name of an error as `ERR_HTTP2_STREAM_CANCEL` is one. */
-function isOpaque(run: string): boolean {
-  return /[A-Za-z]/.test(run) && /\d/.test(run) && !/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(run);
-}
+const isOpaque = (run: string): boolean =>
+  /[A-Za-z]/.test(run) && /\d/.test(run) && !/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(run);
 
-function formsOf(secret: string): readonly string[] {
+const formsOf = (secret: string): readonly string[] => {
   const bytes = Buffer.from(secret);
   return [
     secret,
@@ -39,4 +37,4 @@ function formsOf(secret: string): readonly string[] {
     bytes.toString('base64').replace(/=+$/, ''),
     bytes.toString('base64url'),
   ];
-}
+};

@@ -30,56 +30,53 @@ export interface RefreshRecord {
 const MAX_SEEDS = 32;
 
 /** Tokens are random, so a plain digest tells nothing about them. */
-export function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64url');
-}
+export const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
 
 /** The record of a refresh token that the options give, for the first time or after another one. */
-export function seededRecord(
+export const seededRecord = (
   seed: string,
   writer: string,
   nowMs: number,
   before: RefreshRecord | undefined,
-): RefreshRecord {
+): RefreshRecord => {
   const seeds = [...(before?.seeds ?? []), digestOf(seed)].slice(-MAX_SEEDS);
   const revision = before === undefined ? nowMs : before.revision + 1;
   return { revision, writer, refreshToken: seed, rotations: 0, seeds };
-}
+};
 
 /**
  * True if the options give a refresh token that has not been taken in yet: somebody has authorised anew. A single-use
  * seed that was taken in earlier is spent, so a configuration that is rolled back to it changes nothing.
  */
-export function isNewSeed(record: RefreshRecord, seed: string, singleUse: boolean): boolean {
+export const isNewSeed = (record: RefreshRecord, seed: string, singleUse: boolean): boolean => {
   const digest = digestOf(seed);
   return singleUse ? !record.seeds.includes(digest) : record.seeds.at(-1) !== digest;
-}
+};
 
 /** The exchange of the record's token that may have taken place. */
-export function openIntent(record: RefreshRecord): Intent | undefined {
-  return record.intent?.token === digestOf(record.refreshToken) ? record.intent : undefined;
-}
+export const openIntent = (record: RefreshRecord): Intent | undefined =>
+  record.intent?.token === digestOf(record.refreshToken) ? record.intent : undefined;
 
 /** The record with another intent, or with none. */
-export function withIntent(record: RefreshRecord, writer: string, intent: Intent | undefined): RefreshRecord {
+export const withIntent = (record: RefreshRecord, writer: string, intent: Intent | undefined): RefreshRecord => {
   const { intent: _old, ...rest } = record;
   return { ...rest, revision: record.revision + 1, writer, ...(intent === undefined ? {} : { intent }) };
-}
+};
 
 /** The record after an answer; without a refresh token in it the old one stays good (RFC 6749 §6). */
-export function afterAnswer(record: RefreshRecord, writer: string, refreshToken: string | undefined): RefreshRecord {
+export const afterAnswer = (record: RefreshRecord, writer: string, refreshToken: string | undefined): RefreshRecord => {
   const settled = withIntent(record, writer, undefined);
   if (refreshToken === undefined || refreshToken === record.refreshToken) return settled;
   return { ...settled, refreshToken, rotations: record.rotations + 1 };
-}
+};
 
 /** Whether this failure leaves open if a single-use refresh token was spent. */
-export function leavesOpen(failure: ProviderError): boolean {
+export const leavesOpen = (failure: ProviderError): boolean => {
   const { status, reason } = failure;
   if (status !== undefined && status >= 300) return status >= 500 && status !== 503;
   if (reason === 'oauth_error') return false;
   return mayHaveBeenRead(failure);
-}
+};
 
 /**
  * What holds, of the record in shared memory and the one in the file.
@@ -87,19 +84,19 @@ export function leavesOpen(failure: ProviderError): boolean {
  * The newer one, with one exception. An intent goes to the file first and to memory second, and the request leaves
  * after both. So if this supervisor's own intent is in the file and memory is one step behind, the request never left.
  */
-export function reconcile(
+export const reconcile = (
   kept: RefreshRecord | undefined,
   filed: RefreshRecord | undefined,
   writer: string,
-): RefreshRecord | undefined {
+): RefreshRecord | undefined => {
   if (kept === undefined || filed === undefined) return kept ?? filed;
   const neverLeft = filed.intent !== undefined && filed.writer === writer && filed.revision === kept.revision + 1;
   if (neverLeft) return { ...kept, writer, revision: filed.revision + 1 };
   return kept.revision > filed.revision ? kept : filed;
-}
+};
 
 /** A record from its JSON; undefined if it is none. */
-export function parseRecord(value: unknown): RefreshRecord | undefined {
+export const parseRecord = (value: unknown): RefreshRecord | undefined => {
   if (typeof value !== 'object' || value === null) return undefined;
   const { revision, writer, refreshToken, rotations, seeds, intent } = value as Partial<RefreshRecord>;
   const whole =
@@ -112,12 +109,9 @@ export function parseRecord(value: unknown): RefreshRecord | undefined {
     seeds.every((seed) => typeof seed === 'string') &&
     (intent === undefined || isIntent(intent));
   return whole ? (value as RefreshRecord) : undefined;
-}
+};
 
-export function recordAsJson(record: RefreshRecord): Json {
-  return record as unknown as Json;
-}
+export const recordAsJson = (record: RefreshRecord): Json => record as unknown as Json;
 
-function isIntent(value: Partial<Intent> | null): boolean {
-  return Number.isInteger(value?.attempt) && typeof value?.token === 'string' && Number.isInteger(value.replays);
-}
+const isIntent = (value: Partial<Intent> | null): boolean =>
+  Number.isInteger(value?.attempt) && typeof value?.token === 'string' && Number.isInteger(value.replays);

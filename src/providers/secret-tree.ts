@@ -28,11 +28,11 @@ export interface WireOptions {
  * The same options with every `env()` resolved, as a new tree. What can't be resolved is a problem and stays as it is.
  * Call it on the thread that has the environment.
  */
-export function resolveSecrets<T>(
+export const resolveSecrets = <T>(
   options: T,
   environment: Readonly<Record<string, string | undefined>>,
   path = '',
-): { readonly options: T; readonly problems: readonly ConfigProblem[] } {
+): { readonly options: T; readonly problems: readonly ConfigProblem[] } => {
   const problems: ConfigProblem[] = [];
   const resolved = mapReferences(options, path, (reference, at) => {
     if (reference.kind !== 'env' || carriedValue(reference) !== undefined) return reference;
@@ -43,14 +43,14 @@ export function resolveSecrets<T>(
     return reference;
   });
   return { options: resolved as T, problems };
-}
+};
 
 /**
  * Options in a form that survives a structured clone.
  *
  * @throws `NOT_CLONEABLE` with one problem, and its path, for every value that would not
  */
-export function encodeOptions(options: unknown, path = 'options'): WireOptions {
+export const encodeOptions = (options: unknown, path = 'options'): WireOptions => {
   const secrets: WireSecret[] = [];
   const problems: ConfigProblem[] = [];
   const plain = encode(options, [], path, new Set(), secrets, problems);
@@ -61,10 +61,10 @@ export function encodeOptions(options: unknown, path = 'options'): WireOptions {
     });
   }
   return { options: plain, secrets };
-}
+};
 
 /** The options that {@link encodeOptions} was given. */
-export function decodeOptions(wire: WireOptions): unknown {
+export const decodeOptions = (wire: WireOptions): unknown => {
   let root = wire.options;
   for (const { path, kind, name, value } of wire.secrets) {
     const reference = new SecretReference(kind, name, value);
@@ -75,40 +75,39 @@ export function decodeOptions(wire: WireOptions): unknown {
     }
   }
   return root;
-}
+};
 
 /** The paths of the secret files in the options, each once, for the actor to watch. */
-export function secretFiles(options: unknown): readonly string[] {
-  return [...new Set(references(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : [])))];
-}
+export const secretFiles = (options: unknown): readonly string[] => [
+  ...new Set(references(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : []))),
+];
 
 /** Every secret in the options that can be read now, for redaction. Blocks for the reads of files. */
-export function secretValues(options: unknown): readonly string[] {
-  return references(options).flatMap((reference) => {
+export const secretValues = (options: unknown): readonly string[] =>
+  references(options).flatMap((reference) => {
     try {
       return [readSecret(reference)];
     } catch {
       return []; // What can't be read can't have been printed either.
     }
   });
-}
 
-function references(options: unknown): readonly SecretReference[] {
+const references = (options: unknown): readonly SecretReference[] => {
   const found: SecretReference[] = [];
   mapReferences(options, '', (reference) => {
     found.push(reference);
     return reference;
   });
   return found;
-}
+};
 
 /** A copy of plain objects and lists, with each reference replaced. All else is kept, also what can't be cloned. */
-function mapReferences(
+const mapReferences = (
   node: unknown,
   path: string,
   replace: (reference: SecretReference, path: string) => SecretReference,
   above: readonly unknown[] = [],
-): unknown {
+): unknown => {
   if (node instanceof SecretReference) return replace(node, path);
   if (above.includes(node)) return node; // A cycle: encodeOptions tells about it.
   const deeper = [...above, node];
@@ -119,16 +118,16 @@ function mapReferences(
   return Object.fromEntries(
     entries.map(([key, item]) => [key, mapReferences(item, joinPath(path, key), replace, deeper)]),
   );
-}
+};
 
-function encode(
+const encode = (
   node: unknown,
   place: readonly Key[],
   path: string,
   above: ReadonlySet<unknown>,
   secrets: WireSecret[],
   problems: ConfigProblem[],
-): unknown {
+): unknown => {
   if (node instanceof SecretReference) {
     const value = carriedValue(node);
     secrets.push({ path: place, kind: node.kind, name: node.name, ...(value === undefined ? {} : { value }) });
@@ -149,9 +148,9 @@ function encode(
   const came = above.has(node) ? 'a reference to what it is part of' : describeValue(node);
   problems.push({ path, expected: 'plain data: JSON, bytes, dates, secret references', came });
   return null;
-}
+};
 
-function isCloneableLeaf(node: unknown): boolean {
+const isCloneableLeaf = (node: unknown): boolean => {
   if (node === null || (typeof node !== 'object' && typeof node !== 'function' && typeof node !== 'symbol'))
     return true;
   return (
@@ -161,4 +160,4 @@ function isCloneableLeaf(node: unknown): boolean {
     node instanceof SharedArrayBuffer ||
     ArrayBuffer.isView(node)
   );
-}
+};

@@ -65,9 +65,7 @@ export class SecretReference {
  * @example
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') });
  */
-export function env(name: string): SecretReference {
-  return new SecretReference('env', name);
-}
+export const env = (name: string): SecretReference => new SecretReference('env', name);
 
 /**
  * The contents of a file, less the line breaks at its end: read in the actor at every mint and watched, so that a
@@ -76,34 +74,29 @@ export function env(name: string): SecretReference {
  * @example
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: file('/run/secrets/reports') });
  */
-export function file(path: string | URL): SecretReference {
-  return new SecretReference('file', path instanceof URL ? fileURLToPath(path) : path);
-}
+export const file = (path: string | URL): SecretReference =>
+  new SecretReference('file', path instanceof URL ? fileURLToPath(path) : path);
 
 /** A secret given as it is, in a reference so that it does not print. */
-export function literal(value: string): SecretReference {
-  return new SecretReference('literal', '', value);
-}
+export const literal = (value: string): SecretReference => new SecretReference('literal', '', value);
 
 /**
  * The secret itself. Blocks for the read of a file.
  *
  * @throws a `park` ProviderError with the reason `secret_unreadable`
  */
-export function readSecret(reference: SecretReference | string): string {
+export const readSecret = (reference: SecretReference | string): string => {
   if (typeof reference === 'string') return reference;
   if (reference.kind === 'file') return readSecretFile(reference.name);
   const value = reference[valueOf]();
   if (value === undefined) throw unreadable(`The variable ${reference.name} has not been read by the starting thread`);
   return value;
-}
+};
 
 /** The value that travels with a reference: undefined for a file, and for a variable that nobody has resolved yet. */
-export function carriedValue(reference: SecretReference): string | undefined {
-  return reference[valueOf]();
-}
+export const carriedValue = (reference: SecretReference): string | undefined => reference[valueOf]();
 
-function readSecretFile(path: string): string {
+const readSecretFile = (path: string): string => {
   let contents: string;
   try {
     contents = readRegularFile(path);
@@ -114,13 +107,13 @@ function readSecretFile(path: string): string {
   const secret = contents.replace(/[\r\n]+$/, '');
   if (secret === '') throw unreadable(`The secret file ${path} is empty`);
   return secret;
-}
+};
 
 /** Windows has none. */
 const nonBlocking = (constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0;
 
 /** Reads with a bound, and only from a regular file: a pipe would block this thread for ever. */
-function readRegularFile(path: string): string {
+const readRegularFile = (path: string): string => {
   const handle = openSync(path, constants.O_RDONLY | nonBlocking);
   try {
     if (!fstatSync(handle).isFile()) throw new Error('it is not a regular file');
@@ -135,8 +128,7 @@ function readRegularFile(path: string): string {
   } finally {
     closeSync(handle);
   }
-}
+};
 
-function unreadable(message: string): ProviderError {
-  return new ProviderError(message, { class: 'park', reason: 'secret_unreadable' });
-}
+const unreadable = (message: string): ProviderError =>
+  new ProviderError(message, { class: 'park', reason: 'secret_unreadable' });

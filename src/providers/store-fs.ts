@@ -20,25 +20,25 @@ export type StoreFs = Pick<
 export const machineFs: StoreFs = fs;
 
 /** The contents, or undefined if there is no such file. */
-export function readIfThere(port: StoreFs, path: string): string | undefined {
+export const readIfThere = (port: StoreFs, path: string): string | undefined => {
   try {
     return port.readFileSync(path, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
+};
 
 /** Removes the file if it is there. */
-export function removeIfThere(port: StoreFs, path: string): void {
+export const removeIfThere = (port: StoreFs, path: string): void => {
   try {
     port.unlinkSync(path);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }
-}
+};
 
-export function errorCode(error: unknown): string | undefined {
+export const errorCode = (error: unknown): string | undefined => {
   const code: unknown = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
-}
+};

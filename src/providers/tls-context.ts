@@ -9,7 +9,7 @@ import { readSecret } from './secrets.js';
  *
  * @throws `park` ProviderErrors: `secret_unreadable`, or `tls_failed` for a text that is no certificate or key
  */
-export function secureContextFor(tls: TlsOptions, host: string): SecureContext {
+export const secureContextFor = (tls: TlsOptions, host: string): SecureContext => {
   const pem = {
     ...(tls.ca === undefined ? {} : { ca: [tls.ca].flat().map((one) => readSecret(one as string)) }),
     ...(tls.cert === undefined ? {} : { cert: readSecret(tls.cert) }),
@@ -20,4 +20,4 @@ export function secureContextFor(tls: TlsOptions, host: string): SecureContext {
   } catch (error) {
     throw tlsFailure(host, codeOf(error));
   }
-}
+};

@@ -21,7 +21,7 @@ export interface SplitAnswer {
 }
 
 /** Takes the times out of an answer with the status 200. */
-export function splitAnswer(answer: HttpAnswer): SplitAnswer {
+export const splitAnswer = (answer: HttpAnswer): SplitAnswer => {
   const parsed = answer.json();
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw malformedAnswer('The token answer is JSON, but no object', { status: answer.status });
@@ -33,20 +33,20 @@ export function splitAnswer(answer: HttpAnswer): SplitAnswer {
     expiresIn: expires_in,
     refreshIn: refresh_in,
   };
-}
+};
 
 /** A refresh token in a body, whatever else is wrong with it. */
-export function refreshTokenIn(body: string): string | undefined {
+export const refreshTokenIn = (body: string): string | undefined => {
   try {
     const candidate = (JSON.parse(body) as { refresh_token?: unknown } | null)?.refresh_token;
     return isUsable(candidate) ? candidate : undefined;
   } catch {
     return undefined;
   }
-}
+};
 
 /** The token that the members say, with its times as they came. */
-export function toMintedToken(members: TokenMembers, { expiresIn, refreshIn }: SplitAnswer): MintedToken {
+export const toMintedToken = (members: TokenMembers, { expiresIn, refreshIn }: SplitAnswer): MintedToken => {
   if (!isUsable(members.access_token)) throw malformed('`access_token` has characters that no header can carry');
   if (members.refresh_token !== undefined && !isUsable(members.refresh_token)) {
     throw malformed('`refresh_token` has control characters');
@@ -61,18 +61,15 @@ export function toMintedToken(members: TokenMembers, { expiresIn, refreshIn }: S
     ...(isSeconds(refreshIn) ? { refreshInS: refreshIn } : {}),
     ...(members.scope === undefined ? {} : { scope: members.scope }),
   };
-}
+};
 
-function isSeconds(value: unknown): value is number | string {
+const isSeconds = (value: unknown): value is number | string => {
   if (typeof value === 'number') return Number.isFinite(value);
   return typeof value === 'string' && /^\s*[+-]?\d+(?:\.\d+)?\s*$/.test(value);
-}
+};
 
 /** What RFC 6749 (appendix A.12, A.17) lets a token be: printable ASCII, here with no space at its ends. */
-function isUsable(value: unknown): value is string {
-  return typeof value === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value);
-}
+const isUsable = (value: unknown): value is string =>
+  typeof value === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value);
 
-function malformed(what: string): Error {
-  return malformedAnswer(`The token answer is malformed: ${what}`, { status: 200 });
-}
+const malformed = (what: string): Error => malformedAnswer(`The token answer is malformed: ${what}`, { status: 200 });

@@ -127,21 +127,19 @@ class RefreshTokenSession implements ProviderSession {
   }
 }
 
-function isStoreFailure(error: unknown): boolean {
-  return error instanceof ProviderError && error.reason === 'store_failed';
-}
+const isStoreFailure = (error: unknown): boolean => error instanceof ProviderError && error.reason === 'store_failed';
 
-function interrupted(what: string, failure?: ProviderError): ProviderError {
+const interrupted = (what: string, failure?: ProviderError): ProviderError => {
   const message = `${what}: the refresh token may be spent. Give a new one, or resume() to send it once more`;
   const status = failure?.status === undefined ? {} : { status: failure.status };
   return new ProviderError(message, { class: 'ambiguous', reason: 'exchange_interrupted', ...status });
-}
+};
 
-function asTransient(failure: ProviderError): ProviderError {
+const asTransient = (failure: ProviderError): ProviderError => {
   const { message, status, retryAfterMs } = failure;
   return ProviderError.transient(`${message}; the refresh token is sent once more`, {
     reason: 'exchange_interrupted',
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
-}
+};
