@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bankOf,
+  Header,
+  nextControl,
+  payloadBytes,
+  SEALED,
+  SEALED_BYTES,
+  SHARED_BYTES,
+  Slot,
+  slotIndex,
+  slotOf,
+  SNAPSHOT,
+  STATUS,
+  SUPERVISION,
+} from '../../../src/memory/layout.js';
+
+const FIRST_SLOT_WORD = 1_024;
+
+test('every word of the header has an index of its own, before the first slot', () => {
+  const { HEARTBEAT, ...others } = Header;
+  const indices = [HEARTBEAT, HEARTBEAT + 1, ...Object.values(others)];
+  expect(new Set(indices).size).toBe(indices.length);
+  expect(Math.max(...indices)).toBeLessThan(FIRST_SLOT_WORD);
+});
+
+test.each([
+  { buffer: 'shared', places: [SNAPSHOT, STATUS, SUPERVISION], bytes: SHARED_BYTES },
+  { buffer: 'sealed', places: [SEALED], bytes: SEALED_BYTES },
+])('the slots of the $buffer buffer follow each other, with nothing between and nothing after', ({ places, bytes }) => {
+  let next = FIRST_SLOT_WORD;
+  for (const place of places) {
+    for (const bank of [0, 1]) {
+      for (const slot of [0, 1]) {
+        expect(slotIndex(place, bank, slot)).toBe(next);
+        next += place.slotWords;
+      }
+    }
+  }
+  expect(next * 4).toBe(bytes);
+});
+
+test('a payload takes what the header of a slot leaves', () => {
+  expect(payloadBytes(SNAPSHOT)).toBe(65_536 - Slot.PAYLOAD * 4);
+  expect(payloadBytes(STATUS)).toBe(8_192 - Slot.PAYLOAD * 4);
+});
+
+describe('a control word', () => {
+  test('says its bank and its slot, whatever came before', () => {
+    for (const before of [0, 1, -1, 0x7fff_ffff, -0x8000_0000, nextControl(0, 1, 1)]) {
+      for (const bank of [0, 1]) {
+        for (const slot of [0, 1]) {
+          const control = nextControl(before, bank, slot);
+          expect({ bank: bankOf(control), slot: slotOf(control) }).toEqual({ bank, slot });
+          expect(control).toBe(control | 0);
+          expect(control).not.toBe(before);
+        }
+      }
+    }
+  });
+
+  test('counts changes: none is the same as the last ones, whichever slots they were of', () => {
+    const seen = new Set<number>();
+    let control = 0;
+    for (let change = 0; change < 10_000; change += 1) {
+      control = nextControl(control, (change % 3) & 1, change & 1);
+      seen.add(control);
+    }
+    expect(seen.size).toBe(10_000);
+  });
+
+  test('is never 0 again, even when the count comes round', () => {
+    const last = -4;
+    expect(last >>> 2).toBe(2 ** 30 - 1);
+    expect(nextControl(last, 0, 0)).toBe(1 << 2);
+  });
+});
