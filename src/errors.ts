@@ -107,10 +107,8 @@ export class TokenvisorError extends Error {
     if (options.problems !== undefined) this.problems = options.problems;
   }
 
-  /** @internal */
-  get [errorBrand](): true {
-    return true;
-  }
+  /** @internal A method, so that it is on the prototype and does not print. */
+  [errorBrand](): void {}
 }
 
 /**
@@ -200,9 +198,7 @@ export class ProviderError extends TokenvisorError {
   }
 
   /** @internal */
-  get [providerErrorBrand](): true {
-    return true;
-  }
+  [providerErrorBrand](): void {}
 
   /** A failure that goes away by itself: tried again, not before `retryAfterMs` if it is given. */
   static transient(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {

@@ -35,6 +35,8 @@ export default defineConfig(
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-meaningless-void-operator': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // What was thrown is handed on as it is.
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       // An index that was just bounded needs no other way to say so.
       '@typescript-eslint/no-non-null-assertion': 'off',
       // Types are structural here: a fake is as good as an instance.

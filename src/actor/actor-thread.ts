@@ -40,7 +40,6 @@ export interface ActorStart {
 export interface ActorControl {
   shutDown(): void;
   reconfigure(options: WireOptions): Promise<WireError | undefined>;
-  connect(calls: CallEndpoint): void;
 }
 
 /** What an actor tells the supervisor without being asked. */
@@ -110,7 +109,6 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
         () => undefined,
         (error: unknown) => toWireError(error),
       ),
-    connect: (endpoint) => serveCalls(endpoint, server),
   };
   Comlink.expose(service, control);
   serveCalls(calls, server);

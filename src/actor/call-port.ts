@@ -28,9 +28,6 @@ interface CallService {
 /** What Comlink answers in place of an answer that can't be cloned. */
 const UNSERIALIZABLE = 'Unserializable return value';
 
-/** Comlink takes a Node MessagePort as it is; only its types don't know. */
-const endpoint = (port: MessagePort): Comlink.Endpoint => port;
-
 /** The actor's side: serves the calls and casts of one port until it closes. */
 export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer): void => {
   const counter = new Int32Array(reserved);
@@ -43,7 +40,7 @@ export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer):
       ),
     cast: (message) => server.cast(message, taken),
   };
-  Comlink.expose(service, endpoint(port));
+  Comlink.expose(service, port);
 };
 
 export interface CallOptions {
@@ -70,7 +67,7 @@ export class CallPort {
     this.#port = port;
     this.#counter = new Int32Array(reserved);
     this.#mailboxLimit = mailboxLimit;
-    this.#service = Comlink.wrap<CallService>(endpoint(port));
+    this.#service = Comlink.wrap<CallService>(port);
     port.once('close', () => this.#down());
     port.unref();
   }

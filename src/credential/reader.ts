@@ -120,7 +120,7 @@ export class CredentialReader {
    */
   current(): Token {
     if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control && Date.now() < this.#usableUntilMs) {
-      return this.#token as Token;
+      return this.#token!;
     }
     const token = this.#load();
     if (token) return token;

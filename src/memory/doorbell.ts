@@ -60,7 +60,7 @@ export class Doorbell {
             const answer = check();
             return answer !== undefined && settle(() => resolve(answer));
           } catch (error) {
-            return settle(() => reject(error as Error));
+            return settle(() => reject(error));
           }
         },
       };

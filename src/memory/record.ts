@@ -41,21 +41,21 @@ const doubleWords = new Int32Array(doubles.buffer);
 
 const storeDouble = (words: Int32Array, index: number, value: number): void => {
   doubles[0] = value;
-  words[index] = doubleWords[0] as number;
-  words[index + 1] = doubleWords[1] as number;
+  words[index] = doubleWords[0]!;
+  words[index + 1] = doubleWords[1]!;
 };
 
 const loadDouble = (words: Int32Array, index: number): number => {
-  doubleWords[0] = words[index] as number;
-  doubleWords[1] = words[index + 1] as number;
-  return doubles[0] as number;
+  doubleWords[0] = words[index]!;
+  doubleWords[1] = words[index + 1]!;
+  return doubles[0]!;
 };
 
 /** FNV-1a over words: it tells a torn record from a whole one, and is no defence against an adversary. */
 const checksum = (slot: Int32Array): number => {
   let hash = 0x811c9dc5 | 0;
   for (let i = 0; i < slot.length; i += 1) {
-    if (i !== Slot.CHECKSUM) hash = Math.imul(hash ^ (slot[i] as number), 0x01000193);
+    if (i !== Slot.CHECKSUM) hash = Math.imul(hash ^ slot[i]!, 0x01000193);
   }
   return hash;
 };
@@ -85,8 +85,8 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
     if (slot[Slot.STAMP] !== control || slot[Slot.CHECKSUM] !== checksum(slot)) return { control };
     return {
       control,
-      epoch: slot[Slot.EPOCH] as number,
-      generation: slot[Slot.GENERATION] as number,
+      epoch: slot[Slot.EPOCH]!,
+      generation: slot[Slot.GENERATION]!,
       issuedAtMs: loadDouble(slot, Slot.ISSUED_AT),
       expiresAtMs: loadDouble(slot, Slot.EXPIRES_AT),
       usableUntilMs: loadDouble(slot, Slot.USABLE_UNTIL),
@@ -127,8 +127,8 @@ const encodeSlot = (stamp: number, epoch: number, header: RecordHeader, payload:
 
 /** Fills a slot that is not live. Its length goes first: a wipe must find all of a record that was cut short. */
 const fillSlot = (words: SharedWords, base: number, slot: Int32Array): void => {
-  words.store(base + Slot.BYTE_LENGTH, slot[Slot.BYTE_LENGTH] as number);
-  for (let i = slot.length - 1; i >= 0; i -= 1) words.store(base + i, slot[i] as number);
+  words.store(base + Slot.BYTE_LENGTH, slot[Slot.BYTE_LENGTH]!);
+  for (let i = slot.length - 1; i >= 0; i -= 1) words.store(base + i, slot[i]!);
 };
 
 /** Overwrites a slot that is not live with zeros. */

@@ -62,7 +62,7 @@ export class Incarnation {
     this.#calls = { port: calls.port1, reserved, mailboxLimit };
     this.#events.on('message', (message: ActorMessage) => this.#receive(message));
     this.#controlPort = control.port1;
-    this.#control = Comlink.wrap<ActorControl>(control.port1 as unknown as Comlink.Endpoint);
+    this.#control = Comlink.wrap<ActorControl>(control.port1);
     // No `filename` here: given to run(), a file that can't be loaded rejects; given to the pool, it may hang for ever.
     this.#pool = new Piscina({
       minThreads: 0,
@@ -75,7 +75,7 @@ export class Incarnation {
       execArgv: [...plan.execArgv],
       ...(plan.resourceLimits && { resourceLimits: plan.resourceLimits }),
     });
-    this.#pool.on('error', (error) => (this.#uncaught ??= error));
+    this.#pool.on('error', (error: unknown) => (this.#uncaught ??= error));
     const task: ActorStart = {
       ...plan.start,
       control: control.port2,
@@ -121,15 +121,6 @@ export class Incarnation {
 
   get seats(): ActorSeats {
     return this.#plan.start.seats;
-  }
-
-  get heartbeatIndex(): number {
-    return this.#plan.start.heartbeat.index;
-  }
-
-  /** True until init is done or has failed. */
-  get booting(): boolean {
-    return this.#booting;
   }
 
   /** Asks the actor to end. */

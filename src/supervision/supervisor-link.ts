@@ -63,7 +63,7 @@ export class SupervisorLink {
       env: {},
       execArgv: [],
     });
-    this.#service = Comlink.wrap<SupervisorService>(control.port1 as unknown as Comlink.Endpoint);
+    this.#service = Comlink.wrap<SupervisorService>(control.port1);
     this.#messages = messages.port1;
     this.#onMessage = onMessage;
     this.#messages.on('message', onMessage);

@@ -248,15 +248,5 @@ export const runSupervisor = (): void => {
   const boot = workerData as SupervisorBoot;
   const supervisor = new SupervisorThread(boot);
   process.on('unhandledRejection', (error) => supervisor.reportError(error));
-  const service: SupervisorService = {
-    start: (children) => supervisor.start(children),
-    adopt: (children) => supervisor.adopt(children),
-    startChild: (plan) => supervisor.startChild(plan),
-    command: (command) => supervisor.command(command),
-    reconfigure: (name, options) => supervisor.reconfigure(name, options),
-    whichChildren: () => supervisor.whichChildren(),
-    countChildren: () => supervisor.countChildren(),
-    endThread: (name) => supervisor.endThread(name),
-  };
-  Comlink.expose(service, boot.control as unknown as Comlink.Endpoint);
+  Comlink.expose(supervisor, boot.control);
 };

@@ -144,9 +144,7 @@ class Otp {
 const names = ['a', 'b', 'c'] as const;
 const anyName = fc.constantFrom(...names);
 const anyRules = anyName.chain((name) =>
-  fc
-    .constantFrom('permanent', 'permanent', 'transient', 'temporary')
-    .map((restart) => rulesOf(name, { restart: restart as ChildRules['restart'] })),
+  fc.constantFrom('permanent', 'permanent', 'transient', 'temporary').map((restart) => rulesOf(name, { restart })),
 );
 
 const anyMessage = fc.oneof(

@@ -63,7 +63,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constant({ do: 'supervisor_dies' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'command' as const, command: { kind: 'close' as const } }) },
-) as fc.Arbitrary<Step>;
+);
 
 const oneOf = <Item>(items: readonly Item[], nth: number): Item | undefined => items[nth % Math.max(1, items.length)];
 
@@ -217,12 +217,11 @@ describe('whatever happens', () => {
         let shell = new SimulatedShell(rules);
         let timed: readonly TimedRestart[] = [];
         let from = 0;
-        let requests = 0;
         shell.start(...children);
         for (const step of steps) {
           const next = play(shell, step);
           if (next !== shell) {
-            [from, requests] = [0, 0];
+            from = 0;
             // OTP's own count dies with the supervisor; ours is kept, but for children that were deleted meanwhile.
             if (rules.escalation === 'supervisor') timed = [];
           }
@@ -237,7 +236,7 @@ describe('whatever happens', () => {
         }
         expect(shell.state.inbox).toEqual([]);
         expect(shell.state.zombies).toEqual([]);
-        requests = shell.command({ kind: 'close' });
+        const requests = shell.command({ kind: 'close' });
         calmDown(shell);
         expect(shell.ended).toBeDefined();
         expect([...shell.replies.keys()].toSorted((a, b) => a - b)).toEqual(

@@ -148,7 +148,7 @@ test('A10: past its intensity: its token to the end, then PARKED; tried again af
   expect(children.often.status()).toMatchObject({
     state: 'parked',
     usable: true,
-    parked: { why: 'restart_intensity', probeAtMs: expect.closeTo(parked.probeAtMs!, -2) },
+    parked: { why: 'restart_intensity', probeAtMs: expect.closeTo(parked.probeAtMs!, -2) as number },
   });
   await eventually('the end of the token', () => !children.often.status().usable);
   expect(() => children.often.current()).toThrow(expect.objectContaining({ code: 'PARKED' }));

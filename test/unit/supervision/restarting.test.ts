@@ -100,7 +100,7 @@ describe('intensity per child', () => {
     expect(shell.phase('a')).toBe('parked');
     expect(shell.reports().map((report) => report.context)).toEqual([
       'child_terminated',
-      ...Array(3).fill('start_error'),
+      ...Array.from({ length: 3 }, () => 'start_error'),
     ]);
   });
 

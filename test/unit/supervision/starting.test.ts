@@ -51,7 +51,9 @@ describe('the first start', () => {
     const shell = new SimulatedShell();
     const request = shell.start(rulesOf('a'));
     shell.exits('a', { kind: 'exit', code: 7 });
-    expect(shell.replies.get(request)).toMatchObject({ error: { cause: { message: expect.stringContaining('7') } } });
+    expect(shell.replies.get(request)).toMatchObject({
+      error: { cause: { message: expect.stringContaining('7') as string } },
+    });
   });
 
   it('lets a child that dies meanwhile restart, and commands wait', () => {
