@@ -105,12 +105,16 @@ describe('each provider', () => {
     ['client_secret_post', 'the token endpoint', 'billing', () => ({ tokenEndpoint: server.tokenEndpoint })],
   ] as const)('client credentials by %s, found by %s', async (clientAuthentication, _found, clientId, where) => {
     const clientSecret = secretOf(server, clientId);
+    const { withBasic } = await server.stats();
     const common = { ...where(), clientId, clientSecret, clientAuthentication, resource: server.resource };
     const { supervisor, children } = await supervise({
       one: credential({ provider: clientCredentials({ ...common, scope: 'read' }) }),
       both: credential({ provider: clientCredentials({ ...common, scope: ['read', 'write'] }) }),
     });
     await supervisor.ready();
+    // This server takes either from any client, so it is asked which one came.
+    const basic = (await server.stats()).withBasic - withBasic;
+    expect(basic).toBe(clientAuthentication === 'client_secret_basic' ? 2 : 0);
     const claims = { client_id: clientId, aud: server.resource };
     expect(await claimsOf(children.one.current().authorization)).toMatchObject({ ...claims, scope: 'read' });
     expect(await claimsOf(children.both.current().authorization)).toMatchObject({ ...claims, scope: 'read write' });

@@ -325,16 +325,18 @@ describe('A4 under `replayOnce`', () => {
       refreshToken: await strict.issueRefreshToken(clientId),
       onAmbiguous: 'replayOnce' as const,
     };
-    const { supervisor, mail, heard, control } = await startDying(grant, 'file');
-    await strict.disturb({ kind: 'hold', clientId });
+    const { supervisor, mail, control } = await startDying(grant, 'file');
+    await strict.disturb({ kind: 'hold', clientId, times: 2 });
     const outcome = expect(mail.refresh({ timeoutMs: 15_000 })).rejects.toMatchObject({ code: 'PARKED' });
     await untilStats(strict, 'the exchange', ({ tokensIssued }) => tokensIssued === 2);
     control.set(Word.DEATH, Death.EXIT);
+    await untilStats(strict, 'the replay', ({ tokenRequests }) => tokenRequests === 3);
+    control.set(Word.DEATH, Death.EXIT);
     await outcome;
-    expect(mail.status().lastFailure).toMatchObject({ class: 'fatal', oauthError: 'invalid_grant' });
-    await heard.next('child:restarted');
+    expect(mail.status().parked).toEqual({ why: 'ambiguous_exchange' });
+    const { incarnation } = mail.status();
     await killChildThread(supervisor, 'mail');
-    await heard.next('child:restarted');
+    await eventually('the next incarnation', () => mail.status().incarnation > incarnation);
     await eventually('the park', () => mail.status().state === 'parked');
     expect(mail.current().generation).toBe(1);
     expect(await strict.stats()).toMatchObject({ tokenRequests: 3, tokensIssued: 2, reuses: 1, revokedGrants: 1 });

@@ -43,6 +43,7 @@ import { fileURLToPath } from 'node:url';
  *
  * @typedef {object} ServerStats counted since the start
  * @property {number} tokenRequests requests to the token endpoint
+ * @property {number} withBasic those of them that had an Authorization header, at their arrival
  * @property {number} tokensIssued
  * @property {number} refusals
  * @property {number} reuses single-use refresh tokens that came a second time
@@ -215,6 +216,7 @@ async function serve(options) {
   const held = [];
   provider.use(async (/** @type {any} */ context, /** @type {() => Promise<void>} */ next) => {
     if (context.path !== '/token') return next();
+    if (context.headers.authorization !== undefined) stats.withBasic += 1;
     const clientId = clientIdOf(context.headers.authorization);
     const index = disturbances.findIndex((one) => one.clientId === undefined || one.clientId === clientId);
     const disturbance = disturbances[index];
@@ -287,7 +289,15 @@ async function serve(options) {
  */
 function countersOf(provider, clients) {
   /** @type {ServerStats} */
-  const stats = { tokenRequests: 0, tokensIssued: 0, refusals: 0, reuses: 0, revokedGrants: 0, byClient: {} };
+  const stats = {
+    tokenRequests: 0,
+    withBasic: 0,
+    tokensIssued: 0,
+    refusals: 0,
+    reuses: 0,
+    revokedGrants: 0,
+    byClient: {},
+  };
   for (const { clientId } of clients) stats.byClient[clientId] = { requests: 0, issued: 0, refused: 0 };
   /** @type {(context: any) => { requests: number, issued: number, refused: number }} */
   const entryOf = (context) => {
