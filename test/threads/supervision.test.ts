@@ -80,9 +80,10 @@ describe('startChild', () => {
     const { supervisor, children, heard } = await supervise({ own: scripted() });
     await expect(supervisor.startChild('bad', scripted({}, child))).rejects.toThrow(code('START_FAILED'));
     expect(await children.own.call('hello')).toBe('hello');
+    expect(await supervisor.countChildren()).toEqual({ specs: 1, active: 1, supervisors: 0, workers: 1 });
+    await supervisor.close();
     expect(heard.of('supervisor:exited')).toEqual([]);
     expect(heard.of('error')).toEqual([]);
-    expect(await supervisor.countChildren()).toEqual({ specs: 1, active: 1, supervisors: 0, workers: 1 });
   });
 
   test('options that are none reject with CONFIG_INVALID', async () => {
