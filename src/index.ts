@@ -10,13 +10,8 @@ export {
   type CredentialHandle,
   type CredentialOptions,
 } from './credential/credential.js';
-export type {
-  CredentialReader,
-  CredentialState,
-  CredentialStatus,
-  GetOptions,
-  WaitForTokenOptions,
-} from './credential/reader.js';
+export type { CredentialReader, GetOptions, WaitForTokenOptions } from './credential/reader.js';
+export type { CredentialState, CredentialStatus } from './credential/status.js';
 export { Token } from './credential/token.js';
 export {
   ProviderError,

@@ -1,17 +1,17 @@
 /**
  * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
  */
-import { readJson, readSupervision, type Health } from '../actor/actor-reader.js';
-import { systemClock } from '../clock.js';
-import { mintError, TokenvisorError, type MintFailure } from '../errors.js';
+import { readSupervision, type Health } from '../actor/actor-reader.js';
+import { checkTimeout } from '../config/check-timeout.js';
+import { TokenvisorError } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
-import { Header, SNAPSHOT, STATUS } from '../memory/layout.js';
-import { lastGeneration, readRecord, type ReadRecord } from '../memory/record.js';
+import { Header, SNAPSHOT } from '../memory/layout.js';
+import { lastGeneration, readRecord } from '../memory/record.js';
 import { raise, ring, type AtomicWords } from '../memory/words.js';
-import { checkTimeout, type TransferableHandle } from '../supervision/actor-door.js';
-import type { ChildPhase, ExitReason } from '../supervision/types.js';
-import type { RefreshStatus } from './refresh-types.js';
+import type { TransferableHandle } from '../supervision/actor-door.js';
+import { parked, stopped, timedOut, unavailable } from './reader-errors.js';
+import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
 import { Token, type TokenPayload } from './token.js';
 
 /** Options of the waits. */
@@ -33,60 +33,7 @@ export interface GetOptions extends WaitForTokenOptions {
   readonly minTtlMs?: number;
 }
 
-/** The states of a credential. */
-export type CredentialState =
-  /** No token yet, none has failed. */
-  | 'starting'
-  /** A good token. */
-  | 'fresh'
-  /** A good token, and a mint is under way. */
-  | 'refreshing'
-  /** A good token, and the last mint failed. */
-  | 'degraded'
-  /** No good token: the last one expired, or none could be had. */
-  | 'expired'
-  /** Tries no more by itself, or slowly; `parked` says why. It may still have a good token. */
-  | 'parked'
-  /** Between two incarnations. */
-  | 'restarting'
-  /** A thread that was killed does not exit, and no successor may start beside it. */
-  | 'zombie'
-  | 'stopped';
-
-/** What `status()` shows. No secret, no token. Instants in ms since the Unix epoch. */
-export interface CredentialStatus {
-  readonly name: string;
-  readonly state: CredentialState;
-  /** True if `current()` would hand out a token now. */
-  readonly usable: boolean;
-  /** Of the token that is served, or 0. */
-  readonly generation: number;
-  readonly issuedAtMs?: number;
-  readonly expiresAtMs?: number;
-  /** When the next token is due. */
-  readonly refreshAtMs?: number;
-  /** When the next attempt is made, while attempts fail. */
-  readonly nextAttemptAtMs?: number;
-  readonly incarnation: number;
-  readonly restarts: number;
-  /** Requests begun, tokens minted, and tokens that replaced one. */
-  readonly attempts: number;
-  readonly mints: number;
-  readonly refreshes: number;
-  /** Failures in a row. */
-  readonly failures: number;
-  readonly lastFailure?: MintFailure & { readonly atMs: number };
-  readonly parked?: {
-    readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
-    /** When it is tried again by itself; undefined for never. */
-    readonly probeAtMs?: number;
-  };
-  readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
-  /** True while an exchange with the token endpoint is under way. */
-  readonly exchanging: boolean;
-}
-
-export const DEFAULT_WAIT_MS = 5_000;
+const DEFAULT_WAIT_MS = 5_000;
 
 const decoder = new TextDecoder();
 
@@ -124,7 +71,7 @@ export class CredentialReader {
     }
     const token = this.#load();
     if (token) return token;
-    throw this.#unavailable();
+    throw unavailable(this.status(), this.#words.load(Header.INVALIDATED));
   }
 
   /** The last token, usable or not, without a look at the clock; undefined if there is none. Never throws. */
@@ -175,7 +122,7 @@ export class CredentialReader {
       return undefined;
     }, timeoutMs);
     if (token) return token;
-    throw this.#timedOut('a usable token', timeoutMs);
+    throw timedOut(this.status(), 'a usable token', timeoutMs);
   }
 
   /**
@@ -190,7 +137,7 @@ export class CredentialReader {
       const token = this.#load();
       if (token && token.generation >= wanted) return token;
       const status = this.status();
-      if (status.state === 'parked' && !status.exchanging) throw this.#parked(status);
+      if (status.state === 'parked' && !status.exchanging) throw parked(status);
       return undefined;
     });
   }
@@ -222,32 +169,7 @@ export class CredentialReader {
 
   /** How the credential does, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): CredentialStatus {
-    const supervision = readSupervision(this.#words);
-    const refresh = readJson(this.#words, STATUS) as RefreshStatus | undefined;
-    const record = readRecord(this.#words, SNAPSHOT);
-    const live = record.payload ? record : undefined;
-    const usable = live !== undefined && this.#isUsable(live);
-    return {
-      name: this.name,
-      state: stateOf(supervision?.phase, refresh, usable, live !== undefined),
-      usable,
-      generation: live?.generation ?? 0,
-      ...(live && { issuedAtMs: live.issuedAtMs, expiresAtMs: live.expiresAtMs }),
-      ...(typeof refresh?.refreshAtMs === 'number' && { refreshAtMs: refresh.refreshAtMs }),
-      ...(typeof refresh?.nextAttemptAtMs === 'number' && { nextAttemptAtMs: refresh.nextAttemptAtMs }),
-      incarnation: supervision?.incarnation ?? 0,
-      restarts: supervision?.restarts ?? 0,
-      attempts: refresh?.attempts ?? 0,
-      mints: refresh?.mints ?? 0,
-      refreshes: refresh?.refreshes ?? 0,
-      failures: refresh?.failures ?? 0,
-      ...(refresh?.lastFailure && { lastFailure: refresh.lastFailure }),
-      ...(supervision?.phase === 'parked'
-        ? { parked: { why: 'restart_intensity' as const, ...dueAt(supervision.dueMonoMs) } }
-        : refresh?.parked && { parked: refresh.parked }),
-      ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
-      exchanging: supervision?.phase === 'running' && refresh?.exchanging === true,
-    };
+    return readStatus(this.name, this.#words);
   }
 
   /** What to post to another thread, for `attach()` there. */
@@ -263,7 +185,7 @@ export class CredentialReader {
   /** @internal */
   health(): Health {
     const { state, usable } = this.status();
-    if (!usable) return this.#isUnasked() ? 'ok' : 'down';
+    if (!usable) return isUnasked(this.#words) ? 'ok' : 'down';
     return state === 'fresh' || state === 'refreshing' ? 'ok' : 'degraded';
   }
 
@@ -276,15 +198,7 @@ export class CredentialReader {
   isReady(): boolean {
     if (this.#load()) return true;
     this.#throwIfHopeless();
-    return this.#isUnasked();
-  }
-
-  /** Not eager, and nobody has asked yet: it has no token because it needs none. */
-  #isUnasked(): boolean {
-    const supervision = readSupervision(this.#words);
-    const refresh = readJson(this.#words, STATUS) as RefreshStatus | undefined;
-    if (supervision?.phase !== 'running' || refresh?.state !== 'starting') return false;
-    return !refresh.exchanging && refresh.nextAttemptAtMs === undefined;
+    return isUnasked(this.#words);
   }
 
   #forget(): void {
@@ -293,29 +207,31 @@ export class CredentialReader {
     this.#usableUntilMs = 0;
   }
 
-  /** The slow path: decodes what the control word points at, once per token. Returns it if it is usable. */
+  /** The slow path: looks at all that may have changed. Returns the token if it is usable. */
   #load(): Token | undefined {
-    const record = readRecord(this.#words, SNAPSHOT);
-    if (record.control === undefined) return this.#cached();
-    if (!record.payload || record.generation <= this.#words.load(Header.INVALIDATED)) {
-      this.#forget();
-      return undefined;
-    }
-    if (record.control !== this.#control) {
-      const payload = JSON.parse(decoder.decode(record.payload)) as TokenPayload;
-      this.#token = new Token(payload, record);
-      this.#control = record.control;
-      this.#usableUntilMs = record.usableUntilMs;
-    }
+    const control = this.#words.load(Header.SNAPSHOT_CONTROL);
+    if (this.#token === undefined || control !== this.#control) this.#decode();
+    else if (this.#isRefused(this.#token)) this.#forget();
     return this.#cached();
+  }
+
+  /** Takes in what the control word points at: once per token. */
+  #decode(): void {
+    const record = readRecord(this.#words, SNAPSHOT);
+    if (record.control === undefined) return;
+    if (!record.payload || this.#isRefused(record)) return this.#forget();
+    const payload = JSON.parse(decoder.decode(record.payload)) as TokenPayload;
+    this.#token = new Token(payload, record);
+    this.#control = record.control;
+    this.#usableUntilMs = record.usableUntilMs;
+  }
+
+  #isRefused({ generation }: Pick<Token, 'generation'>): boolean {
+    return generation <= this.#words.load(Header.INVALIDATED);
   }
 
   #cached(): Token | undefined {
     return Date.now() < this.#usableUntilMs ? this.#token : undefined;
-  }
-
-  #isUsable(record: ReadRecord): boolean {
-    return record.generation > this.#words.load(Header.INVALIDATED) && Date.now() < record.usableUntilMs;
   }
 
   /** The token, if it is usable for more than `minTtlMs`. */
@@ -344,17 +260,17 @@ export class CredentialReader {
         if (token === undefined) this.#throwIfHopeless();
         return token;
       },
-      { timeoutMs, signal, onTimeout: () => this.#timedOut(what, timeoutMs) },
+      { timeoutMs, signal, onTimeout: () => timedOut(this.status(), what, timeoutMs) },
     );
   }
 
   /** No wait is worth it: stopped, or parked with no live token. */
   #throwIfHopeless(): void {
     const supervision = readSupervision(this.#words);
-    if (supervision?.phase === 'stopped') throw this.#stopped();
-    const refresh = readJson(this.#words, STATUS) as RefreshStatus | undefined;
-    const parked = supervision?.phase === 'parked' || refresh?.state === 'parked';
-    if (parked && !this.#load()) throw this.#parked(this.status());
+    if (supervision?.phase === 'stopped') throw stopped(this.name);
+    const refresh = readRefreshStatus(this.#words);
+    const isParked = supervision?.phase === 'parked' || refresh?.state === 'parked';
+    if (isParked && !this.#load()) throw parked(this.status());
   }
 
   #refuseHopeless(latest: Token, minTtlMs: number): void {
@@ -366,45 +282,6 @@ export class CredentialReader {
       { child: this.name },
     );
   }
-
-  #unavailable(): TokenvisorError {
-    const status = this.status();
-    const child = this.name;
-    if (status.state === 'stopped') return this.#stopped();
-    if (status.state === 'parked') return this.#parked(status);
-    const cause = failureCause(status);
-    if (status.expiresAtMs !== undefined && status.generation > this.#words.load(Header.INVALIDATED)) {
-      const message = `The token of '${child}' has reached its end (${new Date(status.expiresAtMs).toISOString()}, less the margin) and there is no newer one`;
-      return new TokenvisorError('TOKEN_EXPIRED', message, { child, ...cause });
-    }
-    const message = `There is no token of '${child}' yet: await get() or supervisor.ready() first`;
-    return new TokenvisorError('TOKEN_NOT_READY', message, { child, ...cause });
-  }
-
-  #stopped(): TokenvisorError {
-    return new TokenvisorError('STOPPED', `'${this.name}' has been stopped`, { child: this.name });
-  }
-
-  #parked(status: CredentialStatus): TokenvisorError {
-    const why = status.parked?.why ?? 'fatal_answer';
-    return new TokenvisorError(
-      'PARKED',
-      `'${this.name}' is parked (${why}) and gets no token by itself: mend the cause, then resume() or rotate()`,
-      { child: this.name, ...failureCause(status) },
-    );
-  }
-
-  #timedOut(what: string, timeoutMs: number): TokenvisorError {
-    const status = this.status();
-    return new TokenvisorError(
-      'TIMEOUT',
-      `'${this.name}' had no ${what.replace(/^an? /, '')} within ${timeoutMs} ms (state: ${status.state})`,
-      {
-        child: this.name,
-        ...failureCause(status),
-      },
-    );
-  }
 }
 
 const checkTtl = (minTtlMs: unknown): void => {
@@ -413,40 +290,4 @@ const checkTtl = (minTtlMs: unknown): void => {
     'CONFIG_INVALID',
     `Expected \`minTtlMs\` to be a number >= 0, got ${String(minTtlMs)} (${typeof minTtlMs})`,
   );
-};
-
-/** The supervisor counts on the monotonic clock; people read the other one. */
-const dueAt = (dueMonoMs: number | undefined): { probeAtMs?: number } => {
-  if (dueMonoMs === undefined) return {};
-  const { wallMs, monoMs } = systemClock.now();
-  return { probeAtMs: Math.round(wallMs + dueMonoMs - monoMs) };
-};
-
-/** The last failed mint, as the error that it was. */
-const failureCause = ({ lastFailure, failures }: CredentialStatus): { cause?: Error } =>
-  lastFailure && failures > 0 ? { cause: mintError(lastFailure) } : {};
-
-const stateOf = (
-  phase: ChildPhase | undefined,
-  refresh: RefreshStatus | undefined,
-  usable: boolean,
-  hasToken: boolean,
-): CredentialState => {
-  switch (phase) {
-    case 'stopped':
-    case 'parked':
-    case 'zombie':
-      return phase;
-    case 'restarting':
-    case 'stopping':
-      return 'restarting';
-    default:
-  }
-  // A token is published a moment before the actor says so.
-  if (usable && (refresh?.state === 'starting' || refresh?.state === 'expired')) return 'fresh';
-  if (phase === 'starting') return refresh || hasToken ? 'restarting' : 'starting';
-  if (!refresh) return 'starting';
-  // The actor may be dead, or asleep until its next wake: that a token has expired is for the clock to say.
-  const claimsToken = refresh.state === 'fresh' || refresh.state === 'refreshing' || refresh.state === 'degraded';
-  return claimsToken && hasToken && !usable ? 'expired' : refresh.state;
 };

@@ -3,7 +3,8 @@
  */
 import { type CallEndpoint, type CallOptions, CallPort, noProc } from '../actor/call-port.js';
 import { check, configError, custom, number, object, optional } from '../config/check.js';
-import { TokenvisorError } from '../errors.js';
+import { MAX_TIMEOUT_MS } from '../config/check-timeout.js';
+import type { TokenvisorError } from '../errors.js';
 
 /** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
 export interface TransferableHandle<KindName extends string = string> {
@@ -85,20 +86,9 @@ export class ActorDoor {
   }
 }
 
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 const NO_PROBLEMS = { problems: [] } as const;
 
 const callShape = object({
   timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
   signal: optional(custom('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal)),
 });
-
-/** A wait has a bound: a number of ms that a timer can take. */
-export const checkTimeout = (timeoutMs: unknown): void => {
-  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS) return;
-  throw new TokenvisorError(
-    'CONFIG_INVALID',
-    `Expected \`timeoutMs\` to be a number from 0 to ${MAX_TIMEOUT_MS}, got ${String(timeoutMs)} (${typeof timeoutMs})`,
-  );
-};
