@@ -1,6 +1,7 @@
 /**
  * `npm test` runs every step and reports all of them; `npm test -- unit threads` runs those two. `threads:snapshot`
- * runs the files of a step whose path has `snapshot` in it. The last line is `N passed, N failed`.
+ * runs the files of a step whose path has `snapshot` in it, and may be given more than once. The last line is
+ * `N passed, N failed`.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -26,21 +27,23 @@ const inWords = ({ passed, failed, skipped, note }) =>
     ...(note ? [note] : []),
   ].join('; ');
 
-/** @param {string[]} args @returns {{ step: Step, only: string | undefined }[]} */
+/** @param {string[]} args @returns {{ step: Step, only: string[] }[]} `only`: parts of paths; none for all files */
 const select = (args) => {
-  if (args.length === 0) return STEPS.map((step) => ({ step, only: undefined }));
-  const wanted = new Map(
-    args.map((arg) => {
-      const [name = '', only] = arg.split(':', 2);
-      return [name, only];
-    }),
-  );
-  const unknown = [...wanted.keys()].filter((name) => !STEPS.some((step) => step.name === name));
+  if (args.length === 0) return STEPS.map((step) => ({ step, only: [] }));
+  const wanted = args.map((arg) => {
+    const [name = '', only = ''] = arg.split(':', 2);
+    return { name, only };
+  });
+  const unknown = wanted.map(({ name }) => name).filter((name) => !STEPS.some((step) => step.name === name));
   if (unknown.length > 0) {
     const names = STEPS.map((step) => step.name).join(', ');
     throw new SetupError(`Expected steps among ${names}; got ${unknown.map((name) => `'${name}'`).join(', ')}`);
   }
-  return STEPS.filter((step) => wanted.has(step.name)).map((step) => ({ step, only: wanted.get(step.name) }));
+  return STEPS.flatMap((step) => {
+    const parts = wanted.filter(({ name }) => name === step.name).map(({ only }) => only);
+    if (parts.length === 0) return [];
+    return [{ step, only: parts.includes('') ? [] : parts }];
+  });
 };
 
 /** @param {string[]} command @param {number} limitMs @param {Record<string, string>} [env] */
@@ -81,13 +84,13 @@ const readCounts = (reportFile, problem) => {
   return { passed, failed, skipped };
 };
 
-/** @param {Step} step @param {string | undefined} only @returns {Promise<Outcome>} */
+/** @param {Step} step @param {string[]} only @returns {Promise<Outcome>} */
 const runProject = async ({ name, project = '', limitMs }, only) => {
   if (!existsSync(path.join(ROOT, 'test', name))) return { passed: 0, failed: 0, skipped: 0, note: 'no tests yet' };
   const reportFile = path.join(SCRATCH, `report-${name}-${process.pid}.json`);
   const args = ['run', '--config', 'test/vitest.config.ts', '--project', project];
   try {
-    const problem = await runTool(['vitest', ...args, ...(only ? [only] : [])], limitMs, {
+    const problem = await runTool(['vitest', ...args, ...only], limitMs, {
       TOKENVISOR_TEST_REPORT: reportFile,
     });
     return readCounts(reportFile, problem);
