@@ -4,6 +4,7 @@
  *
  * What you see: the API has revoked the token, which no clock can know. Each of ten requests under way gets a 401 and
  * says so by `invalidate(token)`. The first of them withdraws the token, in every thread; all of them get the next one.
+ * Five more begin while there is no token: `get()` waits for it, where `current()` would throw.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -30,7 +31,7 @@ const { port } = /** @type {import('node:net').AddressInfo} */ (upstream.address
 /** A request that is repeated once, with another token, if the first one was refused. */
 const call = async () => {
   const url = `http://127.0.0.1:${port}/`;
-  const token = api.current();
+  const token = await api.get();
   const response = await fetch(url, { headers: { authorization: token.authorization } });
   if (response.status !== 401) return response.status;
   const next = await api.invalidate(token);
@@ -41,10 +42,13 @@ const before = api.current();
 console.log(`The API has revoked   ${before}`);
 supervisor.on('token:withdrawn', ({ generation }) => console.log(`event: generation ${generation} is withdrawn`));
 
+const withdrawn = new Promise((resolve) => supervisor.once('token:withdrawn', resolve));
 const calls = Array.from({ length: 10 }, call);
-const statuses = await Promise.all(calls);
+await withdrawn;
+const later = Array.from({ length: 5 }, call);
+const statuses = await Promise.all([...calls, ...later]);
 const { tokensIssued } = await server.statistics();
-console.log(`Ten calls ended with  ${statuses.join(' ')}`);
+console.log(`All calls ended with  ${statuses.join(' ')}`);
 console.log(`The token now         ${api.current()}`);
 console.log(`Tokens issued in all  ${tokensIssued}: the first one, and one for ten 401s`);
 assert.deepEqual(new Set(statuses), new Set([200]));
