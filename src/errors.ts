@@ -96,8 +96,9 @@ export class TokenvisorError extends Error {
   }
 
   readonly code: TokenvisorErrorCode;
-  readonly child?: string;
-  readonly problems?: readonly ConfigProblem[];
+  // Declared, so that what an error does not have does not print.
+  declare readonly child?: string;
+  declare readonly problems?: readonly ConfigProblem[];
 
   constructor(code: TokenvisorErrorCode, message: string, options: TokenvisorErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
@@ -183,9 +184,9 @@ export class ProviderError extends TokenvisorError {
 
   readonly class: FailureClass;
   readonly reason: FailureReason;
-  readonly oauthError?: string;
-  readonly status?: number;
-  readonly retryAfterMs?: number;
+  declare readonly oauthError?: string;
+  declare readonly status?: number;
+  declare readonly retryAfterMs?: number;
 
   constructor(message: string, options: ProviderErrorOptions = {}) {
     super('MINT_FAILED', message, options);
