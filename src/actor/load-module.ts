@@ -10,20 +10,24 @@ import { toWireError } from './wire.js';
 const require = createRequire(import.meta.url);
 
 const HINTS: Readonly<Record<string, string>> = {
-  ERR_REQUIRE_ASYNC_MODULE: 'it, or a module that it imports, has a top-level await: do that work in a function',
+  ERR_REQUIRE_ASYNC_MODULE: 'The file, or one that it imports, has a top-level await: do that work in a function',
   ERR_UNKNOWN_FILE_EXTENSION: 'Node does not run this kind of file: build it first, or pass a loader by `execArgv`',
-  MODULE_NOT_FOUND: 'build it first, and give the URL by new URL(…, import.meta.url)',
-  ERR_MODULE_NOT_FOUND: 'build it first, and give the URL by new URL(…, import.meta.url)',
+  MODULE_NOT_FOUND: 'Build it first, and give the URL by new URL(…, import.meta.url)',
+  ERR_MODULE_NOT_FOUND: 'Build it first, and give the URL by new URL(…, import.meta.url)',
 };
 
 type Exports = Readonly<Record<string, unknown>>;
 
 const hint = (error: unknown, url: string): string => {
   const { name, message, code } = toWireError(error);
-  const said = `${name}: ${message.split('\n')[0] ?? ''}`;
   const isTypeScript = /\.[cm]?tsx?$/.test(url);
   const known = HINTS[isTypeScript && name === 'SyntaxError' ? 'ERR_UNKNOWN_FILE_EXTENSION' : (code ?? '')];
-  return known === undefined ? said : `${said}. ${known}`;
+  // Node's advice on a top-level await is not for those who can't choose how the file is loaded.
+  if (code === 'ERR_REQUIRE_ASYNC_MODULE') return HINTS[code] ?? '';
+  const said = `${name}: ${message.split('\n')[0] ?? ''}`;
+  // A package that is not there is no matter of a build.
+  const isPackage = message.startsWith('Cannot find package');
+  return known === undefined || isPackage ? said : `${said.replace(/\.+$/, '')}. ${known}`;
 };
 
 /** Modules of ours that are in the entry's bundle: loaded from there, they cost a third of what their files would. */

@@ -34,7 +34,7 @@ describe('START_FAILED, with the reason as its cause', () => {
     [
       'a module that is not there',
       () => ({ behaviour: new URL('./nowhere.mjs', import.meta.url) }),
-      /nowhere\.mjs.*build it first/,
+      /nowhere\.mjs.*Build it first/,
     ],
     ['a syntax error', () => ({ behaviour: moduleOf('syntax.mjs', 'export default {{') }), /Can't load .*SyntaxError/],
     [

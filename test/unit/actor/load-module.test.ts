@@ -21,6 +21,7 @@ const withDefault = moduleOf('default.cjs', 'exports.default = 1; exports.two = 
 const primitive = moduleOf('primitive.cjs', 'module.exports = 5;');
 const none = moduleOf('none.cjs', 'module.exports = null;');
 const call = moduleOf('call.cjs', 'module.exports = () => 1; module.exports.two = 2;');
+const imports = moduleOf('imports.mjs', "import 'nowhere';");
 
 test.each([
   ['the default export of an ES module', esm, 'default', 1],
@@ -40,11 +41,22 @@ test.each([
   ['a name without a value', esm, 'nothing', /to export 'nothing'/],
   ['a name of a primitive', primitive, 'two', /it exports nothing of a name/],
   ['a name of null', none, 'two', /it exports nothing of a name/],
-  ['a file that is not there', pathToFileURL(path.join(folder, 'gone.mjs')).href, 'default', /build it first/],
+  [
+    'a file that is not there',
+    pathToFileURL(path.join(folder, 'gone.mjs')).href,
+    'default',
+    /gone\.mjs'\. Build it first/,
+  ],
+  ['an import of a package that is not there', imports, 'default', /Cannot find package 'nowhere' imported from \S+$/],
   ['a URL that is none', 'file://elsewhere/x.mjs', 'default', /Can't load file:\/\/elsewhere\/x\.mjs: TypeError/],
   ['a throw that is no Error', moduleOf('odd.cjs', 'throw 5;'), 'default', /no Error: 5/],
   ['a syntax error', moduleOf('syntax.cjs', 'module.exports = {{'), 'default', /SyntaxError/],
-  ['a top-level await', moduleOf('await.mjs', 'await 1; export default 1;'), 'default', /top-level await/],
+  [
+    'a top-level await',
+    moduleOf('await.mjs', 'await 1; export default 1;'),
+    'default',
+    /await\.mjs: The file, or .*in a function$/,
+  ],
   ['TypeScript', moduleOf('typed.cts', 'const a: number = 1;'), 'default', /loader by `execArgv`/],
 ])('START_FAILED: %s', (_what, url, name, text) => {
   expect(() => loadExport(url, name)).toThrow(expect.objectContaining({ code: 'START_FAILED' }));
