@@ -171,13 +171,17 @@ export class Events {
     if (!failed || this.#warned) return;
     this.#warned = true;
     const who = typeof event.name === 'string' ? ` of '${event.name}'` : '';
+    const what = isFailure(event.failure) ? ` (${event.failure.message})` : '';
     process.emitWarning(
-      `A '${type}' event${who} was not listened to. Listen to it, or to 'event' for all (logEvents does). ` +
+      `A '${type}' event${who} was not listened to${what}. Listen to it, or to 'event' for all (logEvents does). ` +
         'This warning is given once',
       { code: 'TOKENVISOR_UNHEARD', type: 'TokenvisorWarning' },
     );
   }
 }
+
+const isFailure = (value: unknown): value is MintFailure =>
+  typeof value === 'object' && value !== null && typeof (value as Partial<MintFailure>).message === 'string';
 
 /** The text of anything, also of what has none. */
 const textOf = (value: unknown): string => {

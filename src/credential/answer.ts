@@ -20,12 +20,12 @@ const HEADER_TEXT = /^[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80
 /** A token of RFC 9110 §5.6.2, which an authentication scheme is. */
 const SCHEME = /^[!#$%&'*+.^_`|~\w-]+$/;
 
-const malformed = (member: string, expected: string): { readonly ok: false; readonly failure: MintFailure } => ({
+const malformed = (what: string, expected: string): { readonly ok: false; readonly failure: MintFailure } => ({
   ok: false,
   failure: {
     class: 'transient',
     reason: 'malformed_answer',
-    message: `Expected \`${member}\` of the answer to be ${expected}, got something else`,
+    message: `Expected ${what} to be ${expected}, got something else`,
   },
 });
 
@@ -48,29 +48,36 @@ const readFields = (fields: unknown): Readonly<Record<string, Json>> | undefined
 
 /** Checks what a provider returned. */
 export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
-  if (!isPlainObject(minted)) return malformed('the result', 'an object with a `value`');
+  if (!isPlainObject(minted)) return malformed('what the provider returns', 'an object with a `value`');
   const answer = minted as Partial<Record<keyof MintedToken, unknown>>;
   const { value } = answer;
   if (typeof value !== 'string' || !HEADER_TEXT.test(value)) {
-    return malformed('value', 'a string that is usable in a header');
+    return malformed('`value` of the answer', 'a string that is usable in a header');
   }
   const type = answer.tokenType ?? 'Bearer';
-  if (typeof type !== 'string' || !SCHEME.test(type)) return malformed('tokenType', 'the name of a scheme');
+  if (typeof type !== 'string' || !SCHEME.test(type))
+    return malformed('`tokenType` of the answer', 'the name of a scheme');
   const scopes = readScopes(answer.scope);
-  if (!scopes) return malformed('scope', 'a string or a list of strings');
+  if (!scopes) return malformed('`scope` of the answer', 'a string or a list of strings');
   const fields = readFields(answer.fields);
-  if (!fields) return malformed('fields', 'a JSON object');
+  if (!fields) return malformed('`fields` of the answer', 'a JSON object');
   // Servers write the scheme as they like (RFC 6749 §5.1); some APIs read it as RFC 6750 writes it.
   const tokenType = type.toLowerCase() === 'bearer' ? 'Bearer' : type;
   const payload: TokenPayload = { value, tokenType, scopes, fields };
   const room = payloadBytes(SNAPSHOT);
-  if (Buffer.byteLength(JSON.stringify(payload)) > room) return malformed('the result', `at most ${room} bytes in all`);
+  if (Buffer.byteLength(JSON.stringify(payload)) > room)
+    return malformed('the token with its `fields`', `at most ${room} bytes in all`);
   const reading = readLifetime(answer, sentAt.wallMs);
   return reading.ok ? { ok: true, payload, lifetime: reading.lifetime } : reading;
 };
 
 const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'park', 'ambiguous']);
 const MAX_MESSAGE = 300;
+
+const causeOf = ({ message, code }: NodeJS.ErrnoException): string => {
+  const why = message === '' ? code : message;
+  return why === undefined ? '' : `: ${why}`;
+};
 
 /**
  * What a provider threw, as a failure without secrets. It is told by code and class, not by instanceof: a module may
@@ -82,7 +89,9 @@ export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFai
   if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
     const thrownName = typeof error?.name === 'string' ? error.name : typeof thrown;
     const name = redactOpaque(redact(thrownName, secrets)).slice(0, 50);
-    const text = redactOpaque(said).slice(0, MAX_MESSAGE);
+    // fetch() says why it failed in the cause alone.
+    const because = error?.cause instanceof Error ? causeOf(error.cause) : '';
+    const text = redactOpaque(said + redact(because, secrets)).slice(0, MAX_MESSAGE);
     return { class: 'transient', reason: 'provider_threw', message: `The provider threw ${name}: ${text}` };
   }
   const { oauthError, status, retryAfterMs } = error;

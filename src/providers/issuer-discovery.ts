@@ -45,7 +45,7 @@ const discoverBy = async (
   const fetchMetadata = asFetch(async (url, init) => {
     answer = await ask(url, init);
     const failure = failureOf(answer, target.host, nowMs());
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw answer.status === 404 ? noMetadata(target, failure) : failure;
     return answer;
   });
   // The door has its own rule of what may go in clear.
@@ -71,6 +71,13 @@ const discoverBy = async (
   }
   return server;
 };
+
+/** A host that is there, and has none: most often a slip in the issuer's path. */
+const noMetadata = (issuer: URL, { class: how, reason, status = 404 }: ProviderError): ProviderError =>
+  new ProviderError(
+    `${issuer.host} has no metadata of this issuer (status ${status}): check \`issuer\`, also its path, or give \`tokenEndpoint\``,
+    { class: how, reason, status },
+  );
 
 const namesAnotherIssuer = (answer: HttpAnswer, expected: URL): boolean => {
   const named = (answer.json() as { issuer?: unknown } | null)?.issuer;

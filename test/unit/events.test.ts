@@ -143,6 +143,11 @@ describe('a failure that nobody hears', () => {
     ]);
   });
 
+  it('tells what has failed', () => {
+    new Events().emit('mint:failed', { ...started, failure: { message: 'No connection to login.example' } });
+    expect(warnings[0]?.[0]).toContain('was not listened to (No connection to login.example). Listen to it');
+  });
+
   it.each(['mint:failed', 'event'] as const)('is none if somebody listens to `%s`', (name) => {
     const events = new Events();
     events.on(name, () => undefined);

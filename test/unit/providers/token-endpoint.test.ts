@@ -267,7 +267,7 @@ describe('discovery', () => {
     [
       string,
       (origin: string) => ScriptedAnswer,
-      { class: string; status?: number; reason?: string; retryAfterMs?: number },
+      { class: string; status?: number; reason?: string; retryAfterMs?: number; message?: string },
     ]
   >([
     ['another issuer', () => good('https://evil.example'), { class: 'park', reason: 'malformed_answer' }],
@@ -283,7 +283,11 @@ describe('discovery', () => {
       { class: 'transient', status: 503, retryAfterMs: 2_000 },
     ],
     ['nonsense', () => ({ body: 'x' }), { class: 'transient', reason: 'malformed_answer' }],
-    ['gone', () => ({ status: 404 }), { class: 'park', status: 404 }],
+    [
+      'gone',
+      () => ({ status: 404 }),
+      { class: 'park', status: 404, message: expect.stringMatching(/no metadata .* check `issuer`/) as string },
+    ],
   ])('fails on metadata that is bad: %s', (_name, answer, expected) =>
     issuerWith({ [OAUTH]: answer, [OIDC]: answer }, async (issuer, paths) => {
       expect(await failureOf(() => mintWith({ issuer }))).toMatchObject(expected);
