@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { TokenvisorError } from '../errors.js';
+import { within } from '../within.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
 import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
 import type { SupervisorRules } from './types.js';
@@ -106,15 +107,9 @@ export class SupervisorLink {
   }
 
   /** Ends the thread and all actors, and resolves at its exit, or after `timeoutMs`: false then. */
-  async terminate(timeoutMs: number): Promise<boolean> {
+  terminate(timeoutMs: number): Promise<boolean> {
     void this.#worker.terminate();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs);
-    });
-    const exited = await Promise.race([this.#exited.then(() => true), late]);
-    clearTimeout(timer);
-    return exited;
+    return within(timeoutMs, this.#exited);
   }
 
   /** What was told before an answer is heard before it: the two come by ports of their own, which keep no order. */

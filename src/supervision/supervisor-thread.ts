@@ -6,7 +6,6 @@ import * as Comlink from 'comlink';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { CallEndpoint } from '../actor/call-port.js';
 import { systemClock, type Timer } from '../clock.js';
-import { TokenvisorError } from '../errors.js';
 import type { WireOptions } from '../providers/secret-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
 import { concealIn, concealInExit } from './conceal.js';
@@ -17,6 +16,7 @@ import {
   whichChildren,
   type SupervisorState,
 } from './supervisor-core.js';
+import { notFound } from './supervisor-errors.js';
 import { newPersistedChild } from './supervisor-state.js';
 import type { CommandOutcome, SupervisorCommand, SupervisorEffect, SupervisorEvent, SupervisorRules } from './types.js';
 
@@ -103,15 +103,12 @@ export class SupervisorThread implements SupervisorService {
     return this.#request((request) => ({ kind: 'command', request, command }));
   }
 
-  reconfigure(name: string, options: WireOptions): Promise<WireError | undefined> {
+  async reconfigure(name: string, options: WireOptions): Promise<WireError | undefined> {
     const child = this.#children.get(name);
-    if (child) {
-      const { plan } = child;
-      return child.reconfigure(options).then((refusal) => refusal && concealIn(refusal, { ...plan, options }, plan));
-    }
-    return Promise.resolve(
-      toWireError(new TokenvisorError('NOT_FOUND', `There is no child named '${name}'`, { child: name })),
-    );
+    if (!child) return notFound(name);
+    const { plan } = child;
+    const refusal = await child.reconfigure(options);
+    return refusal && concealIn(refusal, { ...plan, options }, plan);
   }
 
   whichChildren(): ReturnType<typeof whichChildren> {

@@ -2,19 +2,19 @@
  * The main thread's side of supervision: it owns all shared memory and the specs, holds the typed handles, and starts a
  * new supervisor thread when one dies.
  */
-import { randomUUID } from 'node:crypto';
 import { readSupervision, type Health } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
 import { systemClock } from '../clock.js';
 import { checkTimeout } from '../config/check-timeout.js';
 import { TokenvisorError } from '../errors.js';
 import { Events, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from '../events.js';
-import { allocateChildMemory, openWords } from '../memory/child-memory.js';
-import { Doorbell } from '../memory/doorbell.js';
-import type { AtomicWords } from '../memory/words.js';
-import { ActorDoor } from './actor-door.js';
+import { openWords } from '../memory/child-memory.js';
+import { OneByOne } from '../one-by-one.js';
+import { within } from '../within.js';
+import { allReady } from './all-ready.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
-import { type ChildPlan, stopMemory } from './child-shell.js';
+import { stopMemory } from './child-shell.js';
+import { ChildTable } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
 import {
   checkAll,
@@ -54,24 +54,6 @@ export interface ReadyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What every handle has for its supervisor. */
-interface SupervisedHandle {
-  health(): Health;
-  isReady(): boolean;
-  doorbell(): { readonly words: AtomicWords; readonly index: number };
-}
-
-interface Child {
-  readonly spec: ChildSpec;
-  /** The spec's, with what `rotate()` has changed since. */
-  readonly options: unknown;
-  readonly plan: ChildPlan;
-  readonly door: ActorDoor;
-  readonly handle: SupervisedHandle;
-  /** A `startChild` that is not answered yet: no supervisor thread but the one that was asked starts it. */
-  readonly starting: boolean;
-}
-
 const DEFAULT_READY_MS = 30_000;
 const DEFAULT_CLOSE_MS = 30_000;
 /** How long an end waits for threads that have been told to. */
@@ -80,12 +62,14 @@ const EXIT_MS = 2_000;
 /** Made by {@link startSupervisor}. */
 export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> = Readonly<Record<string, ChildSpec>>> {
   readonly #options: CheckedSupervisorOptions;
-  readonly #id = randomUUID();
   readonly #events = new Events();
-  readonly #byName = new Map<string, Child>();
-  readonly #rotations = new Map<string, Promise<void>>();
-  /** With no prototype, so that a child may have any name. */
-  readonly #handles = Object.create(null) as Record<string, unknown>;
+  readonly #children = new ChildTable((name) => ({
+    // Each changes what the one before has left.
+    rotate: (next) => this.#rotations.run(name, () => this.#rotate(name, next)),
+    resume: () => this.#command({ kind: 'resume_child', name }),
+    castFailed: ({ code }) => this.#events.emit('cast:failed', { name, code }),
+  }));
+  readonly #rotations = new OneByOne();
   readonly #workerUrl: URL;
   #link: SupervisorLink;
   /** When supervisor threads were replaced, monotonic. */
@@ -108,7 +92,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** The handles, by name: `supervisor.children.github`. Those of `startChild` are added, those of `deleteChild` go. */
   get children(): HandlesOf<Specs> {
-    return this.#handles as HandlesOf<Specs>;
+    return this.#children.handles as HandlesOf<Specs>;
   }
 
   /** Listens to an event, or with `event` to all. A listener that throws harms nobody: it is an `error` event. */
@@ -141,29 +125,12 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   async ready({ timeoutMs = DEFAULT_READY_MS, signal }: ReadyOptions = {}): Promise<void> {
     checkTimeout(timeoutMs);
     this.#refuseIfEnded();
-    const over = new AbortController();
-    const either = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
-    const children = [...this.#byName.values()];
-    const waits = children.map(({ handle }) => {
-      const { words, index } = handle.doorbell();
-      return new Doorbell(words, index).wait(() => handle.isReady() || undefined, {
-        timeoutMs,
-        signal: either,
-        onTimeout: () => notReady(timeoutMs, children),
-      });
-    });
-    try {
-      await Promise.all(waits);
-    } finally {
-      // The others would hold the process open for a wait that nobody waits for.
-      over.abort();
-      await Promise.allSettled(waits);
-    }
+    await allReady(this.#children.all, timeoutMs, signal);
   }
 
   /** How the whole does. Synchronous: it reads shared memory. */
   health(): SupervisorHealth {
-    const children = Object.fromEntries([...this.#byName].map(([name, { handle }]) => [name, handle.health()]));
+    const children = Object.fromEntries(this.#children.all.map(({ door, handle }) => [door.name, handle.health()]));
     const all = Object.values(children);
     const ended = this.#phase === 'ended' || this.#phase === 'closing';
     const restarting = this.#phase === 'restarting';
@@ -183,21 +150,21 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
     const checked = checkOneChild(name, spec);
     this.#refuseIfEnded();
-    if (this.#byName.has(name)) {
+    if (this.#children.find(name)) {
       throw new TokenvisorError('ALREADY_STARTED', `There is a child named '${name}' already: deleteChild it first`, {
         child: name,
       });
     }
-    const child = this.#createChild(checked, true);
+    const child = this.#children.add(checked, { starting: true });
     try {
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.startChild(child.plan)));
     } catch (error) {
-      this.#forget(name);
+      this.#children.remove(name);
       // If the supervisor thread died over it, nobody else has told those who hold the handle already.
       stopMemory(child.plan.memory);
       throw error;
     }
-    this.#byName.set(name, { ...child, starting: false });
+    this.#children.change(child, () => ({ starting: false }));
     return child.handle as Handle;
   }
 
@@ -214,7 +181,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /** Forgets a child that is stopped, and its memory. @throws NOT_FOUND, RUNNING, RESTARTING. */
   async deleteChild(name: string): Promise<void> {
     await this.#command({ kind: 'delete_child', name });
-    this.#forget(name);
+    this.#children.remove(name);
   }
 
   /** OTP's which_children, in order of start. */
@@ -258,7 +225,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** @internal The first start: all children, or an error and nothing left behind. */
   async start(children: readonly CheckedChild[]): Promise<void> {
-    const plans = children.map((checked) => this.#createChild(checked).plan);
+    const plans = children.map((checked) => this.#children.add(checked).plan);
     try {
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.start(plans)));
       this.#phase = 'running';
@@ -268,7 +235,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       this.#phase = 'ended';
       this.unref();
       await this.#link.terminate(EXIT_MS);
-      for (const { plan } of this.#byName.values()) stopMemory(plan.memory);
+      for (const { plan } of this.#children.all) stopMemory(plan.memory);
       if (error instanceof TokenvisorError && error.code === 'START_FAILED') throw error;
       throw new TokenvisorError('START_FAILED', 'The supervisor thread died during the start', { cause: error });
     }
@@ -278,59 +245,14 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   async endThread(name?: string): Promise<void> {
     this.#refuseIfEnded();
     if (name === undefined) return void (await this.#link.terminate(EXIT_MS));
-    if (!this.#byName.has(name)) throw notFound(name);
-    await this.#link.ask((service) => service.endThread(name));
-  }
-
-  #createChild(checked: CheckedChild, starting = false): Child {
-    const { name, spec, child, fenceable, wire, environment } = checked;
-    const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = child;
-    const memory = allocateChildMemory();
-    const plan: ChildPlan = {
-      ...rest,
-      rules: { name, restart, shutdown, maxRestarts, maxSeconds, fenceable },
-      module: spec.kind.module,
-      export: spec.kind.export,
-      options: wire,
-      owner: `${this.#id}/${name}`,
-      memory,
-      env: environment,
-    };
-    const door = new ActorDoor(name, spec.kind.name, memory.shared, {
-      rotate: (next) => this.#rotate(name, next),
-      resume: () => this.#command({ kind: 'resume_child', name }),
-      castFailed: ({ code }) => this.#events.emit('cast:failed', { name, code }),
-    });
-    const handle = spec.kind.createHandle(door) as SupervisedHandle;
-    const created: Child = { spec, options: spec.options, plan, door, handle, starting };
-    this.#byName.set(name, created);
-    this.#handles[name] = created.handle;
-    return created;
-  }
-
-  #forget(name: string): void {
-    this.#byName.get(name)?.door.disconnect();
-    this.#byName.delete(name);
-    delete this.#handles[name];
-  }
-
-  /** One after the other, because each changes what the one before has left. */
-  #rotate(name: string, next: unknown): Promise<void> {
-    const before = this.#rotations.get(name) ?? Promise.resolve();
-    const rotation = before.catch(() => undefined).then(() => this.#rotateNow(name, next));
-    this.#rotations.set(name, rotation);
-    const over = (): void => {
-      if (this.#rotations.get(name) === rotation) this.#rotations.delete(name);
-    };
-    rotation.then(over, over);
-    return rotation;
+    const { rules } = this.#children.get(name).plan;
+    await this.#link.ask((service) => service.endThread(rules.name));
   }
 
   /** New options for a child: checked here, taken or refused by the actor, and kept for every restart. */
-  async #rotateNow(name: string, next: unknown): Promise<void> {
+  async #rotate(name: string, next: unknown): Promise<void> {
     this.#refuseIfEnded();
-    const child = this.#byName.get(name);
-    if (!child) throw notFound(name);
+    const child = this.#children.get(name);
     const { kind } = child.spec;
     const rotate = kind.rotate?.bind(kind);
     if (!rotate) {
@@ -345,13 +267,13 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     }, name);
     const refusal = await this.#link.ask((service) => service.reconfigure(name, wire));
     if (refusal) throw fromWireError(refusal);
-    const now = this.#byName.get(name);
-    if (now?.door === child.door) this.#byName.set(name, { ...now, options, plan: { ...now.plan, options: wire } });
+    this.#children.change(child, ({ plan }) => ({ options, plan: { ...plan, options: wire } }));
   }
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
     this.#refuseIfEnded();
-    if (!this.#byName.has(command.name)) throw notFound(command.name);
+    // Throws if there is none.
+    this.#children.get(command.name);
     unwrap(await this.#link.ask<CommandOutcome>((service) => service.command(command)));
   }
 
@@ -373,7 +295,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   #receive(message: SupervisorMessage): void {
     switch (message.kind) {
       case 'calls': {
-        const child = this.#byName.get(message.name);
+        const child = this.#children.find(message.name);
         if (child) child.door.connect(message.calls);
         else message.calls.port.close();
         return;
@@ -381,7 +303,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       case 'event':
         return this.#tell(message.type, message.type === 'error' ? withError(message.details) : message.details);
       case 'forgotten':
-        return this.#forget(message.name);
+        return this.#children.remove(message.name);
       case 'ended':
         this.#tellEnd(message.reason);
         if (message.reason === 'restart_intensity') void this.close();
@@ -409,7 +331,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** The supervisor thread is gone, and every actor with it. Start another, which adopts. */
   #linkExited(error: unknown): void {
-    for (const { door } of this.#byName.values()) door.disconnect();
+    for (const { door } of this.#children.all) door.disconnect();
     if (this.#phase !== 'running' && this.#phase !== 'restarting') return;
     this.#phase = 'restarting';
     const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());
@@ -432,7 +354,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       // No thread could be made: it is as if it had died at once.
       return this.#linkExited(error);
     }
-    const plans = [...this.#byName.values()].filter(({ starting }) => !starting).map(({ plan }) => plan);
+    const plans = this.#children.all.filter(({ starting }) => !starting).map(({ plan }) => plan);
     this.#link
       .ask((service) => service.adopt(plans))
       .then(() => {
@@ -452,7 +374,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     await this.#closeChildren(timeoutMs);
     const exited = await this.#link.terminate(EXIT_MS);
     this.#phase = 'ended';
-    for (const { plan, door } of this.#byName.values()) {
+    for (const { plan, door } of this.#children.all) {
       door.disconnect();
       const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
       // Asked to end, killed with its supervisor, and there still.
@@ -464,15 +386,10 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** Asks, and waits no longer than the bound. */
   async #closeChildren(timeoutMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
     const closed = this.#link
       .ask<CommandOutcome>((service) => service.command({ kind: 'close' }))
       .catch(() => undefined);
-    await Promise.race([closed, late]);
-    clearTimeout(timer);
+    await within(timeoutMs, closed);
   }
 }
 
@@ -481,24 +398,6 @@ const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<
   const { error } = details;
   return { ...details, error: error instanceof Error ? error : new TokenvisorError('INTERNAL', String(error)) };
 };
-
-const isReady = ({ handle }: Child): boolean => {
-  try {
-    return handle.isReady();
-  } catch {
-    return false;
-  }
-};
-
-const notReady = (timeoutMs: number, children: readonly Child[]): TokenvisorError => {
-  const waiting = children.filter((child) => !isReady(child)).map(({ door }) => door.name);
-  const names = waiting.map((name) => `'${name}'`).join(', ');
-  const message = `Not ready within ${timeoutMs} ms: ${names} can't serve yet; see status() of each`;
-  return new TokenvisorError('TIMEOUT', message, waiting[0] === undefined ? {} : { child: waiting[0] });
-};
-
-const notFound = (name: string): TokenvisorError =>
-  new TokenvisorError('NOT_FOUND', `There is no child named '${name}'`, { child: name });
 
 const unwrap = (outcome: CommandOutcome): void => {
   if (!outcome.ok) throw fromWireError(outcome.error, 'START_FAILED');

@@ -1,0 +1,95 @@
+/**
+ * The children as the starting thread holds them: their specs, their memory, and the handles that their users have.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Health } from '../actor/actor-reader.js';
+import { fromWireError } from '../actor/wire.js';
+import { allocateChildMemory } from '../memory/child-memory.js';
+import type { AtomicWords } from '../memory/words.js';
+import { ActorDoor, type DoorKeeper } from './actor-door.js';
+import type { ChildPlan } from './child-shell.js';
+import type { ChildSpec } from './child-spec.js';
+import type { CheckedChild } from './options.js';
+import { notFound } from './supervisor-errors.js';
+
+/** What every handle has for its supervisor. */
+export interface SupervisedHandle {
+  health(): Health;
+  isReady(): boolean;
+  doorbell(): { readonly words: AtomicWords; readonly index: number };
+}
+
+export interface HeldChild {
+  readonly spec: ChildSpec;
+  /** The spec's, with what `rotate()` has changed since. */
+  readonly options: unknown;
+  readonly plan: ChildPlan;
+  readonly door: ActorDoor;
+  readonly handle: SupervisedHandle;
+  /** A `startChild` that is not answered yet: no supervisor thread but the one that was asked starts it. */
+  readonly starting: boolean;
+}
+
+export class ChildTable {
+  /** The handles, by name. With no prototype, so that a child may have any. */
+  readonly handles = Object.create(null) as Record<string, unknown>;
+  readonly #supervisor = randomUUID();
+  readonly #keeperOf: (name: string) => DoorKeeper;
+  readonly #byName = new Map<string, HeldChild>();
+
+  /** @param keeperOf what the supervisor does for the door of a child of that name. */
+  constructor(keeperOf: (name: string) => DoorKeeper) {
+    this.#keeperOf = keeperOf;
+  }
+
+  get all(): readonly HeldChild[] {
+    return [...this.#byName.values()];
+  }
+
+  find(name: string): HeldChild | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** @throws NOT_FOUND */
+  get(name: string): HeldChild {
+    const child = this.#byName.get(name);
+    if (!child) throw fromWireError(notFound(name));
+    return child;
+  }
+
+  /** Allocates the child's memory and makes its handle. */
+  add(checked: CheckedChild, { starting = false } = {}): HeldChild {
+    const { name, spec, child: options, fenceable, wire, environment } = checked;
+    const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = options;
+    const memory = allocateChildMemory();
+    const plan: ChildPlan = {
+      ...rest,
+      rules: { name, restart, shutdown, maxRestarts, maxSeconds, fenceable },
+      module: spec.kind.module,
+      export: spec.kind.export,
+      options: wire,
+      owner: `${this.#supervisor}/${name}`,
+      memory,
+      env: environment,
+    };
+    const door = new ActorDoor(name, spec.kind.name, memory.shared, this.#keeperOf(name));
+    const handle = spec.kind.createHandle(door) as SupervisedHandle;
+    const child: HeldChild = { spec, options: spec.options, plan, door, handle, starting };
+    this.#byName.set(name, child);
+    this.handles[name] = handle;
+    return child;
+  }
+
+  /** Changes what is held of a child, if it is held still: another one may have got its name meanwhile. */
+  change({ door, plan }: HeldChild, change: (child: HeldChild) => Partial<HeldChild>): void {
+    const { name } = plan.rules;
+    const child = this.#byName.get(name);
+    if (child?.door === door) this.#byName.set(name, { ...child, ...change(child) });
+  }
+
+  remove(name: string): void {
+    this.#byName.get(name)?.door.disconnect();
+    this.#byName.delete(name);
+    delete this.handles[name];
+  }
+}
