@@ -143,8 +143,9 @@ export class CredentialReader {
   }
 
   /**
-   * Says that an API has refused this token. If it is the current one, no reader is given it again, and a new one is
-   * minted: ten callers with the same token cost one mint. If it is an older one, nothing happens.
+   * Says that an API has refused this token. If it is the current one, no reader is given it again (in other threads:
+   * as soon as its actor has heard of it), and a new one is minted: ten callers with the same token cost one mint. If it
+   * is an older one, nothing happens.
    * Resolves when a token that was not refused is there, with it. Its `generation` alone will do, in a thread that the
    * token itself can't get to.
    *
