@@ -44,5 +44,5 @@ export const timedOut = (status: CredentialStatus, what: string, timeoutMs: numb
 };
 
 /** The last failed mint, as the error that it was. */
-const failureCause = ({ lastFailure, failures }: CredentialStatus): { cause?: Error } =>
+export const failureCause = ({ lastFailure, failures }: CredentialStatus): { cause?: Error } =>
   lastFailure && failures > 0 ? { cause: mintError(lastFailure) } : {};

@@ -10,7 +10,7 @@ import { Header, SNAPSHOT } from '../memory/layout.js';
 import { lastGeneration, readRecord } from '../memory/record.js';
 import { raise, ring, type AtomicWords } from '../memory/words.js';
 import type { TransferableHandle } from '../supervision/actor-door.js';
-import { parked, stopped, timedOut, unavailable } from './reader-errors.js';
+import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
 import { Token, type TokenPayload } from './token.js';
 
@@ -193,6 +193,11 @@ export class CredentialReader {
   /** @internal */
   doorbell(): { readonly words: AtomicWords; readonly index: number } {
     return { words: this.#words, index: Header.CHANGE };
+  }
+
+  /** @internal The last failed mint, if none has succeeded since. */
+  failure(): Error | undefined {
+    return failureCause(this.status()).cause;
   }
 
   /** @internal What `ready()` waits for. Throws what makes waiting hopeless. */

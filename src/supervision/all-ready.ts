@@ -35,10 +35,16 @@ export const allReady = async (
 };
 
 const notReady = (timeoutMs: number, children: readonly HeldChild[]): TokenvisorError => {
-  const waiting = children.filter((child) => !isReady(child)).map(({ door }) => door.name);
-  const names = waiting.map((name) => `'${name}'`).join(', ');
-  const message = `Not ready within ${timeoutMs} ms: ${names} can't serve yet; see status() of each`;
-  return new TokenvisorError('TIMEOUT', message, waiting[0] === undefined ? {} : { child: waiting[0] });
+  const waiting = children
+    .filter((child) => !isReady(child))
+    .map(({ door, handle }) => ({ child: door.name, cause: handle.failure?.() }));
+  const names = waiting.map(({ child }) => `'${child}'`).join(', ');
+  const failed = waiting.find(({ cause }) => cause !== undefined);
+  const why = failed?.cause ? `. '${failed.child}': ${failed.cause.message}` : '; see status() of each';
+  return new TokenvisorError('TIMEOUT', `Not ready within ${timeoutMs} ms: ${names} can't serve yet${why}`, {
+    ...(waiting[0] && { child: (failed ?? waiting[0]).child }),
+    ...(failed && { cause: failed.cause }),
+  });
 };
 
 const isReady = ({ handle }: HeldChild): boolean => {

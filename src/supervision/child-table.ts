@@ -16,6 +16,8 @@ import { notFound } from './supervisor-errors.js';
 export interface SupervisedHandle {
   health(): Health;
   isReady(): boolean;
+  /** The last failed mint, if none has succeeded since. */
+  failure?(): Error | undefined;
   doorbell(): { readonly words: AtomicWords; readonly index: number };
 }
 

@@ -1,6 +1,7 @@
 /** The supervisor's commands, restarts and ends with real threads: every answer that they can have. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, startSupervisor, type ActorHandle, type ChildSpec, type TokenSupervisor } from 'tokenvisor';
+import { actor, credential, startSupervisor, type ActorHandle, type ChildSpec, type TokenSupervisor } from 'tokenvisor';
+import { clientCredentials } from 'tokenvisor/providers';
 import { cleanUp, Control, eventually, makeGate, mortal, supervise } from '../support/supervised.js';
 import { Death, Word } from './fixtures/deaths.mjs';
 
@@ -333,6 +334,18 @@ describe('ready() and health()', () => {
     await expect(supervisor.ready({ signal: AbortSignal.abort('enough') })).rejects.toMatchObject({
       code: 'ABORTED',
       cause: 'enough',
+    });
+  });
+
+  test('ready() that is out of time has the failed mint as its cause', async () => {
+    const provider = clientCredentials({ tokenEndpoint: 'http://127.0.0.1:1/', clientId: 'a', clientSecret: 'b' });
+    const { supervisor, heard } = await supervise({ fine: scripted(), api: credential({ provider }) });
+    await heard.next('mint:failed');
+    await expect(supervisor.ready({ timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      child: 'api',
+      message: expect.stringMatching(/ms: 'api' can't serve yet\. 'api': No connection to 127\.0\.0\.1:1/) as string,
+      cause: { code: 'MINT_FAILED', reason: 'connect_failed' },
     });
   });
 
