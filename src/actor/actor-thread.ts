@@ -9,9 +9,10 @@ import { TokenvisorError } from '../errors.js';
 import { SEALED_BYTES } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { decodeOptions, type WireOptions } from '../providers/secret-tree.js';
+import type { ActorSeats } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
 import { type CallEndpoint, serveCalls } from './call-port.js';
-import { type ActorSeats, GenServer } from './gen-server.js';
+import { GenServer } from './gen-server.js';
 import { loadExport } from './load-module.js';
 import { toWireError, type WireError } from './wire.js';
 

@@ -3,9 +3,10 @@
  * counter in shared memory in which the sender reserves a place in the mailbox, so that a full mailbox is seen by the
  * sender, at once, without a message.
  */
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { abortError, listenForAbort } from '../abort.js';
+import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import type { GenServer } from './gen-server.js';
 import { fromWireError, toWireError, type WireError } from './wire.js';
@@ -134,9 +135,7 @@ export class CallPort {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (let answer = receiveMessageOnPort(this.#port); answer; answer = receiveMessageOnPort(this.#port)) {
-      this.#port.dispatchEvent(new MessageEvent('message', { data: answer.message as unknown }));
-    }
+    drainPort(this.#port, (data) => this.#port.dispatchEvent(new MessageEvent('message', { data })));
     this.#port.close();
   }
 

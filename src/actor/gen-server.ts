@@ -2,34 +2,25 @@
  * The actor: a GenServer. It owns a state, handles one message at a time, and is not its thread: port, memory and clock
  * are handed to it, and nothing is kept in module globals.
  */
-import { deserialize, serialize } from 'node:v8';
 import type { Clock, Timer } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
-import { Header, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
-import { lastGeneration, readRecord, RecordWriter, type RecordHeader, type WriterSeat } from '../memory/record.js';
-import { ring, type SharedWords } from '../memory/words.js';
 import { watchWord } from '../memory/doorbell.js';
+import { Header } from '../memory/layout.js';
+import type { SharedWords } from '../memory/words.js';
+import { within } from '../within.js';
+import { ActorMemory, type ActorSeats } from './actor-memory.js';
 import {
   type ActorContext,
   type Behaviour,
   type Continue,
   directiveOf,
   type From,
-  type LiveSnapshot,
-  type PublishOptions,
   type Stop,
   type Task,
   type TaskResult,
   type TerminateReason,
 } from './behaviour.js';
 import { Mailbox } from './mailbox.js';
-
-/** The seat of an incarnation at each record that it writes. */
-export interface ActorSeats {
-  readonly snapshot: WriterSeat;
-  readonly status: WriterSeat;
-  readonly sealed: WriterSeat;
-}
 
 export interface GenServerOptions {
   readonly name: string;
@@ -56,28 +47,11 @@ type Message =
 /** How an actor ended; a crash rejects instead. */
 export type ActorEnd = 'normal' | 'shutdown';
 
-const NO_INSTANTS: RecordHeader = { generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 };
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-const encode = (what: string, value: unknown): Uint8Array => {
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) {
-    throw new TokenvisorError('NOT_CLONEABLE', `Expected ${what} to be a JSON value, got ${typeof value}`);
-  }
-  return encoder.encode(text);
-};
-
 /** Nothing in module globals but pure functions: the state of an actor is in here. */
 export class GenServer {
   readonly #name: string;
   readonly #behaviour: Behaviour;
   readonly #shared: SharedWords;
-  readonly #sealed: SharedWords;
-  readonly #snapshot: RecordWriter;
-  readonly #status: RecordWriter;
-  readonly #seal: RecordWriter;
   readonly #context: ActorContext;
   readonly #clock: Clock;
   readonly #terminateTimeoutMs: number;
@@ -97,10 +71,6 @@ export class GenServer {
     this.#clock = options.clock;
     this.#terminateTimeoutMs = options.terminateTimeoutMs;
     this.#shared = options.shared;
-    this.#sealed = options.sealed;
-    this.#snapshot = new RecordWriter(options.shared, SNAPSHOT, options.seats.snapshot);
-    this.#status = new RecordWriter(options.shared, STATUS, options.seats.status);
-    this.#seal = new RecordWriter(options.sealed, SEALED, options.seats.sealed);
     this.#ended = new Promise((resolve, reject) => {
       this.#end = resolve;
       this.#fail = reject;
@@ -286,7 +256,8 @@ export class GenServer {
     this.#ending = true;
     this.#release();
     try {
-      await this.#within(timeoutMs, this.#behaviour.terminate?.(reason, this.#state, this.#context));
+      const lastWord = this.#behaviour.terminate?.(reason, this.#state, this.#context);
+      await (lastWord instanceof Promise ? within(timeoutMs, lastWord, this.#clock) : lastWord);
     } catch (error) {
       this.#abortTasks();
       return this.#fail(error);
@@ -304,81 +275,39 @@ export class GenServer {
     this.#timers.clear();
   }
 
-  /** Waits for it, or until its time is up; then what it comes to is nobody's business. */
-  async #within(timeoutMs: number, work: void | Promise<void>): Promise<void> {
-    if (!(work instanceof Promise) || timeoutMs === Infinity) return work;
-    let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = this.#clock.setTimer(timeoutMs, resolve);
-    });
-    await Promise.race([work, late]);
-    timer?.cancel();
-  }
-
   #abortTasks(): void {
     for (const task of this.#tasks) task.abort();
     this.#tasks.clear();
   }
 
   #createContext(options: GenServerOptions): ActorContext {
+    const memory = new ActorMemory(options.shared, options.sealed, options.seats);
     return {
       name: options.name,
       incarnation: options.incarnation,
       owner: options.owner,
       options: options.options,
       clock: options.clock,
-      publish: (value, publishOptions) => this.#publish(value, publishOptions),
-      withdraw: () => {
-        this.#snapshot.withdraw();
-        this.#changed();
-      },
-      live: () => this.#live(),
-      generation: () => lastGeneration(this.#shared, SNAPSHOT),
-      seal: (value) => this.#seal.publish(NO_INSTANTS, serialize(value)),
-      sealed: () => {
-        const record = readRecord(this.#sealed, SEALED);
-        return record.payload && (deserialize(record.payload) as unknown);
-      },
-      setStatus: (value) => {
-        this.#status.publish(NO_INSTANTS, encode('the status', value));
-        this.#changed();
-      },
-      wanted: () => this.#shared.load(Header.WANTED),
-      invalidated: () => this.#shared.load(Header.INVALIDATED),
+      publish: (value, publishOptions) => memory.publish(value, publishOptions),
+      withdraw: () => memory.withdraw(),
+      live: () => memory.live(),
+      generation: () => memory.generation(),
+      seal: (value) => memory.seal(value),
+      sealed: () => memory.sealed(),
+      setStatus: (value) => memory.setStatus(value),
+      wanted: () => memory.wanted(),
+      invalidated: () => memory.invalidated(),
       reply: (from, value) => from.resolve(value),
       replyError: (from, error) => from.reject(error),
       send: (message) => this.#info(message),
-      sendAfter: (message, delayMs) => this.#sendAfter(message, delayMs, options.clock),
+      sendAfter: (message, delayMs) => this.#sendAfter(message, delayMs),
       startTask: (run, tag) => this.#startTask(run, tag),
       emit: options.emit,
     };
   }
 
-  #publish(value: unknown, options: PublishOptions = {}): number {
-    const { issuedAtMs = 0, expiresAtMs = Infinity, usableUntilMs = expiresAtMs } = options;
-    const generation = options.generation ?? lastGeneration(this.#shared, SNAPSHOT) + 1;
-    this.#snapshot.publish(
-      { generation, issuedAtMs, expiresAtMs, usableUntilMs },
-      encode('the published value', value),
-    );
-    this.#changed();
-    return generation;
-  }
-
-  #live(): LiveSnapshot | undefined {
-    const record = readRecord(this.#shared, SNAPSHOT);
-    if (!record.payload) return undefined;
-    const { generation, issuedAtMs, expiresAtMs, usableUntilMs } = record;
-    const value = JSON.parse(decoder.decode(record.payload)) as unknown;
-    return { value, generation, issuedAtMs, expiresAtMs, usableUntilMs };
-  }
-
-  #changed(): void {
-    ring(this.#shared, Header.CHANGE);
-  }
-
-  #sendAfter(message: unknown, delayMs: number, clock: Clock): Timer {
-    const timer = clock.setTimer(delayMs, () => {
+  #sendAfter(message: unknown, delayMs: number): Timer {
+    const timer = this.#clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
       this.#info(message);
     });

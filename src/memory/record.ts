@@ -19,6 +19,9 @@ export interface RecordHeader {
   readonly usableUntilMs: number;
 }
 
+/** Of a record that has no use for generations and instants. */
+export const NO_INSTANTS: RecordHeader = { generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 };
+
 export interface ReadRecord extends RecordHeader {
   /** The control word under which it was read. */
   readonly control: number;

@@ -4,10 +4,18 @@
  */
 import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
-import { fenceRecord, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
+import {
+  fenceRecord,
+  NO_INSTANTS,
+  RecordWriter,
+  takeSeat,
+  wipeAfter,
+  withdrawRecord,
+  type WriterSeat,
+} from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
-import type { ActorSeats } from '../actor/gen-server.js';
+import type { ActorSeats } from '../actor/actor-memory.js';
 import type { WireOptions } from '../providers/secret-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
@@ -76,7 +84,7 @@ export class ChildShell {
       payload.byteLength <= payloadBytes(SUPERVISION)
         ? payload
         : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
-    this.#supervision.publish({ generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 }, kept);
+    this.#supervision.publish(NO_INSTANTS, kept);
     ring(this.#shared, Header.CHANGE);
   }
 
@@ -210,10 +218,7 @@ export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
       control: fenceRecord(words, SUPERVISION, bank),
     });
     const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
-    writer.publish(
-      { generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 },
-      encoder.encode(JSON.stringify(stopped)),
-    );
+    writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
   }
   withdrawRecord(words, SNAPSHOT, { wipe: true });
   withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });

@@ -2,13 +2,14 @@
  * One incarnation of a child: a thread launched by Piscina, in a pool of its own whose one task lasts as long as the
  * actor. The task's promise is the actor's life, the thread's `exit` its death.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { Piscina } from 'piscina';
 import type { ActorControl, ActorMessage, ActorOutcome, ActorStart } from '../actor/actor-thread.js';
 import type { CallEndpoint } from '../actor/call-port.js';
-import type { ActorSeats } from '../actor/gen-server.js';
+import type { ActorSeats } from '../actor/actor-memory.js';
 import { toWireError, type WireError } from '../actor/wire.js';
+import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import type { WireOptions } from '../providers/secret-tree.js';
 import type { ExitReason } from './types.js';
@@ -180,7 +181,7 @@ export class Incarnation {
 
   #exit(code: number): void {
     // What the actor said before it died may not have been delivered yet; that its init was done is a part of it.
-    this.#drainEvents();
+    drainPort(this.#events, (message) => this.#receive(message as ActorMessage));
     clearTimeout(this.#initTimer);
     const reason = this.#reason(code);
     const { name } = this.#plan.start;
@@ -196,12 +197,6 @@ export class Incarnation {
     this.#events.close();
     this.#controlPort.close();
     this.#listener.exited(reason);
-  }
-
-  #drainEvents(): void {
-    for (let received = receiveMessageOnPort(this.#events); received; received = receiveMessageOnPort(this.#events)) {
-      this.#receive(received.message as ActorMessage);
-    }
   }
 
   #reason(code: number): ExitReason {

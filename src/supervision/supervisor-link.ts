@@ -3,8 +3,9 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
+import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import { within } from '../within.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
@@ -115,9 +116,7 @@ export class SupervisorLink {
   /** What was told before an answer is heard before it: the two come by ports of their own, which keep no order. */
   #hear(): void {
     if (this.#gone) return;
-    for (let heard = receiveMessageOnPort(this.#messages); heard; heard = receiveMessageOnPort(this.#messages)) {
-      this.#onMessage(heard.message as SupervisorMessage);
-    }
+    drainPort(this.#messages, (message) => this.#onMessage(message as SupervisorMessage));
   }
 
   #down(): void {

@@ -1,0 +1,98 @@
+/**
+ * What an actor writes into the memory of its child, and finds there from incarnations before it: the snapshot that
+ * readers see, its status, its sealed state.
+ */
+import { deserialize, serialize } from 'node:v8';
+import { TokenvisorError } from '../errors.js';
+import { Header, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
+import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type WriterSeat } from '../memory/record.js';
+import { ring, type SharedWords } from '../memory/words.js';
+import type { LiveSnapshot, PublishOptions } from './behaviour.js';
+
+/** The seat of an incarnation at each record that it writes. */
+export interface ActorSeats {
+  readonly snapshot: WriterSeat;
+  readonly status: WriterSeat;
+  readonly sealed: WriterSeat;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+const encode = (what: string, value: unknown): Uint8Array => {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) {
+    throw new TokenvisorError('NOT_CLONEABLE', `Expected ${what} to be a JSON value, got ${typeof value}`);
+  }
+  return encoder.encode(text);
+};
+
+export class ActorMemory {
+  readonly #shared: SharedWords;
+  readonly #sealed: SharedWords;
+  readonly #snapshot: RecordWriter;
+  readonly #status: RecordWriter;
+  readonly #seal: RecordWriter;
+
+  constructor(shared: SharedWords, sealed: SharedWords, seats: ActorSeats) {
+    this.#shared = shared;
+    this.#sealed = sealed;
+    this.#snapshot = new RecordWriter(shared, SNAPSHOT, seats.snapshot);
+    this.#status = new RecordWriter(shared, STATUS, seats.status);
+    this.#seal = new RecordWriter(sealed, SEALED, seats.sealed);
+  }
+
+  publish(value: unknown, options: PublishOptions = {}): number {
+    const { issuedAtMs = 0, expiresAtMs = Infinity, usableUntilMs = expiresAtMs } = options;
+    const generation = options.generation ?? this.generation() + 1;
+    this.#snapshot.publish(
+      { generation, issuedAtMs, expiresAtMs, usableUntilMs },
+      encode('the published value', value),
+    );
+    this.#changed();
+    return generation;
+  }
+
+  withdraw(): void {
+    this.#snapshot.withdraw();
+    this.#changed();
+  }
+
+  live(): LiveSnapshot | undefined {
+    const record = readRecord(this.#shared, SNAPSHOT);
+    if (!record.payload) return undefined;
+    const { generation, issuedAtMs, expiresAtMs, usableUntilMs } = record;
+    const value = JSON.parse(decoder.decode(record.payload)) as unknown;
+    return { value, generation, issuedAtMs, expiresAtMs, usableUntilMs };
+  }
+
+  generation(): number {
+    return lastGeneration(this.#shared, SNAPSHOT);
+  }
+
+  seal(value: unknown): void {
+    this.#seal.publish(NO_INSTANTS, serialize(value));
+  }
+
+  sealed(): unknown {
+    const record = readRecord(this.#sealed, SEALED);
+    return record.payload && (deserialize(record.payload) as unknown);
+  }
+
+  setStatus(value: unknown): void {
+    this.#status.publish(NO_INSTANTS, encode('the status', value));
+    this.#changed();
+  }
+
+  wanted(): number {
+    return this.#shared.load(Header.WANTED);
+  }
+
+  invalidated(): number {
+    return this.#shared.load(Header.INVALIDATED);
+  }
+
+  #changed(): void {
+    ring(this.#shared, Header.CHANGE);
+  }
+}
