@@ -34,6 +34,15 @@ const monoMs = (): number => {
   return seconds * 1_000 + nanoseconds / 1e6;
 };
 
+/** How far wall time is ahead of monotonic time: it changes where the wall clock is stepped, or the machine suspended. */
+export const wallOffsetMs = (clock: Clock): number => {
+  const { wallMs, monoMs } = clock.now();
+  return wallMs - monoMs;
+};
+
+/** A change of {@link wallOffsetMs} by more than this is a step, not drift. */
+export const CLOCK_STEP_MS = 2_000;
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   wallMs: () => Date.now(),

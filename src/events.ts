@@ -4,7 +4,7 @@
 import { EventEmitter } from 'eventemitter3';
 import type { WireError } from './actor/wire.js';
 import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
-import type { ExitReason, RestartType, Shutdown } from './supervision/types.js';
+import type { ExitReason, SupervisorReport } from './supervision/types.js';
 
 interface Base {
   /** When it happened: ms since the Unix epoch. */
@@ -68,16 +68,7 @@ export interface TokenvisorEvents {
   /** (failure) A cast could not be delivered. */
   'cast:failed': OfChild & { readonly code: TokenvisorErrorCode };
   /** OTP's supervisor report: one for every exit that OTP would report. */
-  'supervisor:report': Base & {
-    readonly context: 'start_error' | 'child_terminated' | 'shutdown_error' | 'shutdown';
-    readonly reason: ExitReason | { readonly kind: 'reached_max_restart_intensity' };
-    readonly offender: {
-      readonly name: string;
-      readonly incarnation: number;
-      readonly restart: RestartType;
-      readonly shutdown: Shutdown;
-    };
-  };
+  'supervisor:report': Base & SupervisorReport;
   /** (failure) The supervisor thread died; `restartInMs` until the next one is started. */
   'supervisor:exited': Base & { readonly error?: WireError; readonly restartInMs: number };
   /** A new supervisor thread has adopted the children. */

@@ -1,7 +1,7 @@
 /**
  * A child of a kind of one's own: any module that exports a behaviour.
  */
-import { custom, object, optional, type Report } from '../config/check.js';
+import { anything, object, optional, type Report } from '../config/check.js';
 import { ActorReader } from './actor-reader.js';
 import { type ChildOptions, type ChildSpec, childShape, childSpec, type Kind } from '../supervision/child-spec.js';
 import type { ActorDoor, TransferableHandle } from '../supervision/actor-door.js';
@@ -59,9 +59,7 @@ export class ActorHandle extends ActorReader {
   }
 }
 
-const anything = optional(custom<unknown>('anything', (_value): _value is unknown => true));
-
-const shape = object({ ...childShape, behaviour: moduleReference(), options: anything });
+const shape = object({ ...childShape, behaviour: moduleReference(), options: optional(anything) });
 
 const prepare = (raw: unknown, path: string, report: Report) => {
   const { behaviour, options, ...child } = shape(raw, path, report);

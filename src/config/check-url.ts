@@ -40,12 +40,16 @@ export const isSecureEnough = (target: URL, allowInsecureHttp: boolean): boolean
 
 /** True for `localhost`, what ends in `.localhost`, `127.0.0.0/8` and `::1`: RFC 8252 §8.3, RFC 6761 §6.3. */
 export const isLoopbackHost = (hostname: string): boolean => {
-  const host = hostname
+  const host = normaliseHost(hostname);
+  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+};
+
+/** A host in the one form that is compared: lower case, an IPv6 address without brackets, no dot at the end. */
+export const normaliseHost = (host: string): string =>
+  host
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
-  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-};
 
 const parse = (value: unknown): URL | undefined => {
   if (value instanceof URL) return value;

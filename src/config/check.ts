@@ -78,6 +78,9 @@ export const custom =
     return value as T;
   };
 
+/** Whatever it is. */
+export const anything: Check<unknown> = (value) => value;
+
 export interface StringRules {
   /** Default 1: an empty string is most often a variable that was not set. */
   readonly minLength?: number;

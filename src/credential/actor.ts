@@ -10,7 +10,7 @@ import {
   type Task,
   type TaskResult,
 } from '../actor/behaviour.js';
-import type { Instant, Timer } from '../clock.js';
+import { CLOCK_STEP_MS, wallOffsetMs, type Instant, type Timer } from '../clock.js';
 import type { ProviderSpec } from '../providers/provider.js';
 import { readAnswer } from './answer.js';
 import { ProviderHost, SealedState } from './provider-host.js';
@@ -33,7 +33,6 @@ type CredentialInfo =
 
 /** How often clocks are compared, and secret files looked at. */
 const TICK_MS = 1_000;
-const CLOCK_STEP_MS = 2_000;
 
 class Credential {
   readonly #context: ActorContext<CredentialActorOptions>;
@@ -55,7 +54,7 @@ class Credential {
     this.#options = context.options;
     this.#sealed = new SealedState(context);
     this.#host = new ProviderHost(context, this.#sealed, context.options.provider);
-    this.#clockOffsetMs = this.#offsetMs();
+    this.#clockOffsetMs = wallOffsetMs(context.clock);
   }
 
   start(): this {
@@ -213,7 +212,7 @@ class Credential {
 
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
-    const offsetMs = this.#offsetMs();
+    const offsetMs = wallOffsetMs(this.#context.clock);
     const byMs = offsetMs - this.#clockOffsetMs;
     if (Math.abs(byMs) > CLOCK_STEP_MS) {
       this.#clockOffsetMs = offsetMs;
@@ -226,11 +225,6 @@ class Credential {
       this.#dispatch({ kind: 'requested', wanted, invalidated });
     }
     this.#showStatus();
-  }
-
-  #offsetMs(): number {
-    const { wallMs, monoMs } = this.#context.clock.now();
-    return wallMs - monoMs;
   }
 
   #wakeAt(atMonoMs: number | undefined): void {

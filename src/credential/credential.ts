@@ -1,7 +1,7 @@
 /**
  * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
  */
-import { anyOf, boolean, number, object, oneOf, optional, type Check, type Report } from '../config/check.js';
+import { anyOf, anything, boolean, number, object, oneOf, optional, type Check, type Report } from '../config/check.js';
 import { describeKind, isPlainObject } from '../config/describe.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import { TokenvisorError } from '../errors.js';
@@ -100,8 +100,6 @@ const provider: Check<ProviderSpec> = (value, path, report) => {
   }
   return { ...moduleReference()(value, path, report), options: undefined, fenceable: true };
 };
-
-const anything: Check<unknown> = (value) => value;
 
 const shape = object({
   ...childShape,

@@ -18,8 +18,9 @@ import type {
   ProviderSession,
   ProviderSpec,
 } from '../providers/provider.js';
+import { stringsIn } from '../providers/redact.js';
 import { secretFiles, secretValues } from '../providers/secret-tree.js';
-import { readSecret } from '../providers/secrets.js';
+import { file, readSecret } from '../providers/secrets.js';
 import { readFailure } from './answer.js';
 import type { PersistedRefresh } from './refresh-types.js';
 
@@ -203,7 +204,7 @@ export class ProviderHost {
     const hash = createHash('sha256');
     for (const path of secretFiles(this.#spec.options)) {
       try {
-        hash.update(readSecret({ kind: 'file', name: path } as never));
+        hash.update(readSecret(file(path)));
       } catch {
         hash.update('unreadable');
       }
@@ -212,10 +213,3 @@ export class ProviderHost {
     return hash.digest('hex');
   }
 }
-
-/** The texts in a vault: any may be a refresh token. */
-const stringsIn = (value: Json | undefined): readonly string[] => {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(stringsIn);
-};

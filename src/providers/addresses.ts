@@ -9,7 +9,7 @@ import { lookup as systemLookup, resolve4, resolve6 } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../clock.js';
-import { isLoopbackHost } from '../config/check-url.js';
+import { isLoopbackHost, normaliseHost } from '../config/check-url.js';
 import { addressesInHostsFile } from './hosts-file.js';
 
 export interface Address {
@@ -68,7 +68,7 @@ export class AddressBook {
 
   /** Sees to it that the addresses of `host` are, or soon will be, at hand. Never throws, never waits. */
   warm(host: string): void {
-    const name = normalise(host);
+    const name = normaliseHost(host);
     if (fixedAddresses(name) !== undefined) return;
     const entry = this.#entries.get(name);
     if (entry === undefined || this.#isStale(entry)) this.#renew(name).catch(() => {});
@@ -76,7 +76,7 @@ export class AddressBook {
 
   /** The addresses of `host`, from the book if it has any, however old; at least one. Rejects if there are none. */
   async resolve(host: string): Promise<readonly Address[]> {
-    const name = normalise(host);
+    const name = normaliseHost(host);
     const fixed = fixedAddresses(name);
     if (fixed !== undefined) return fixed;
     const entry = this.#entries.get(name);
@@ -87,8 +87,8 @@ export class AddressBook {
 
   /** None of the addresses answered: they are renewed at the next use, and kept until then. */
   distrust(host: string): void {
-    const entry = this.#entries.get(normalise(host));
-    if (entry !== undefined) this.#entries.set(normalise(host), { ...entry, atMs: 0 });
+    const entry = this.#entries.get(normaliseHost(host));
+    if (entry !== undefined) this.#entries.set(normaliseHost(host), { ...entry, atMs: 0 });
   }
 
   /**
@@ -208,12 +208,6 @@ const atLeastOne =
 
 const notFound = (host: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`No address is known for ${host}`), { code: 'ENOTFOUND' });
-
-const normalise = (host: string): string =>
-  host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
 
 /** What needs no lookup: an address, or a name of this machine (RFC 6761 §6.3), which resolvers treat in many ways. */
 const fixedAddresses = (host: string): readonly Address[] | undefined => {

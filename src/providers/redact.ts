@@ -27,6 +27,13 @@ export const redactOpaque = (text: string): string =>
 const isOpaque = (run: string): boolean =>
   /[A-Za-z]/.test(run) && /\d/.test(run) && !/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(run);
 
+/** Every text in a value, however deep: any may be a secret. */
+export const stringsIn = (value: unknown): readonly string[] => {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
+  return Object.values(value).flatMap(stringsIn);
+};
+
 const formsOf = (secret: string): readonly string[] => {
   const bytes = Buffer.from(secret);
   return [

@@ -8,7 +8,7 @@ import type { TokenPayload } from '../credential/token.js';
 import { openWords } from '../memory/child-memory.js';
 import { SEALED, SEALED_BYTES, SNAPSHOT } from '../memory/layout.js';
 import { readRecord } from '../memory/record.js';
-import { redact, redactOpaque } from '../providers/redact.js';
+import { redact, redactOpaque, stringsIn } from '../providers/redact.js';
 import { decodeOptions, secretValues } from '../providers/secret-tree.js';
 import type { ChildPlan } from './child-shell.js';
 import type { ExitReason } from './types.js';
@@ -45,11 +45,11 @@ const secretsOf = ({ options, memory }: SecretiveChild): readonly string[] => [
   ...attempt(() => {
     const { payload } = readRecord(openWords(memory.shared), SNAPSHOT);
     const { value, fields } = (payload ? JSON.parse(new TextDecoder().decode(payload)) : {}) as Partial<TokenPayload>;
-    return stringsIn([value, fields]);
+    return secretsIn([value, fields]);
   }),
   ...attempt(() => {
     const { payload } = readRecord(openWords(memory.sealed, SEALED_BYTES), SEALED);
-    return stringsIn((payload && (deserialize(payload) as { readonly vault?: unknown } | undefined))?.vault);
+    return secretsIn((payload && (deserialize(payload) as { readonly vault?: unknown } | undefined))?.vault);
   }),
 ];
 
@@ -64,8 +64,4 @@ const attempt = (read: () => readonly string[]): readonly string[] => {
 /** Short ones are words (`Bearer`, a scope): no secret is as short as that. */
 const SHORTEST = 8;
 
-const stringsIn = (value: unknown): readonly string[] => {
-  if (typeof value === 'string') return value.length < SHORTEST ? [] : [value];
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
-  return Object.values(value).flatMap(stringsIn);
-};
+const secretsIn = (value: unknown): readonly string[] => stringsIn(value).filter((text) => text.length >= SHORTEST);

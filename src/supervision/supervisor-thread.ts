@@ -5,7 +5,7 @@ import { type MessagePort, workerData } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { CallEndpoint } from '../actor/call-port.js';
-import { systemClock, type Timer } from '../clock.js';
+import { CLOCK_STEP_MS, systemClock, wallOffsetMs, type Timer } from '../clock.js';
 import type { WireOptions } from '../providers/secret-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
 import { concealIn, concealInExit } from './conceal.js';
@@ -59,8 +59,6 @@ export type SupervisorMessage =
 
 /** How often heartbeats and clocks are looked at. */
 const TICK_MS = 100;
-/** A step of the wall clock that is no drift. */
-const CLOCK_STEP_MS = 2_000;
 
 export class SupervisorThread implements SupervisorService {
   readonly #boot: SupervisorBoot;
@@ -212,14 +210,14 @@ export class SupervisorThread implements SupervisorService {
   /** Looks at heartbeats and clocks. A look that comes late counts as one that came in time. */
   #watch(): void {
     const pulse = new Int32Array(this.#boot.pulse);
-    let offsetMs = wallOffsetMs();
+    let offsetMs = wallOffsetMs(systemClock);
     setInterval(() => {
       Atomics.add(pulse, 0, 1);
       for (const [name, child] of this.#children) {
         const incarnation = child.hung(TICK_MS);
         if (incarnation !== undefined) this.#dispatch({ kind: 'hung', name, incarnation });
       }
-      const offsetNowMs = wallOffsetMs();
+      const offsetNowMs = wallOffsetMs(systemClock);
       const stepped = Math.abs(offsetNowMs - offsetMs) > CLOCK_STEP_MS;
       offsetMs = offsetNowMs;
       if (!stepped) return;
@@ -234,11 +232,6 @@ export class SupervisorThread implements SupervisorService {
     this.#boot.messages.postMessage(stamped, [...transfer]);
   }
 }
-
-const wallOffsetMs = (): number => {
-  const { wallMs, monoMs } = systemClock.now();
-  return wallMs - monoMs;
-};
 
 /** Called by the thread's entry. */
 export const runSupervisor = (): void => {
