@@ -1,5 +1,6 @@
-/** The bound of a wait: what every `timeoutMs` that a caller gives may be. */
+/** The options of a wait: what every `timeoutMs` and `signal` that a caller gives may be. */
 import { TokenvisorError } from '../errors.js';
+import { describeValue } from './describe.js';
 
 /** The longest that a timer of Node's can take: ms. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -9,6 +10,17 @@ export const checkTimeout = (timeoutMs: unknown): void => {
   if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS) return;
   throw new TokenvisorError(
     'CONFIG_INVALID',
-    `Expected \`timeoutMs\` to be a number from 0 to ${MAX_TIMEOUT_MS}, got ${String(timeoutMs)} (${typeof timeoutMs})`,
+    `Expected \`timeoutMs\` to be a number from 0 to ${MAX_TIMEOUT_MS}, got ${describeValue(timeoutMs)}`,
   );
+};
+
+/** Throws CONFIG_INVALID unless it is an object with a `timeoutMs` and a `signal` that are good, or absent. */
+export const checkWaitOptions = (options: unknown): void => {
+  if (typeof options !== 'object' || options === null) {
+    throw new TokenvisorError('CONFIG_INVALID', `Expected options in an object, got ${describeValue(options)}`);
+  }
+  const { timeoutMs, signal } = options as { readonly timeoutMs?: unknown; readonly signal?: unknown };
+  if (timeoutMs !== undefined) checkTimeout(timeoutMs);
+  if (signal === undefined || signal === null || signal instanceof AbortSignal) return;
+  throw new TokenvisorError('CONFIG_INVALID', `Expected \`signal\` to be an AbortSignal, got ${describeValue(signal)}`);
 };

@@ -35,19 +35,38 @@ const readScopes = (scope: unknown): readonly string[] | undefined => {
   return Array.isArray(scope) && scope.every((part) => typeof part === 'string') ? scope : undefined;
 };
 
+/** Readers freeze what they are given level by level, on a stack that may be nearly used up. */
+const MAX_DEPTH = 100;
+
+const isShallow = (value: unknown, levels = MAX_DEPTH): boolean => {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
+};
+
 /** A copy that is JSON and nothing else, or undefined. */
 const readFields = (fields: unknown): Readonly<Record<string, Json>> | undefined => {
   if (fields === undefined) return {};
   if (!isPlainObject(fields)) return undefined;
   try {
-    return JSON.parse(JSON.stringify(fields)) as Record<string, Json>;
+    // Whatever its toJSON has made of it.
+    const copy: unknown = JSON.parse(JSON.stringify(fields));
+    return isPlainObject(copy) && isShallow(copy) ? (copy as Record<string, Json>) : undefined;
   } catch {
     return undefined;
   }
 };
 
-/** Checks what a provider returned. */
+/** Checks what a provider returned. Never throws, whatever it is. */
 export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
+  try {
+    return readMinted(minted, sentAt);
+  } catch {
+    // A getter of it threw, or it is a proxy that did.
+    return malformed('what the provider returns', 'an object whose members can be read');
+  }
+};
+
+const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
   if (!isPlainObject(minted)) return malformed('what the provider returns', 'an object with a `value`');
   const answer = minted as Partial<Record<keyof MintedToken, unknown>>;
   const { value } = answer;
@@ -60,7 +79,7 @@ export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
   const scopes = readScopes(answer.scope);
   if (!scopes) return malformed('`scope` of the answer', 'a string or a list of strings');
   const fields = readFields(answer.fields);
-  if (!fields) return malformed('`fields` of the answer', 'a JSON object');
+  if (!fields) return malformed('`fields` of the answer', `a JSON object, at most ${MAX_DEPTH} levels deep`);
   // Servers write the scheme as they like (RFC 6749 §5.1); some APIs read it as RFC 6750 writes it.
   const tokenType = type.toLowerCase() === 'bearer' ? 'Bearer' : type;
   const payload: TokenPayload = { value, tokenType, scopes, fields };
@@ -73,6 +92,8 @@ export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
 
 const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'park', 'ambiguous']);
 const MAX_MESSAGE = 300;
+/** Of a name or a code. With {@link MAX_MESSAGE} it keeps a failure far within the record that it is kept in. */
+const MAX_WORD = 100;
 
 const causeOf = ({ message, code }: NodeJS.ErrnoException): string => {
   const why = message === '' ? code : message;
@@ -81,9 +102,18 @@ const causeOf = ({ message, code }: NodeJS.ErrnoException): string => {
 
 /**
  * What a provider threw, as a failure without secrets. It is told by code and class, not by instanceof: a module may
- * have a copy of the package of its own.
+ * have a copy of the package of its own. Never throws: anything can be thrown, also what has no text.
  */
 export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
+  try {
+    return readThrown(thrown, secrets);
+  } catch {
+    const message = `The provider threw something that can't be read (${typeof thrown})`;
+    return { class: 'transient', reason: 'provider_threw', message };
+  }
+};
+
+const readThrown = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
   const error = thrown as Partial<Record<string, unknown>> | null | undefined;
   const said = redact(String(error?.message ?? thrown), secrets);
   if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
@@ -97,11 +127,11 @@ export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFai
   const { oauthError, status, retryAfterMs } = error;
   return {
     class: error.class as FailureClass,
-    reason: redact(String(error.reason), secrets) as FailureReason,
+    reason: redact(String(error.reason), secrets).slice(0, MAX_WORD) as FailureReason,
     // The built-in providers, which say other reasons, make their texts of names and numbers.
     message: (error.reason === 'provider_threw' ? redactOpaque(said) : said).slice(0, MAX_MESSAGE),
     // It is the server's word, and a server may say anything.
-    ...(typeof oauthError === 'string' && { oauthError: redact(oauthError, secrets) }),
+    ...(typeof oauthError === 'string' && { oauthError: redact(oauthError, secrets).slice(0, MAX_WORD) }),
     ...(typeof status === 'number' && { status }),
     ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),
   };

@@ -2,6 +2,7 @@
  * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
  */
 import { anyOf, anything, boolean, number, object, oneOf, optional, type Check, type Report } from '../config/check.js';
+import { checkWaitOptions } from '../config/check-timeout.js';
 import { describeKind, isPlainObject } from '../config/describe.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import { TokenvisorError } from '../errors.js';
@@ -18,6 +19,7 @@ import {
   type PreparedChild,
 } from '../supervision/child-spec.js';
 import type { CredentialActorOptions } from './actor.js';
+import { stopped } from './reader-errors.js';
 import { CredentialReader, type WaitForTokenOptions } from './reader.js';
 
 /** Options of {@link credential}. Durations in ms. */
@@ -196,11 +198,20 @@ export class CredentialHandle extends CredentialReader {
   /**
    * Un-parks: starts the actor if it was restarted too often, and tries a mint. After an ambiguous exchange this says
    * that the held refresh token may be sent again.
+   *
+   * @throws TIMEOUT if no actor starts in time, STOPPED, CONFIG_INVALID.
    */
-  async resume({ timeoutMs = 5_000 }: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Promise<void> {
+  async resume(options: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Promise<void> {
+    checkWaitOptions(options);
+    const { timeoutMs = 5_000 } = options;
     await this.#door.resume();
     const { words, index } = this.doorbell();
-    await new Doorbell(words, index).wait(() => this.#door.connected || undefined, {
+    const check = (): true | undefined => {
+      // Nobody will start it: whoever waits would wait for nothing.
+      if (this.status().state === 'stopped') throw stopped(this.name);
+      return this.#door.connected || undefined;
+    };
+    await new Doorbell(words, index).wait(check, {
       timeoutMs,
       onTimeout: () =>
         new TokenvisorError('TIMEOUT', `The actor of '${this.name}' did not start within ${timeoutMs} ms`, {

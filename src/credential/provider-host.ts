@@ -3,9 +3,11 @@
  * actor's sealed record, beside what the refresh loop keeps there.
  */
 import { createHash } from 'node:crypto';
+import { serialize } from 'node:v8';
 import { loadExport } from '../actor/load-module.js';
 import type { ActorContext } from '../actor/behaviour.js';
 import { type MintFailure, ProviderError, TokenvisorError } from '../errors.js';
+import { payloadBytes, SEALED } from '../memory/layout.js';
 import { AddressBook, type AddressBookState } from '../providers/addresses.js';
 import { createHttpDoor, type HttpDoor } from '../providers/http-door.js';
 import type {
@@ -34,6 +36,9 @@ interface Sealed {
 /** No mint takes longer, whatever the provider does. */
 const MINT_TIMEOUT_MS = 30_000;
 
+/** What the vault leaves of the sealed record is for the refresh loop, which must be able to write at any time. */
+const MAX_VAULT_BYTES = payloadBytes(SEALED) - 8_192;
+
 /** The sealed record, part by part: each write is of the whole, so that a crash finds all of it or what was before. */
 export class SealedState {
   readonly #context: ActorContext;
@@ -58,8 +63,28 @@ export class SealedState {
 
   keep(part: Sealed): void {
     const next = { ...this.#sealed, ...part };
-    this.#context.seal(next);
-    this.#sealed = next;
+    try {
+      this.#context.seal(next);
+      this.#sealed = next;
+    } catch (error) {
+      if (!(error instanceof TokenvisorError) || error.code !== 'RECORD_TOO_LARGE' || !next.addresses) throw error;
+      // Addresses can be had again; a successor will have to look them up.
+      const { addresses: _, ...rest } = next;
+      this.#context.seal(rest);
+      this.#sealed = rest;
+    }
+  }
+
+  /** Throws RECORD_TOO_LARGE with nothing changed. */
+  keepVault(vault: Json): void {
+    const { byteLength } = serialize(vault);
+    if (byteLength > MAX_VAULT_BYTES) {
+      throw new TokenvisorError(
+        'RECORD_TOO_LARGE',
+        `Expected a vault of at most ${MAX_VAULT_BYTES} bytes, got ${byteLength}`,
+      );
+    }
+    this.keep({ vault });
   }
 }
 
@@ -186,7 +211,7 @@ export class ProviderHost {
       owner: this.#actor.owner,
       vault: {
         read: () => this.#sealed.vault,
-        write: (vault) => this.#sealed.keep({ vault }),
+        write: (vault) => this.#sealed.keepVault(vault),
       },
       secret: (reference) => readSecret(reference),
       request: this.#request,

@@ -2,7 +2,8 @@
  * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
  */
 import { readSupervision, type Health } from '../actor/actor-reader.js';
-import { checkTimeout } from '../config/check-timeout.js';
+import { checkTimeout, checkWaitOptions } from '../config/check-timeout.js';
+import { describeValue } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
@@ -48,6 +49,8 @@ export class CredentialReader {
   /** The control word under which `#token` counts; 0 is that of no token. */
   #control = 0;
   #usableUntilMs = 0;
+  /** That of `#token`: one that has been invalidated counts no more, also while there is no actor to withdraw it. */
+  #generationOfToken = 0;
 
   constructor(name: string, memory: SharedArrayBuffer) {
     this.name = name;
@@ -57,8 +60,8 @@ export class CredentialReader {
   }
 
   /**
-   * The token. Synchronous and lock-free: no I/O, no message; while the token stays the same, the cost of reading one
-   * shared word and the clock.
+   * The token. Synchronous and lock-free: no I/O, no message; while the token stays the same, the cost of reading two
+   * shared words and the clock.
    *
    * @throws TOKEN_NOT_READY if there is none yet, TOKEN_EXPIRED if it is at or past its expiry less the margin,
    * PARKED if there is none and none will come by itself, STOPPED.
@@ -66,7 +69,11 @@ export class CredentialReader {
    * headers.set('authorization', github.current().authorization);
    */
   current(): Token {
-    if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control && Date.now() < this.#usableUntilMs) {
+    if (
+      Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control &&
+      Date.now() < this.#usableUntilMs &&
+      Atomics.load(this.#view, Header.INVALIDATED) < this.#generationOfToken
+    ) {
       return this.#token!;
     }
     const token = this.#load();
@@ -76,7 +83,11 @@ export class CredentialReader {
 
   /** The last token, usable or not, without a look at the clock; undefined if there is none. Never throws. */
   peek(): Token | undefined {
-    if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) !== this.#control || this.#control === 0) this.#load();
+    const isCached =
+      this.#control !== 0 &&
+      Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control &&
+      Atomics.load(this.#view, Header.INVALIDATED) < this.#generationOfToken;
+    if (!isCached) this.#load();
     return this.#token;
   }
 
@@ -88,6 +99,7 @@ export class CredentialReader {
    * STOPPED, CONFIG_INVALID for a `minTtlMs` that no token can meet.
    */
   async get(options: GetOptions = {}): Promise<Token> {
+    checkWaitOptions(options);
     const { minTtlMs = 0 } = options;
     checkTtl(minTtlMs);
     const ready = this.#lasting(minTtlMs);
@@ -132,6 +144,7 @@ export class CredentialReader {
    * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, also if there is a token still.
    */
   async refresh(options: WaitForTokenOptions = {}): Promise<Token> {
+    checkWaitOptions(options);
     const wanted = this.#want();
     return this.#wait(options, 'a new token', () => {
       const token = this.#load();
@@ -153,6 +166,7 @@ export class CredentialReader {
    * if (response.status === 401) await github.invalidate(token);
    */
   async invalidate(token: Pick<Token, 'generation'>, options: WaitForTokenOptions = {}): Promise<Token> {
+    checkWaitOptions(options);
     const generation = (token as Partial<Token> | undefined)?.generation;
     if (typeof generation !== 'number') {
       throw new TokenvisorError('CONFIG_INVALID', `Expected the Token that was refused, got ${typeof token}`, {
@@ -211,6 +225,7 @@ export class CredentialReader {
     this.#token = undefined;
     this.#control = 0;
     this.#usableUntilMs = 0;
+    this.#generationOfToken = 0;
   }
 
   /** The slow path: looks at all that may have changed. Returns the token if it is usable. */
@@ -230,6 +245,7 @@ export class CredentialReader {
     this.#token = new Token(payload, record);
     this.#control = record.control;
     this.#usableUntilMs = record.usableUntilMs;
+    this.#generationOfToken = record.generation;
   }
 
   #isRefused({ generation }: Pick<Token, 'generation'>): boolean {
@@ -259,7 +275,6 @@ export class CredentialReader {
 
   async #wait(options: WaitForTokenOptions, what: string, check: () => Token | undefined): Promise<Token> {
     const { timeoutMs = DEFAULT_WAIT_MS, signal } = options;
-    checkTimeout(timeoutMs);
     return this.#doorbell.wait(
       () => {
         const token = check();
@@ -294,6 +309,6 @@ const checkTtl = (minTtlMs: unknown): void => {
   if (typeof minTtlMs === 'number' && minTtlMs >= 0 && Number.isFinite(minTtlMs)) return;
   throw new TokenvisorError(
     'CONFIG_INVALID',
-    `Expected \`minTtlMs\` to be a number >= 0, got ${String(minTtlMs)} (${typeof minTtlMs})`,
+    `Expected \`minTtlMs\` to be a number >= 0, got ${describeValue(minTtlMs)}`,
   );
 };

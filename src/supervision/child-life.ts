@@ -290,7 +290,9 @@ const finishStop = (draft: Draft, child: LiveChild, reason: ExitReason): void =>
   if (stuck || (!thread.failure && !isExpectedEnd(child, reason))) draft.report('shutdown_error', reason, child);
   draft.setThread(name, undefined);
   unblock(draft, name);
-  settleStopped(draft, child);
+  // Whoever asked for the start is told that it failed, and so has nothing that could be restarted or deleted.
+  if (thread.origin === 'start_child' && thread.request !== undefined) drop(draft, child);
+  else settleStopped(draft, child);
   if (thread.request !== undefined) {
     draft.reply(thread.request, { ok: false, error: stoppedMeanwhile(name) });
   }

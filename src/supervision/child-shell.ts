@@ -180,7 +180,8 @@ export class ChildShell {
     const before = this.#plan;
     this.#plan = { ...before, options };
     const current = [...this.#incarnations.values()].at(-1);
-    if (!current || !this.running) return undefined;
+    // One that boots was started with the options of before: it takes the new ones when its init is done.
+    if (!current || !(current.booting || this.running)) return undefined;
     const refusal = await current.reconfigure(options);
     // One that died over them is no refusal: its successor is started with them.
     if (refusal && refusal.code !== 'ACTOR_DOWN' && this.#plan.options === options) this.#plan = before;

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Health } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
+import { describeValue } from '../config/describe.js';
 import { allocateChildMemory } from '../memory/child-memory.js';
 import type { AtomicWords } from '../memory/words.js';
 import { ActorDoor, type DoorKeeper } from './actor-door.js';
@@ -55,7 +56,7 @@ export class ChildTable {
   /** @throws NOT_FOUND */
   get(name: string): HeldChild {
     const child = this.#byName.get(name);
-    if (!child) throw fromWireError(notFound(name));
+    if (!child) throw fromWireError(notFound(typeof name === 'string' ? name : describeValue(name)));
     return child;
   }
 
@@ -89,8 +90,11 @@ export class ChildTable {
     if (child?.door === door) this.#byName.set(name, { ...child, ...change(child) });
   }
 
-  remove(name: string): void {
-    this.#byName.get(name)?.door.disconnect();
+  /** Forgets a child, but not another one that has got its name meanwhile. */
+  remove({ door, plan }: HeldChild): void {
+    const { name } = plan.rules;
+    door.disconnect();
+    if (this.#byName.get(name)?.door !== door) return;
     this.#byName.delete(name);
     delete this.handles[name];
   }

@@ -124,6 +124,11 @@ export class Incarnation {
     return this.#plan.start.seats;
   }
 
+  /** True until init is done or has failed. */
+  get booting(): boolean {
+    return this.#booting;
+  }
+
   /** Asks the actor to end. */
   shutDown(): void {
     void this.#control.shutDown().catch(() => undefined);
@@ -132,6 +137,8 @@ export class Incarnation {
   /** Ends the thread, whatever it is doing; the exit's reason will be `reason`. */
   kill(reason: 'killed' | 'hung'): void {
     this.#killed ??= reason;
+    // A thread that can't be ended may not exit for long, and will not answer any more.
+    this.#abandon();
     this.#end();
   }
 
@@ -192,11 +199,18 @@ export class Incarnation {
             new TokenvisorError('START_FAILED', `The thread of '${name}' ended (code ${code}) during its start`),
           ),
     );
-    const gone = toWireError(new TokenvisorError('ACTOR_DOWN', `'${name}' died during the request`, { child: name }));
-    for (const settle of this.#pending) settle(gone);
+    this.#abandon();
     this.#events.close();
     this.#controlPort.close();
     this.#listener.exited(reason);
+  }
+
+  /** Requests that are under way are answered by nobody else. */
+  #abandon(): void {
+    const { name } = this.#plan.start;
+    const gone = toWireError(new TokenvisorError('ACTOR_DOWN', `'${name}' died during the request`, { child: name }));
+    for (const settle of this.#pending) settle(gone);
+    this.#pending.clear();
   }
 
   #reason(code: number): ExitReason {

@@ -5,7 +5,7 @@
 import { readSupervision, type Health } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
 import { systemClock } from '../clock.js';
-import { checkTimeout } from '../config/check-timeout.js';
+import { checkWaitOptions } from '../config/check-timeout.js';
 import { TokenvisorError } from '../errors.js';
 import { Events, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from '../events.js';
 import { openWords } from '../memory/child-memory.js';
@@ -122,8 +122,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    *
    * @throws TIMEOUT naming those that can't, PARKED as soon as one can't without help, STOPPED, ABORTED.
    */
-  async ready({ timeoutMs = DEFAULT_READY_MS, signal }: ReadyOptions = {}): Promise<void> {
-    checkTimeout(timeoutMs);
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    checkWaitOptions(options);
+    const { timeoutMs = DEFAULT_READY_MS, signal } = options;
     this.#refuseIfEnded();
     await allReady(this.#children.all, timeoutMs, signal);
   }
@@ -159,7 +160,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     try {
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.startChild(child.plan)));
     } catch (error) {
-      this.#children.remove(name);
+      this.#children.remove(child);
       // If the supervisor thread died over it, nobody else has told those who hold the handle already.
       stopMemory(child.plan.memory);
       throw error;
@@ -180,8 +181,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** Forgets a child that is stopped, and its memory. @throws NOT_FOUND, RUNNING, RESTARTING. */
   async deleteChild(name: string): Promise<void> {
+    const child = this.#children.find(name);
     await this.#command({ kind: 'delete_child', name });
-    this.#children.remove(name);
+    if (child) this.#children.remove(child);
   }
 
   /** OTP's which_children, in order of start. */
@@ -200,9 +202,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * Stops all children in reverse order, each within its `shutdown`, then the threads. Bounded by `timeoutMs` (30,000 by
    * default), after which what is left is ended; never rejects. Afterwards reads throw STOPPED.
    */
-  close({ timeoutMs = DEFAULT_CLOSE_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    checkTimeout(timeoutMs);
-    this.#closing ??= this.#close(timeoutMs);
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    checkWaitOptions(options);
+    this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_MS);
     return this.#closing;
   }
 
@@ -302,8 +304,11 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       }
       case 'event':
         return this.#tell(message.type, message.type === 'error' ? withError(message.details) : message.details);
-      case 'forgotten':
-        return this.#children.remove(message.name);
+      case 'forgotten': {
+        const child = this.#children.find(message.name);
+        if (child) this.#children.remove(child);
+        return;
+      }
       case 'ended':
         this.#tellEnd(message.reason);
         if (message.reason === 'restart_intensity') void this.close();
