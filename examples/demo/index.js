@@ -13,7 +13,7 @@ import { startAuthorizationServer } from '../support/authorization-server.js';
 import { CREDENTIALS, LIFE_S, READER_THREADS, SINGLE_USE, perCredential } from './parameters.js';
 import { endAll, runServer, startApi } from './processes.js';
 import { Display } from './table.js';
-import { faultsOf, verdictTable } from './verdict.js';
+import { differenceOf, faultsOf, verdictTable } from './verdict.js';
 
 /** So that each kind of mishap has its turn, and a token is refreshed. */
 const LEAST_SECONDS = 6;
@@ -82,6 +82,7 @@ const main = async () => {
     const faults = faultsOf(ours.summary, ours.accepted);
     console.log(`\n${verdictTable(summaries)}\n`);
     if (faults.length === 0) console.log('  tokenvisor: no expired token, no refused call, no gap, no wait.');
+    console.log(`  ${differenceOf(summaries)}`);
     for (const fault of faults) console.log(`  tokenvisor failed: ${fault}.`);
     if (json) console.log(JSON.stringify(summaries));
     process.exitCode = faults.length === 0 ? 0 : 1;

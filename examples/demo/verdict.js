@@ -34,6 +34,11 @@ export const verdictTable = (summaries) => {
   return [`${''.padEnd(LABEL)}${titles}`, ...rows].map((line) => `  ${line}`).join('\n');
 };
 
+/** What one pays with the others, in this run. @param {Record<import('./parameters.js').Contender, Summary>} summaries */
+export const differenceOf = ({ ours, interval, lazy }) =>
+  `setInterval asked the authorization server for ${interval.mints} tokens, the lazy client for ${lazy.mints}, ` +
+  `tokenvisor for ${ours.mints}, its restarts included; the lazy client let a caller wait for ${showMs(lazy.waitMs.max)}.`;
+
 /** What is wrong with ours; nothing, if all is well. @param {Summary} summary @param {number} accepted calls */
 export const faultsOf = ({ expired, refused, unavailable, waitMs, refreshes, happened }, accepted) => {
   const faults = [];

@@ -114,7 +114,14 @@ export const checkRefreshToken = (options: unknown, path: string): CheckResult<C
     // Losing a single-use token costs a new authorisation, so where it is kept must be said.
     store: (options as RefreshTokenOptions | null)?.rotation === 'reusable' ? optional(store, 'memory') : store,
   };
-  return check(object(shape, checkEndpoints), options, path);
+  const also: typeof checkEndpoints = (value, at, report) => {
+    checkEndpoints(value, at, report);
+    // Most often a variable that is not set: no client becomes a public one by accident.
+    if ('clientSecret' in value && value.clientSecret === undefined) {
+      report(`${at}.clientSecret`, 'a secret (or not there at all, for a public client)', 'nothing');
+    }
+  };
+  return check(object(shape, also), options, path);
 };
 
 /**

@@ -295,6 +295,7 @@ describe('the spec', () => {
     ['no refresh token', { refreshToken: undefined }, 'p.refreshToken'],
     ['an empty one', { refreshToken: '' }, 'p.refreshToken'],
     ['one that is no string', { refreshToken: 5 }, 'p.refreshToken'],
+    ['a client secret that is not set', { clientSecret: undefined }, 'p.clientSecret'],
     ['no store', { store: undefined }, 'p.store'],
     ['a path for a store', { store: './x.json' }, 'p.store'],
     ['a store without a path', { store: fileStore('') }, 'p.store'],
