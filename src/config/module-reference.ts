@@ -25,6 +25,7 @@ export const moduleReference = (): Check<ResolvedModule> => (value, path, report
       report(`${path}.${key}`, 'one of `module`, `export`', 'an unknown option');
   }
   const name = value.export ?? 'default';
-  if (typeof name !== 'string' || name === '') report(`${path}.export`, 'the name of an export', describeKind(name));
-  return { module: fileUrl(value.module, `${path}.module`, report), export: String(name) };
+  const isName = typeof name === 'string' && name !== '';
+  if (!isName) report(`${path}.export`, 'the name of an export', describeKind(name));
+  return { module: fileUrl(value.module, `${path}.module`, report), export: isName ? name : 'default' };
 };
