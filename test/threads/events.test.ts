@@ -81,7 +81,9 @@ test('a cast that can not be delivered is an event, whatever kept it', async () 
   expect(await heard.next('cast:failed')).toMatchObject({ name: 'own', code: 'MAILBOX_FULL' });
   await supervisor.terminateChild('own');
   children.own.cast({ kind: 'none' });
-  expect(await heard.next('cast:failed')).toMatchObject({ name: 'own', code: 'NO_PROC' });
+  // Of those that came while it was busy, one or both were one too many.
+  const codes = heard.of('cast:failed').map(({ code }) => code);
+  expect(codes).toEqual(['NOT_CLONEABLE', ...codes.slice(1, -1).map(() => 'MAILBOX_FULL'), 'NO_PROC']);
 });
 
 test('a failure that nobody hears is one warning of the process', async () => {
