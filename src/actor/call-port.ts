@@ -44,13 +44,19 @@ export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer):
   Comlink.expose(service, port);
 };
 
+/** Options of a call. */
 export interface CallOptions {
-  /** Milliseconds to wait for the answer; 5,000 by default, as GenServer.call has it. */
+  /**
+   * How long to wait for the answer: ms, 0 to 2^31 - 1; then the call rejects with CALL_TIMEOUT. The default is that of
+   * OTP's GenServer.call.
+   * @default 5_000
+   */
   readonly timeoutMs?: number;
+  /** Gives up the wait: the call rejects with ABORTED. The actor may have taken the message, and goes on. */
   readonly signal?: AbortSignal;
 }
 
-export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
+const DEFAULT_CALL_TIMEOUT_MS = 5_000;
 
 /** The caller's side. Lives as long as the incarnation at the other end. */
 export class CallPort {

@@ -3,9 +3,8 @@
  */
 import { boolean, configError, custom, number, object, oneOf, optional, type Report } from '../config/check.js';
 import { describeKind, describeValue, isPlainObject } from '../config/describe.js';
-import type { ConfigProblem } from '../errors.js';
+import { TokenvisorError, type ConfigProblem } from '../errors.js';
 import { encodeOptions, resolveSecrets, type WireOptions } from '../providers/secret-tree.js';
-import { TokenvisorError } from '../errors.js';
 import { type ChildSpec, isChildSpec, type PreparedChild } from './child-spec.js';
 import type { SupervisorRules } from './types.js';
 
@@ -45,6 +44,7 @@ export interface SupervisorOptions {
    */
   readonly parkMs?: number;
   /**
+   * The longest that it is parked: ms, 10 to 3,600,000.
    * @default 600_000
    */
   readonly parkMaxMs?: number;

@@ -46,11 +46,14 @@ export interface SupervisorHealth {
   readonly children: Readonly<Record<string, Health>>;
 }
 
+/** Options of {@link TokenSupervisor.ready}. */
 export interface ReadyOptions {
   /**
+   * How long to wait: ms, 0 to 2^31 - 1; then the wait rejects with TIMEOUT.
    * @default 30_000
    */
   readonly timeoutMs?: number;
+  /** Ends the wait; it rejects with ABORTED. */
   readonly signal?: AbortSignal;
 }
 
@@ -103,6 +106,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return this;
   }
 
+  /** Listens to the next event of that name, and to no more. */
   once<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   once(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   once(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
@@ -110,6 +114,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return this;
   }
 
+  /** Takes a listener away that `on()` or `once()` has added; without effect for any other. */
   off<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   off(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   off(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
