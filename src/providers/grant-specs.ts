@@ -91,7 +91,7 @@ export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<Refresh
  */
 export const fileStore = (path: string | URL): FileStoreSpec => ({
   kind: 'file',
-  path: path instanceof URL ? fileURLToPath(path) : path === '' ? path : resolve(path),
+  path: path instanceof URL ? fileURLToPath(path) : typeof path !== 'string' || path === '' ? path : resolve(path),
 });
 
 /** Checks the options of the client credentials grant. */

@@ -36,7 +36,9 @@ export const resolveSecrets = <T>(
   const problems: ConfigProblem[] = [];
   const resolved = mapReferences(options, path, (reference, at) => {
     if (reference.kind !== 'env' || carriedValue(reference) !== undefined) return reference;
-    const value = environment[reference.name];
+    // What an environment inherits (`constructor`) is no variable.
+    const found: unknown = environment[reference.name];
+    const value = typeof found === 'string' ? found : undefined;
     if (value !== undefined && value !== '') return new SecretReference('env', reference.name, value);
     const came = value === undefined ? 'one that is not set' : 'one that is empty';
     problems.push({ path: at, expected: `a set environment variable, ${reference.name}`, came });

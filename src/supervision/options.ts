@@ -113,8 +113,9 @@ export const encodePrepared = (
   problems.forEach(tell);
   const environment: Record<string, string> = {};
   prepared.child.env.forEach((name, index) => {
-    const value = process.env[name];
-    if (value !== undefined) environment[name] = value;
+    // What an environment inherits (`constructor`) is no variable.
+    const value: unknown = process.env[name];
+    if (typeof value === 'string') environment[name] = value;
     else report(`${path}.env[${index}]`, `the name of a set environment variable`, `'${name}', which is not set`);
   });
   try {

@@ -14,7 +14,7 @@ import { within } from '../within.js';
 import { allReady } from './all-ready.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
 import { stopMemory } from './child-shell.js';
-import { ChildTable } from './child-table.js';
+import { ChildTable, type HeldChild } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
 import {
   checkAll,
@@ -384,14 +384,21 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     await this.#closeChildren(timeoutMs);
     const exited = await this.#link.terminate(EXIT_MS);
     this.#phase = 'ended';
-    for (const { plan, door } of this.#children.all) {
-      door.disconnect();
+    for (const child of this.#children.all) this.#closeChild(child, exited);
+    this.#tellEnd('closed');
+  }
+
+  /** Whoever has a handle can write into its memory: one child's, spoilt, does not keep the others from their end. */
+  #closeChild({ plan, door }: HeldChild, exited: boolean): void {
+    door.disconnect();
+    try {
       const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
       // Asked to end, killed with its supervisor, and there still.
       if (!exited && phase === 'stopping') this.#tell('child:zombie', { name: plan.rules.name, incarnation });
       stopMemory(plan.memory);
+    } catch (error) {
+      this.#tell('error', { error, during: `the end of '${plan.rules.name}'` });
     }
-    this.#tellEnd('closed');
   }
 
   /** Asks, and waits no longer than the bound. */

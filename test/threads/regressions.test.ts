@@ -1,6 +1,7 @@
 /** What went wrong once, each named for what it was. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, attach, credential } from 'tokenvisor';
+import { actor, attach, credential, startSupervisor } from 'tokenvisor';
+import { env, fileStore, refreshToken } from 'tokenvisor/providers';
 import { killChildThread } from 'tokenvisor/testing';
 import { cleanUp, Control, eventually, makeGate, mortal, supervise } from '../support/supervised.js';
 import { Death, Word } from './fixtures/deaths.mjs';
@@ -121,6 +122,36 @@ test('resume() of a child that was stopped waited for an actor that nobody would
   const { supervisor, children } = await supervise({ api: provided('plain') });
   await supervisor.terminateChild('api');
   await expect(children.api.resume({ timeoutMs: 60_000 })).rejects.toEqual(code('STOPPED'));
+});
+
+test('close() rejected, and stopped no other child, when somebody had written over the memory of one', async () => {
+  const { supervisor, children, heard } = await supervise({ first: provided('plain'), spoilt: provided('plain') });
+  await supervisor.ready();
+  new Int32Array(children.spoilt.handle().memory).fill(-1);
+  await supervisor.close();
+  expect(() => children.first.current()).toThrow(code('STOPPED'));
+  expect(heard.of('supervisor:ended')).toHaveLength(1);
+});
+
+test('env() of a name that every object inherits was a thread that could not be started', async () => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    const options = { secret: env(name) };
+    await expect(startSupervisor({ api: provided('plain', { options }) })).rejects.toEqual(code('CONFIG_INVALID'));
+    await expect(startSupervisor({ api: provided('plain', { env: [name] }) })).rejects.toEqual(code('CONFIG_INVALID'));
+  }
+});
+
+test('fileStore() of what is no path was a TypeError, and not one of the problems of the start', async () => {
+  const provider = refreshToken({
+    tokenEndpoint: 'https://api.example/token',
+    clientId: 'a',
+    refreshToken: 'b',
+    store: fileStore(undefined as never),
+  });
+  await expect(startSupervisor({ api: credential({ provider }) })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    problems: [{ path: expect.stringContaining('store') as string }],
+  });
 });
 
 describe('what is no option was a TypeError, or a timer of 1 ms', () => {
