@@ -45,7 +45,6 @@ class Credential {
   #status = '';
   #task: { readonly task: Task; readonly attempt: number; readonly sentAt: Instant } | undefined;
   #answer: { readonly attempt: number; readonly payload: TokenPayload } | undefined;
-  #live: TokenPayload | undefined;
   #wake: Timer | undefined;
   #clockOffsetMs: number;
 
@@ -59,7 +58,6 @@ class Credential {
 
   start(): this {
     const live = this.#context.live();
-    this.#live = live?.value as TokenPayload | undefined;
     const persisted = this.#sealed.refresh;
     const obstacle = this.#host.obstacle();
     this.#dispatch({
@@ -149,16 +147,15 @@ class Credential {
         return;
       case 'publish':
         if (this.#answer?.attempt !== effect.attempt) return;
-        this.#live = this.#answer.payload;
+        this.#context.publish(this.#answer.payload, { ...effect.times, generation: effect.generation });
         this.#answer = undefined;
-        return void this.#context.publish(this.#live, { ...effect.times, generation: effect.generation });
+        return;
       case 'republish': {
         const live = this.#context.live();
         if (live) this.#context.publish(live.value, { ...effect.times, generation: live.generation });
         return;
       }
       case 'withdraw':
-        this.#live = undefined;
         return this.#context.withdraw();
       case 'wake':
         return this.#wakeAt(effect.atMonoMs);

@@ -218,9 +218,8 @@ export class Incarnation {
     if (this.#outcome) return { kind: 'crash', error: this.#outcome.error };
     if (this.#killed) return { kind: this.#killed };
     const uncaught = this.#uncaught;
-    if (uncaught instanceof Error && uncaught.message === `worker exited with code: ${code}`)
-      return { kind: 'exit', code };
-    if (uncaught === undefined) return { kind: 'exit', code };
-    return { kind: 'crash', error: toWireError(uncaught) };
+    // Piscina tells an exit that nobody caused by an error of its own, whose text is all that there is to know it by.
+    const exited = uncaught instanceof Error && uncaught.message === `worker exited with code: ${code}`;
+    return uncaught === undefined || exited ? { kind: 'exit', code } : { kind: 'crash', error: toWireError(uncaught) };
   }
 }
