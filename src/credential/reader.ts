@@ -8,7 +8,7 @@ import { TokenvisorError } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
 import { Header, SNAPSHOT } from '../memory/layout.js';
-import { lastGeneration, readRecord } from '../memory/record.js';
+import { lastGeneration, readRecord, refuseRecord } from '../memory/record.js';
 import { raise, ring, type AtomicWords } from '../memory/words.js';
 import type { TransferableHandle } from '../supervision/actor-door.js';
 import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
@@ -49,8 +49,6 @@ export class CredentialReader {
   /** The control word under which `#token` counts; 0 is that of no token. */
   #control = 0;
   #usableUntilMs = 0;
-  /** That of `#token`: one that has been invalidated counts no more, also while there is no actor to withdraw it. */
-  #generationOfToken = 0;
 
   constructor(name: string, memory: SharedArrayBuffer) {
     this.name = name;
@@ -60,8 +58,8 @@ export class CredentialReader {
   }
 
   /**
-   * The token. Synchronous and lock-free: no I/O, no message; while the token stays the same, the cost of reading two
-   * shared words and the clock.
+   * The token. Synchronous and lock-free: no I/O, no message; while the token stays the same, the cost of reading one
+   * shared word and the clock.
    *
    * @throws TOKEN_NOT_READY if there is none yet, TOKEN_EXPIRED if it is at or past its expiry less the margin,
    * PARKED if there is none and none will come by itself, STOPPED.
@@ -69,11 +67,7 @@ export class CredentialReader {
    * headers.set('authorization', github.current().authorization);
    */
   current(): Token {
-    if (
-      Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control &&
-      Date.now() < this.#usableUntilMs &&
-      Atomics.load(this.#view, Header.INVALIDATED) < this.#generationOfToken
-    ) {
+    if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control && Date.now() < this.#usableUntilMs) {
       return this.#token!;
     }
     const token = this.#load();
@@ -83,10 +77,7 @@ export class CredentialReader {
 
   /** The last token, usable or not, without a look at the clock; undefined if there is none. Never throws. */
   peek(): Token | undefined {
-    const isCached =
-      this.#control !== 0 &&
-      Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control &&
-      Atomics.load(this.#view, Header.INVALIDATED) < this.#generationOfToken;
+    const isCached = this.#control !== 0 && Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control;
     if (!isCached) this.#load();
     return this.#token;
   }
@@ -156,9 +147,8 @@ export class CredentialReader {
   }
 
   /**
-   * Says that an API has refused this token. If it is the current one, no reader is given it again (in other threads:
-   * as soon as its actor has heard of it), and a new one is minted: ten callers with the same token cost one mint. If it
-   * is an older one, nothing happens.
+   * Says that an API has refused this token. If it is the current one, no reader in any thread is given it again, and a
+   * new one is minted: ten callers with the same token cost one mint. If it is an older one, nothing happens.
    * Resolves when a token that was not refused is there, with it. Its `generation` alone will do, in a thread that the
    * token itself can't get to.
    *
@@ -176,6 +166,7 @@ export class CredentialReader {
     const current = this.#load() ?? this.#token;
     if (current?.generation === generation) {
       raise(this.#words, Header.INVALIDATED, generation);
+      refuseRecord(this.#words, SNAPSHOT, generation);
       this.#forget();
       ring(this.#words, Header.REQUEST);
     }
@@ -225,7 +216,6 @@ export class CredentialReader {
     this.#token = undefined;
     this.#control = 0;
     this.#usableUntilMs = 0;
-    this.#generationOfToken = 0;
   }
 
   /** The slow path: looks at all that may have changed. Returns the token if it is usable. */
@@ -245,7 +235,6 @@ export class CredentialReader {
     this.#token = new Token(payload, record);
     this.#control = record.control;
     this.#usableUntilMs = record.usableUntilMs;
-    this.#generationOfToken = record.generation;
   }
 
   #isRefused({ generation }: Pick<Token, 'generation'>): boolean {

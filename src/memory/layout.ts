@@ -107,22 +107,29 @@ export const payloadBytes = (place: RecordPlace): number => (place.slotWords - S
 /*
  * A control word: which slot of which bank is live, and how many changes there have been.
  *
- *     31                                        2     1      0
- *     | change, 30 bits, never 0 once written   | bank | slot |
+ *     31                                   3       2       1      0
+ *     | change, 29 bits, never 0 once written | refused | bank | slot |
  *
  * 0 is a record that was never written. Every publish, withdrawal and fence is a change, so that a control word comes
- * back after 2^30 of them: 34 years at one a second.
+ * back after 2^29 of them: 17 years at one a second. `refused` is set from outside, by a reader that has seen the record
+ * refused: it changes nothing for the writer, and makes every other reader look again.
  */
-const CHANGES = 2 ** 30;
+const CHANGES = 2 ** 29;
+const CHANGE_SHIFT = 3;
+const REFUSED = 0b100;
 
 export const bankOf = (control: number): 0 | 1 => ((control >>> 1) & 1) as 0 | 1;
 export const slotOf = (control: number): 0 | 1 => (control & 1) as 0 | 1;
 
 /** The control word after `control` that makes `slot` of `bank` the live one. */
 export const nextControl = (control: number, bank: number, slot: number): number => {
-  const change = ((control >>> 2) + 1) % CHANGES || 1;
-  return (change << 2) | (bank << 1) | slot;
+  const change = ((control >>> CHANGE_SHIFT) + 1) % CHANGES || 1;
+  return (change << CHANGE_SHIFT) | (bank << 1) | slot;
 };
+
+/** The control word with its record refused, and what it was before: the stamp of the record. */
+export const refusedControl = (control: number): number => control | REFUSED;
+export const stampOf = (control: number): number => control & ~REFUSED;
 
 export const slotIndex = (place: RecordPlace, bank: number, slot: number): number =>
   place.slots + (bank * 2 + slot) * place.slotWords;

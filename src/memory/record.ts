@@ -7,7 +7,17 @@
  * reads the control word again, so a fenced one can't come back.
  */
 import { TokenvisorError } from '../errors.js';
-import { bankOf, nextControl, payloadBytes, type RecordPlace, Slot, slotIndex, slotOf } from './layout.js';
+import {
+  bankOf,
+  nextControl,
+  payloadBytes,
+  type RecordPlace,
+  refusedControl,
+  Slot,
+  slotIndex,
+  slotOf,
+  stampOf,
+} from './layout.js';
 import { raise, type SharedWords } from './words.js';
 
 /** What a record says, beside its payload. */
@@ -76,7 +86,8 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
     const control = words.load(place.control);
     if (control === 0) return { control };
     const base = slotIndex(place, bankOf(control), slotOf(control));
-    const counts = words.load(base + Slot.STAMP) === control;
+    const stamp = stampOf(control);
+    const counts = words.load(base + Slot.STAMP) === stamp;
     const byteLength = counts ? loadLength(words, place, base) : undefined;
     if (byteLength === undefined) {
       if (words.load(place.control) === control) return { control };
@@ -85,7 +96,7 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
     const slot = new Int32Array(slotLength(byteLength));
     for (let i = 0; i < slot.length; i += 1) slot[i] = words.load(base + i);
     if (words.load(place.control) !== control) continue;
-    if (slot[Slot.STAMP] !== control || slot[Slot.CHECKSUM] !== checksum(slot)) return { control };
+    if (slot[Slot.STAMP] !== stamp || slot[Slot.CHECKSUM] !== checksum(slot)) return { control };
     return {
       control,
       epoch: slot[Slot.EPOCH]!,
@@ -148,7 +159,8 @@ const wipeSlot = (words: SharedWords, place: RecordPlace, bank: number, slot: nu
 const wipeBank = (words: SharedWords, place: RecordPlace, bank: 0 | 1, control: number): void => {
   for (const slot of [0, 1]) {
     const pointedAt = bankOf(control) === bank && slotOf(control) === slot;
-    const live = control !== 0 && pointedAt && words.load(slotIndex(place, bank, slot) + Slot.STAMP) === control;
+    const live =
+      control !== 0 && pointedAt && words.load(slotIndex(place, bank, slot) + Slot.STAMP) === stampOf(control);
     if (!live) wipeSlot(words, place, bank, slot);
   }
 };
@@ -174,7 +186,7 @@ export class RecordWriter {
     this.#words = words;
     this.#place = place;
     this.#seat = seat;
-    this.#control = seat.control;
+    this.#control = stampOf(seat.control);
     // A predecessor that was killed may have left a half-written record, or one that it had no time to wipe, or a
     // generation that it had no time to note down.
     wipeBank(words, place, seat.bank, seat.control);
@@ -210,14 +222,17 @@ export class RecordWriter {
 
   #move(control: number): void {
     if (this.#fenced) throw fenced();
-    const was = this.#words.compareExchange(this.#place.control, this.#control, control);
-    if (was !== this.#control) {
+    if (!this.#exchange(this.#control, control) && !this.#exchange(refusedControl(this.#control), control)) {
       this.#fenced = true;
       // The bank is this thread's for as long as it lives, but nothing in it counts any more.
       wipeBank(this.#words, this.#place, this.#seat.bank, 0);
       throw fenced();
     }
     this.#control = control;
+  }
+
+  #exchange(expected: number, control: number): boolean {
+    return this.#words.compareExchange(this.#place.control, expected, control) === expected;
   }
 }
 
@@ -262,6 +277,20 @@ export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1)
     }
     // It fails only if the old writer published since: then there is something newer to keep.
     if (words.compareExchange(place.control, live.control, control) === live.control) return control;
+  }
+};
+
+/**
+ * Makes every reader that has a record of this generation cached look again, at once and in every thread. Any thread may;
+ * a newer record is left alone. Why it is not to be used is for another word to say, which is raised first.
+ */
+export const refuseRecord = (words: SharedWords, place: RecordPlace, generation: number): void => {
+  for (;;) {
+    const live = readRecord(words, place);
+    if (!live.payload || live.generation !== generation) return;
+    const refused = refusedControl(live.control);
+    // It fails only if the record has changed, or another thread was first: look again.
+    if (words.compareExchange(place.control, live.control, refused) === live.control) return;
   }
 };
 

@@ -6,7 +6,15 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { Doorbell } from '../../src/memory/doorbell.js';
 import { slotIndex } from '../../src/memory/layout.js';
-import { fenceRecord, lastGeneration, takeSeat, withdrawRecord, type WriterSeat } from '../../src/memory/record.js';
+import {
+  fenceRecord,
+  lastGeneration,
+  readRecord,
+  refuseRecord,
+  takeSeat,
+  withdrawRecord,
+  type WriterSeat,
+} from '../../src/memory/record.js';
 import { raise, ring, type SharedWords } from '../../src/memory/words.js';
 import {
   type End,
@@ -600,6 +608,7 @@ describe('requests', () => {
     const refuses: readonly Step[] = [
       (words) => {
         raise(words, Word.INVALIDATED, 1);
+        refuseRecord(inTurns(words), TINY, 1);
         ring(words, Word.REQUEST);
       },
       (words) => {
@@ -638,5 +647,73 @@ describe('requests', () => {
       },
       20,
     );
+  });
+
+  describe('a refusal', () => {
+    /** A writer that publishes the next one, one that refuses, and a reader that has the record cached. */
+    const refusing = (refuse: (words: SharedWords) => void): SmallModel => {
+      const { prepare, seat } = onePublished();
+      return {
+        prepare,
+        threads: [
+          {
+            name: 'actor',
+            steps: [
+              sit(seat),
+              publish({ generation: 2 }),
+              (_words, state) => {
+                if ((state as Writing).fenced) throw new Error('shut out by a refusal');
+              },
+            ],
+          },
+          {
+            name: 'refuser',
+            steps: [
+              (words) => {
+                raise(words, Word.INVALIDATED, 1);
+                refuse(words);
+                words.store(Word.DONE, 1);
+              },
+            ],
+          },
+          {
+            name: 'reader',
+            steps: [
+              (words) => {
+                const record = readRecord(inTurns(words), TINY);
+                return record.payload && record.generation > words.load(Word.INVALIDATED) ? record : undefined;
+              },
+              (words, state) => {
+                const cached = state as { readonly control: number; readonly generation: number } | undefined;
+                const done = words.load(Word.DONE) === 1;
+                const counts = words.load(TINY.control) === cached?.control;
+                if (done && counts && cached.generation === 1) throw new Error('was given what is refused');
+              },
+            ],
+          },
+        ],
+      };
+    };
+
+    test('makes every reader that has the token cached look again, and shuts no writer out', () =>
+      holds(
+        'refuse beside a publish',
+        refusing((words) => refuseRecord(inTurns(words), TINY, 1)),
+        8,
+      ));
+
+    test('that only raises a word leaves them what they have', () =>
+      breaks(
+        'a refusal by a word alone',
+        refusing(() => undefined),
+        /was given what is refused/,
+      ));
+
+    test('that is a change like any other shuts the writer out', () =>
+      breaks(
+        'a refusal by a change',
+        refusing((words) => withdrawRecord(inTurns(words), TINY, { wipe: false })),
+        /shut out/,
+      ));
   });
 });

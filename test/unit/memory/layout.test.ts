@@ -3,6 +3,8 @@ import {
   bankOf,
   Header,
   nextControl,
+  refusedControl,
+  stampOf,
   payloadBytes,
   SEALED,
   SEALED_BYTES,
@@ -70,8 +72,21 @@ describe('a control word', () => {
   });
 
   test('is never 0 again, even when the count comes round', () => {
-    const last = -4;
-    expect(last >>> 2).toBe(2 ** 30 - 1);
-    expect(nextControl(last, 0, 0)).toBe(1 << 2);
+    const last = -8;
+    expect(last >>> 3).toBe(2 ** 29 - 1);
+    expect(nextControl(last, 0, 0)).toBe(1 << 3);
+  });
+
+  test('that is refused is another one, of the same record; the next one is refused no more', () => {
+    for (const control of [nextControl(0, 0, 1), nextControl(-8, 1, 0), -8]) {
+      const refused = refusedControl(control);
+      expect(refused).not.toBe(control);
+      expect([stampOf(refused), stampOf(control)]).toEqual([control, control]);
+      expect({ bank: bankOf(refused), slot: slotOf(refused) }).toEqual({
+        bank: bankOf(control),
+        slot: slotOf(control),
+      });
+      expect(nextControl(refused, 1, 1)).toBe(nextControl(control, 1, 1));
+    }
   });
 });

@@ -17,6 +17,7 @@ import {
   readRecord,
   type RecordHeader,
   RecordWriter,
+  refuseRecord,
   takeSeat,
   wipeAfter,
   withdrawRecord,
@@ -140,6 +141,56 @@ describe('withdraw', () => {
     writer.withdraw();
     writer.publish(header(2), bytes('second'));
     expect(live(words)).toBe('second');
+  });
+});
+
+describe('a refusal', () => {
+  test('is another control word of the same record, whatever the number of those who refuse', () => {
+    const { words, writer } = start();
+    writer.publish(header(1), bytes('one'));
+    const { control } = readRecord(words, SNAPSHOT);
+    refuseRecord(words, SNAPSHOT, 1);
+    const refused = readRecord(words, SNAPSHOT);
+    refuseRecord(words, SNAPSHOT, 1);
+    expect(refused.control).not.toBe(control);
+    expect(readRecord(words, SNAPSHOT)).toEqual(refused);
+    expect(live(words)).toBe('one');
+  });
+
+  test('of another generation, or of none, changes nothing', () => {
+    const { words, writer } = start();
+    refuseRecord(words, SNAPSHOT, 0);
+    writer.publish(header(2), bytes('two'));
+    const before = words.load(SNAPSHOT.control);
+    refuseRecord(words, SNAPSHOT, 1);
+    expect(words.load(SNAPSHOT.control)).toBe(before);
+    expect(before).not.toBe(0);
+  });
+
+  test('shuts no writer out: not one that publishes, withdraws or succeeds', () => {
+    const { words, writer } = start();
+    writer.publish(header(1), bytes('one'));
+    refuseRecord(words, SNAPSHOT, 1);
+    writer.publish(header(2), bytes('two'));
+    expect(live(words)).toBe('two');
+    refuseRecord(words, SNAPSHOT, 2);
+    const successor = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 2, []));
+    expect(live(words)).toBe('two');
+    successor.publish(header(3), bytes('three'));
+    refuseRecord(words, SNAPSHOT, 3);
+    successor.withdraw();
+    expect(live(words)).toBeUndefined();
+  });
+
+  test('is no way back for a writer that is fenced', () => {
+    const { words, writer } = start();
+    writer.publish(header(1), bytes('one'));
+    refuseRecord(words, SNAPSHOT, 1);
+    fenceRecord(words, SNAPSHOT, 1);
+    expect(live(words)).toBe('one');
+    refuseRecord(words, SNAPSHOT, 1);
+    expect(code(() => writer.publish(header(2), bytes('two')))).toBe('FENCED');
+    expect(live(words)).toBe('one');
   });
 });
 
