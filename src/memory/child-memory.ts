@@ -44,10 +44,12 @@ export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWor
   silence(buffer);
   const words = new AtomicWords(buffer);
   const version = words.load(Header.LAYOUT_VERSION);
-  if (words.load(Header.MAGIC) !== MAGIC || version !== LAYOUT_VERSION) {
+  const isOurs = words.load(Header.MAGIC) === MAGIC;
+  if (!isOurs || version !== LAYOUT_VERSION) {
+    const came = isOurs ? String(version) : 'memory that is not of tokenvisor, or was overwritten';
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
-      `Expected memory of layout ${LAYOUT_VERSION}, got ${version}. Use one version of tokenvisor in all threads`,
+      `Expected memory of layout ${LAYOUT_VERSION}, got ${came}. Use one version of tokenvisor in all threads`,
     );
   }
   return words;
