@@ -139,7 +139,12 @@ export class ChildShell {
 
   /** Ends the latest thread, unasked. */
   endThread(): void {
-    [...this.#incarnations.values()].at(-1)?.kill('killed');
+    this.#current?.kill('killed');
+  }
+
+  /** The latest, if it lives: an older one that does is a zombie, and hears nothing any more. */
+  get #current(): Incarnation | undefined {
+    return this.#incarnations.get(this.#latest);
   }
 
   get running(): boolean {
@@ -179,7 +184,7 @@ export class ChildShell {
   async reconfigure(options: WireOptions): Promise<WireError | undefined> {
     const before = this.#plan;
     this.#plan = { ...before, options };
-    const current = [...this.#incarnations.values()].at(-1);
+    const current = this.#current;
     // One that boots was started with the options of before: it takes the new ones when its init is done.
     if (!current || !(current.booting || this.running)) return undefined;
     const refusal = await current.reconfigure(options);
