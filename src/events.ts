@@ -3,6 +3,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import type { WireError } from './actor/wire.js';
+import { textOf } from './config/describe.js';
 import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
 import type { ExitReason, SupervisorReport } from './supervision/types.js';
 
@@ -105,6 +106,7 @@ export class Events {
   readonly #emitter = new EventEmitter();
   readonly #wrapped = new WeakMap<object, Map<string, (event: unknown) => void>>();
   #warned = false;
+  #held: (() => void)[] | undefined;
 
   on<Name extends TokenvisorEventName | 'event'>(name: Name, listener: Listener<Name>): void {
     this.#emitter.on(name, this.#wrap(name, listener as (event: unknown) => unknown));
@@ -123,6 +125,23 @@ export class Events {
   /** Calls every listener. Nothing that a listener does is thrown here. */
   emit(type: string, details: Readonly<Record<string, unknown>>): void {
     const event: Readonly<Record<string, unknown>> = { atMs: Date.now(), ...details };
+    if (this.#held) this.#held.push(() => this.#deliver(type, event));
+    else this.#deliver(type, event);
+  }
+
+  /** Keeps what is emitted from now on, for listeners that are still to come. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** Delivers what was kept, in order. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const deliver of held) deliver();
+  }
+
+  #deliver(type: string, event: Readonly<Record<string, unknown>>): void {
     // `event` is no event, but a kind of one's own may emit what it likes.
     const heard = type !== 'event' && this.#emitter.emit(type, event);
     const heardAtAll = this.#emitter.emit('event', { ...event, type });
@@ -173,15 +192,6 @@ export class Events {
 
 const isFailure = (value: unknown): value is MintFailure =>
   typeof value === 'object' && value !== null && typeof (value as Partial<MintFailure>).message === 'string';
-
-/** The text of anything, also of what has none. */
-const textOf = (value: unknown): string => {
-  try {
-    return String(value);
-  } catch {
-    return 'a value that has no text';
-  }
-};
 
 /** JSON of what may have no JSON: a kind of one's own may emit what it likes. */
 const jsonOf = (value: unknown): string => {

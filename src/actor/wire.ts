@@ -1,6 +1,7 @@
 /**
  * What crosses between threads, and the one form in which an error does.
  */
+import { textOf } from '../config/describe.js';
 import {
   type ConfigProblem,
   type FailureClass,
@@ -34,13 +35,7 @@ const MAX_MESSAGE = 1_000;
 const MAX_CAUSES = 4;
 const MAX_PROBLEMS = 100;
 
-const text = (value: unknown): string => {
-  try {
-    return String(value).slice(0, MAX_MESSAGE);
-  } catch {
-    return 'a value that has no text';
-  }
-};
+const text = (value: unknown): string => textOf(value).slice(0, MAX_MESSAGE);
 
 /** A property of something that anybody may have made: a getter of it may throw. */
 const propertyOf = (thing: object, key: string): unknown => {

@@ -32,6 +32,15 @@ export const describeKind = (value: unknown): string => {
   return describeValue(value);
 };
 
+/** The text of anything, also of what has none. Never throws. */
+export const textOf = (value: unknown): string => {
+  try {
+    return String(value);
+  } catch {
+    return 'a value that has no text';
+  }
+};
+
 const describeObject = (value: object | null): string => {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `a list of ${value.length}`;

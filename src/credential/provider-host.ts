@@ -23,6 +23,7 @@ import type {
 import { stringsIn } from '../providers/redact.js';
 import { secretFiles, secretValues } from '../providers/secret-tree.js';
 import { file, readSecret } from '../providers/secrets.js';
+import { within } from '../within.js';
 import { readFailure } from './answer.js';
 import type { PersistedRefresh } from './refresh-types.js';
 
@@ -164,20 +165,13 @@ export class ProviderHost {
   async mint(attempt: MintAttempt): Promise<unknown> {
     const bound = new AbortController();
     const signal = AbortSignal.any([attempt.signal, bound.signal]);
-    let timer: { cancel(): void } | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = this.#actor.clock.setTimer(MINT_TIMEOUT_MS, () => {
-        bound.abort();
-        const message = `The provider did not answer within ${MINT_TIMEOUT_MS} ms`;
-        const failureClass = this.singleUse ? 'ambiguous' : 'transient';
-        reject(new ProviderError(message, { class: failureClass, reason: 'timed_out' }));
-      });
+    const minting = Promise.resolve(this.#session.mint({ ...attempt, signal }));
+    if (await within(MINT_TIMEOUT_MS, minting, this.#actor.clock)) return minting;
+    bound.abort();
+    throw new ProviderError(`The provider did not answer within ${MINT_TIMEOUT_MS} ms`, {
+      class: this.singleUse ? 'ambiguous' : 'transient',
+      reason: 'timed_out',
     });
-    try {
-      return await Promise.race([this.#session.mint({ ...attempt, signal }), late]);
-    } finally {
-      timer?.cancel();
-    }
   }
 
   /** What a provider threw, without any secret that this actor knows of. */

@@ -82,12 +82,12 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   #hold: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #endTold = false;
-  /** What happened during the start, until those who wait for it have had their turn to listen. */
-  #unheard: (() => void)[] | undefined = [];
 
   /** @internal Use startSupervisor. */
   constructor(options: CheckedSupervisorOptions) {
     this.#options = options;
+    // What happens during the start waits until those who wait for it have had their turn to listen.
+    this.#events.hold();
     this.#workerUrl = options.workerUrl ?? new URL('./supervisor-entry.cjs', import.meta.url);
     this.#link = this.#openLink();
     if (options.ref) this.ref();
@@ -237,7 +237,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.start(plans)));
       this.#phase = 'running';
       // Listeners that are added as soon as startSupervisor() has resolved miss nothing.
-      setImmediate(() => this.#tellUnheard());
+      setImmediate(() => this.#events.release());
     } catch (error) {
       this.#phase = 'ended';
       this.unref();
@@ -308,7 +308,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         return;
       }
       case 'event':
-        return this.#tell(message.type, message.type === 'error' ? withError(message.details) : message.details);
+        return this.#events.emit(message.type, message.type === 'error' ? withError(message.details) : message.details);
       case 'forgotten': {
         const child = this.#children.find(message.name);
         if (child) this.#children.remove(child);
@@ -320,23 +320,11 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     }
   }
 
-  #tell(type: string, details: Readonly<Record<string, unknown>>): void {
-    const emit = (): void => this.#events.emit(type, details);
-    if (this.#unheard) this.#unheard.push(emit);
-    else emit();
-  }
-
-  #tellUnheard(): void {
-    const unheard = this.#unheard ?? [];
-    this.#unheard = undefined;
-    for (const emit of unheard) emit();
-  }
-
   /** Once, by whoever knows first: the supervisor thread, or a close that had to end it. */
   #tellEnd(reason: string): void {
     if (this.#endTold) return;
     this.#endTold = true;
-    this.#tell('supervisor:ended', { reason });
+    this.#events.emit('supervisor:ended', { reason });
   }
 
   /** The supervisor thread is gone, and every actor with it. Start another, which adopts. */
@@ -345,7 +333,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     if (this.#phase !== 'running' && this.#phase !== 'restarting') return;
     this.#phase = 'restarting';
     const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());
-    this.#tell('supervisor:exited', {
+    this.#events.emit('supervisor:exited', {
       restartInMs,
       ...(error instanceof Error && { error: { name: error.name, message: error.message } }),
     });
@@ -370,7 +358,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       .then(() => {
         if (this.#phase !== 'restarting') return;
         this.#phase = 'running';
-        this.#tell('supervisor:restarted', {});
+        this.#events.emit('supervisor:restarted', {});
       })
       // It died over it: its exit has been seen, and is handled above.
       .catch(() => undefined);
@@ -394,10 +382,10 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     try {
       const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
       // Asked to end, killed with its supervisor, and there still.
-      if (!exited && phase === 'stopping') this.#tell('child:zombie', { name: plan.rules.name, incarnation });
+      if (!exited && phase === 'stopping') this.#events.emit('child:zombie', { name: plan.rules.name, incarnation });
       stopMemory(plan.memory);
     } catch (error) {
-      this.#tell('error', { error, during: `the end of '${plan.rules.name}'` });
+      this.#events.emit('error', { error, during: `the end of '${plan.rules.name}'` });
     }
   }
 
