@@ -5,6 +5,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { WireError } from './actor/wire.js';
 import { textOf } from './config/describe.js';
 import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
+import { isError } from './realm.js';
 import type { ExitReason, SupervisorReport } from './supervision/types.js';
 
 interface Base {
@@ -170,7 +171,7 @@ export class Events {
   }
 
   #listenerFailed(name: string, thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : new Error(textOf(thrown));
+    const error = isError(thrown) ? thrown : new Error(textOf(thrown));
     // A listener of `error` that throws has nobody left to tell but the process.
     if (name === 'error' || name === 'event') process.emitWarning(error);
     else this.emit('error', { error, during: `a listener of '${name}'` });
@@ -207,7 +208,7 @@ const WORD = /^[^\s"=\p{C}]+$/u;
 
 /** A value in a line: quoted unless it is one word, so that no text can begin another line or another pair. */
 const shown = (value: unknown): string => {
-  const plain = value instanceof Error ? `${value.name}: ${value.message}` : value;
+  const plain = isError(value) ? `${value.name}: ${value.message}` : value;
   if (typeof plain === 'number') return String(plain);
   if (typeof plain === 'string' && WORD.test(plain)) return plain;
   return jsonOf(plain).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {

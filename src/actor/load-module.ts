@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import { TokenvisorError } from '../errors.js';
+import { resolveModule } from '../own-files.js';
 import { toWireError } from './wire.js';
 
 const require = createRequire(import.meta.url);
@@ -42,8 +43,9 @@ export const registerBundled = (modules: Readonly<Record<string, () => unknown>>
 export const loadExport = (moduleUrl: string, exportName: string): unknown => {
   let loaded: unknown;
   try {
-    const load = bundled.get(moduleUrl);
-    loaded = load ? load() : require(fileURLToPath(moduleUrl));
+    const url = resolveModule(moduleUrl, import.meta.url);
+    const load = bundled.get(url);
+    loaded = load ? load() : require(fileURLToPath(url));
   } catch (error) {
     throw new TokenvisorError('START_FAILED', `Can't load ${moduleUrl}: ${hint(error, moduleUrl)}`, { cause: error });
   }

@@ -10,6 +10,7 @@ import {
   TokenvisorError,
   type TokenvisorErrorCode,
 } from '../errors.js';
+import { isError } from '../realm.js';
 
 /** An error as it crosses: name, message, code and cause; no stack, no own properties that nobody vouched for. */
 export interface WireError {
@@ -43,15 +44,6 @@ const propertyOf = (thing: object, key: string): unknown => {
     return (thing as Record<string, unknown>)[key];
   } catch {
     return undefined;
-  }
-};
-
-const isError = (value: unknown): value is Error => {
-  try {
-    // An error of another realm is no instance of our Error, but has its tag.
-    return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
-  } catch {
-    return false;
   }
 };
 

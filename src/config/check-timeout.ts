@@ -1,5 +1,6 @@
 /** The options of a wait: what every `timeoutMs` and `signal` that a caller gives may be. */
 import { TokenvisorError } from '../errors.js';
+import { isAbortSignal } from '../realm.js';
 import { describeValue } from './describe.js';
 
 /** The longest that a timer of Node's can take: ms. */
@@ -21,6 +22,6 @@ export const checkWaitOptions = (options: unknown): void => {
   }
   const { timeoutMs, signal } = options as { readonly timeoutMs?: unknown; readonly signal?: unknown };
   if (timeoutMs !== undefined) checkTimeout(timeoutMs);
-  if (signal === undefined || signal === null || signal instanceof AbortSignal) return;
+  if (signal === undefined || signal === null || isAbortSignal(signal)) return;
   throw new TokenvisorError('CONFIG_INVALID', `Expected \`signal\` to be an AbortSignal, got ${describeValue(signal)}`);
 };

@@ -1,4 +1,5 @@
 /** The check for URLs that are asked for tokens. */
+import { isUrl } from '../realm.js';
 import type { Check } from './check.js';
 import { describeKind } from './describe.js';
 
@@ -52,7 +53,7 @@ export const normaliseHost = (host: string): string =>
     .replace(/\.$/, '');
 
 const parse = (value: unknown): URL | undefined => {
-  if (value instanceof URL) return value;
+  if (isUrl(value)) return value;
   if (typeof value !== 'string') return undefined;
   return URL.canParse(value) ? new URL(value) : undefined;
 };

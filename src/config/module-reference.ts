@@ -1,4 +1,5 @@
 /** The check for a module of the user's: a `file:` URL, whose default export or a named one is meant. */
+import { isUrl } from '../realm.js';
 import type { Check } from './check.js';
 import { describeKind, isPlainObject } from './describe.js';
 
@@ -11,7 +12,7 @@ export interface ResolvedModule {
 }
 
 const fileUrl: Check<string> = (value, path, report) => {
-  const href = value instanceof URL ? value.href : value;
+  const href = isUrl(value) ? value.href : value;
   if (typeof href === 'string' && href.startsWith('file:') && URL.canParse(href)) return href;
   report(path, 'a file: URL, as new URL(…, import.meta.url) gives', describeKind(value));
   return '';

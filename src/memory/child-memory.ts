@@ -1,7 +1,7 @@
 /**
  * The memory of one child: what the main thread allocates, and the views that each thread has of it.
  */
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { TokenvisorError } from '../errors.js';
 import { Header, LAYOUT_VERSION, MAGIC, SEALED_BYTES, SHARED_BYTES } from './layout.js';
 import { AtomicWords } from './words.js';
@@ -33,11 +33,13 @@ const silence = (buffer: SharedArrayBuffer): void => {
 
 /** The words of a buffer that somebody handed us. Throws LAYOUT_MISMATCH for one that is not ours. */
 export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWords => {
-  if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength !== byteLength) {
+  // By its brand: what comes over a port may be of another realm.
+  const isShared = types.isSharedArrayBuffer(buffer);
+  if (!isShared || buffer.byteLength !== byteLength) {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
       `Expected the SharedArrayBuffer of a handle() (${byteLength} bytes), got ${
-        buffer instanceof SharedArrayBuffer ? `one of ${buffer.byteLength} bytes` : typeof buffer
+        isShared ? `one of ${buffer.byteLength} bytes` : typeof buffer
       }. Pass on what handle() returned, and use one version of tokenvisor in all threads`,
     );
   }

@@ -5,6 +5,7 @@ import { type CallEndpoint, type CallOptions, CallPort, noProc } from '../actor/
 import { check, configError, custom, number, object, optional } from '../config/check.js';
 import { MAX_TIMEOUT_MS } from '../config/check-timeout.js';
 import type { TokenvisorError } from '../errors.js';
+import { isAbortSignal } from '../realm.js';
 
 /** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
 export interface TransferableHandle<KindName extends string = string> {
@@ -90,5 +91,5 @@ const NO_PROBLEMS = { problems: [] } as const;
 
 const callShape = object({
   timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
-  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => value instanceof AbortSignal)),
+  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
 });

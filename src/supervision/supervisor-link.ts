@@ -1,12 +1,11 @@
 /**
  * The main thread's link to one supervisor thread: it starts it, asks it, hears it, and sees it end.
  */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
+import { presentFile } from '../own-files.js';
 import { within } from '../within.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
 import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
@@ -27,17 +26,6 @@ export interface SupervisorLinkOptions {
   readonly onExit: (error: unknown) => void;
 }
 
-/** Throws FILE_MISSING, with what to do, unless the file is there. */
-const entryFile = (url: URL): string => {
-  const path = fileURLToPath(url);
-  if (existsSync(path)) return path;
-  throw new TokenvisorError(
-    'FILE_MISSING',
-    `Expected ${path} to be there. If a bundler has packed tokenvisor, mark 'tokenvisor' as external in it ` +
-      '(a thread needs files, not bundles), or pass `workerUrl`',
-  );
-};
-
 export class SupervisorLink {
   readonly #worker: Worker;
   /** Held for as long as the link: a proxy that nobody holds may be collected in mid-call. */
@@ -52,13 +40,13 @@ export class SupervisorLink {
   #gone = false;
 
   constructor({ rules, workerUrl, onMessage, onExit }: SupervisorLinkOptions) {
-    const entry = entryFile(workerUrl);
-    const actorEntry = entryFile(new URL('../actor/actor-entry.cjs', workerUrl));
+    const entry = presentFile(workerUrl);
+    const actorEntry = presentFile(new URL('../actor/actor-entry.cjs', workerUrl));
     const control = new MessageChannel();
     const messages = new MessageChannel();
     const pulse = new SharedArrayBuffer(4);
     const boot: SupervisorBoot = { rules, actorEntry, pulse, control: control.port2, messages: messages.port2 };
-    this.#worker = new Worker(entry, {
+    this.#worker = newThread(entry, {
       workerData: boot,
       transferList: [control.port2, messages.port2],
       // The default would hand every secret in the environment, and a loader's options, to every thread.
@@ -144,3 +132,17 @@ export class SupervisorLink {
 
 const supervisorDown = (): TokenvisorError =>
   new TokenvisorError('ACTOR_DOWN', 'The supervisor thread died during the request; it may be repeated');
+
+/** Throws START_FAILED, with what to do, where the permission model allows no threads. */
+const newThread = (...args: ConstructorParameters<typeof Worker>): Worker => {
+  try {
+    return new Worker(...args);
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== 'ERR_ACCESS_DENIED') throw error;
+    throw new TokenvisorError(
+      'START_FAILED',
+      'Expected to be allowed to start threads, got ERR_ACCESS_DENIED. Start Node with --allow-worker',
+      { cause: error },
+    );
+  }
+};
