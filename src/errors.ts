@@ -142,6 +142,8 @@ export type FailureReason =
   | 'expired_answer'
   /** A secret could not be read. */
   | 'secret_unreadable'
+  /** Another credential's token, which this one is minted from, is not to be had. */
+  | 'token_unavailable'
   /** The refresh-token store could not be read or written, or is locked. */
   | 'store_failed'
   /** A single-use refresh token may have been spent and the answer is lost. */

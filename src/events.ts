@@ -18,6 +18,11 @@ interface OfChild extends Base {
   readonly name: string;
 }
 
+/** Of a mint: `previous` if it was made with the secret before the last `rotate()`, in its overlap. */
+interface WithPrevious {
+  readonly previous?: true;
+}
+
 /**
  * Every event, by name. No event carries a token or a secret.
  *
@@ -25,7 +30,7 @@ interface OfChild extends Base {
  */
 export interface TokenvisorEvents {
   /** A request to the token endpoint (or a call of the provider) begins. `attempt` counts from 1 per credential. */
-  'mint:started': OfChild & { readonly attempt: number };
+  'mint:started': OfChild & { readonly attempt: number } & WithPrevious;
   /** A new token is published. Instants in ms since the Unix epoch; `Infinity` is never. */
   'mint:succeeded': OfChild & {
     readonly attempt: number;
@@ -33,14 +38,14 @@ export interface TokenvisorEvents {
     readonly expiresAtMs: number;
     readonly refreshAtMs: number;
     readonly tookMs: number;
-  };
+  } & WithPrevious;
   /** (failure) An attempt failed. `nextAttemptAtMs` is undefined if the credential is parked by it. */
   'mint:failed': OfChild & {
     readonly attempt: number;
     readonly failure: MintFailure;
     readonly consecutive: number;
     readonly nextAttemptAtMs?: number;
-  };
+  } & WithPrevious;
   /** (failure) A token reached the end of its life with no successor. Once per token. */
   'token:expired': OfChild & { readonly generation: number; readonly expiresAtMs: number };
   /** A token was taken back, because it was invalidated. */
@@ -61,7 +66,7 @@ export interface TokenvisorEvents {
     /** Restart intensity: the same as a span. */
     readonly retryInMs?: number;
   };
-  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'probe' | 'rotate' };
+  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' };
   /** (failure) A thread was killed and does not exit. */
   'child:zombie': OfChild & { readonly incarnation: number };
   'child:stopped': OfChild;

@@ -70,8 +70,8 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
   name: 'actor',
   ...behaviour,
   prepare: (raw, path, report) => prepare(raw, path, report).prepared,
-  rotate: (current, next, path, report) => {
-    const options = { ...(current as ActorOptions), options: next };
+  rotate: ({ current, change }, path, report) => {
+    const options = { ...(current as ActorOptions), options: change };
     return { prepared: prepare(options, path, report).prepared, options };
   },
   createHandle: (door) => new ActorHandle(door),

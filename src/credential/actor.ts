@@ -23,6 +23,8 @@ import type { TokenPayload } from './token.js';
 export interface CredentialActorOptions {
   readonly policy: Omit<RefreshPolicy, 'singleUse'>;
   readonly provider: ProviderSpec;
+  /** The provider with the secrets before the last `rotate()`, for as long as `policy.overlap` lasts. */
+  readonly previous?: ProviderSpec;
 }
 
 /** What the handle calls. */
@@ -52,7 +54,8 @@ class Credential {
     this.#context = context;
     this.#options = context.options;
     this.#sealed = new SealedState(context);
-    this.#host = new ProviderHost(context, this.#sealed, context.options.provider);
+    const { provider, previous } = context.options;
+    this.#host = new ProviderHost(context, this.#sealed, provider, previous);
     this.#clockOffsetMs = wallOffsetMs(context.clock);
   }
 
@@ -106,7 +109,7 @@ class Credential {
       this.#dispatch({ kind: 'reconfigured', policy: { ...options.policy, singleUse: true } });
       return this;
     }
-    this.#host.reopen(options.provider);
+    this.#host.reopen(options.provider, options.previous);
     this.#options = options;
     const obstacle = this.#host.obstacle();
     this.#dispatch({ kind: 'reconfigured', policy: this.#policy(), ...(obstacle && { obstacle }) });
@@ -140,7 +143,7 @@ class Credential {
       case 'persist':
         return this.#sealed.keep({ refresh: effect.persisted });
       case 'mint':
-        return this.#mint(effect.attempt, effect.resumed);
+        return this.#mint(effect.attempt, effect.resumed, effect.previous);
       case 'cancel':
         this.#task?.task.cancel();
         this.#task = undefined;
@@ -168,9 +171,10 @@ class Credential {
     }
   }
 
-  #mint(attempt: number, resumed: boolean): void {
+  #mint(attempt: number, resumed: boolean, previous?: true): void {
     const sentAt = this.#context.clock.now();
-    const task = this.#context.startTask((signal) => this.#host.mint({ signal, number: attempt, resumed }), attempt);
+    const run = (signal: AbortSignal): unknown => this.#host.mint({ signal, number: attempt, resumed }, previous);
+    const task = this.#context.startTask(run, attempt);
     this.#task = { task, attempt, sentAt };
   }
 
@@ -198,7 +202,7 @@ class Credential {
     if (!options) return;
     this.#nextOptions = undefined;
     try {
-      this.#host.reopen(options.provider);
+      this.#host.reopen(options.provider, options.previous);
       this.#options = options;
     } catch (error) {
       this.#context.emit('error', { during: 'rotate()', error: this.#host.failure(error).message });
@@ -216,6 +220,8 @@ class Credential {
       this.#dispatch({ kind: 'clock_stepped', byMs: Math.round(byMs) });
     }
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
+    // A mint in flight may be using the replacement already.
+    if (!this.#task && this.#host.sourcesChanged()) this.#dispatch({ kind: 'source_changed' });
     // A ring may be lost with the thread that rang.
     const { wanted, invalidated } = this.#requests();
     if (wanted > this.#state.wanted || invalidated > this.#state.invalidated) {

@@ -2,13 +2,17 @@
  * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
  */
 import { anyOf, anything, boolean, number, object, oneOf, optional, type Check, type Report } from '../config/check.js';
+import { systemClock } from '../clock.js';
 import { checkWaitOptions } from '../config/check-timeout.js';
 import { describeKind, isPlainObject } from '../config/describe.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import { TokenvisorError } from '../errors.js';
 import { Doorbell } from '../memory/doorbell.js';
-import { checkProviderSpec } from '../providers/grant-specs.js';
+import { ownModule } from '../own-files.js';
+import { checkProviderSpec } from '../providers/specs/check-provider-spec.js';
 import type { ProviderSpec } from '../providers/provider.js';
+import { overlapOf } from '../providers/specs/overlap.js';
+import { isUrl } from '../realm.js';
 import type { ActorDoor } from '../supervision/actor-door.js';
 import {
   childShape,
@@ -85,6 +89,16 @@ export type CredentialChange =
     ? { readonly [Key in keyof All]?: All[Key] }
     : never;
 
+/** How `rotate()` goes about it. */
+export interface RotateOptions {
+  /**
+   * How long the secrets before this change may still be needed: 0 to 2,592,000,000. Meanwhile each mint tries the new
+   * ones first, and the old ones a second later if the server does not know the new ones (`invalid_client`).
+   * @default 0
+   */
+  readonly overlapMs?: number;
+}
+
 const DAY_MS = 86_400_000;
 
 const isSpec = (value: unknown): value is ProviderSpec =>
@@ -96,7 +110,7 @@ const provider: Check<ProviderSpec> = (value, path, report) => {
     for (const { path: at, expected, came } of checkProviderSpec(value, path).problems) report(at, expected, came);
     return value;
   }
-  if (!(value instanceof URL) && typeof value !== 'string' && !isPlainObject(value)) {
+  if (!isUrl(value) && typeof value !== 'string' && !isPlainObject(value)) {
     report(path, 'a provider: clientCredentials(…), refreshToken(…), or the URL of a module', describeKind(value));
     return { module: '', export: '', options: undefined, fenceable: true };
   }
@@ -134,6 +148,8 @@ const change = object({
   assumeLifetimeMs: optional(anything),
   probeEveryMs: optional(anything),
 });
+
+const rotateShape = object({ overlapMs: optional(number({ min: 0, max: 30 * DAY_MS }), 0) });
 
 /** At most one request in this time. */
 const FLOOR_MS = 1_000;
@@ -187,12 +203,21 @@ export class CredentialHandle extends CredentialReader {
 
   /**
    * Gives the credential new options (a new secret, another provider), checked and then taken by its actor; the token
-   * that is there goes on being served, and a mint proves the new ones. Restarts start with them. Un-parks.
+   * that is there goes on being served, and a mint proves the new ones. Restarts start with them. Un-parks. An answer to
+   * the options before that is still to come is dropped.
+   *
+   * With `overlapMs` a new client secret may be given before the server knows it, or after it has forgotten the old one:
+   * whichever of the two it accepts is used. What is tried is the proof of who the client is; all else is new at once.
    *
    * @throws CONFIG_INVALID with every problem, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @example
+   * await reports.rotate(
+   *   { provider: clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') }) },
+   *   { overlapMs: 600_000 },
+   * );
    */
-  rotate(change: CredentialChange): Promise<void> {
-    return this.#door.rotate(change);
+  rotate(change: CredentialChange, options: RotateOptions = {}): Promise<void> {
+    return this.#door.rotate(change, options);
   }
 
   /**
@@ -224,13 +249,24 @@ export class CredentialHandle extends CredentialReader {
 
 const kind: Kind<CredentialHandle> = {
   name: 'credential',
-  module: new URL('./actor.js', import.meta.url).href,
+  module: ownModule('credential/actor.js'),
   export: 'credentialBehaviour',
   prepare,
-  rotate: (current, next, path, report) => {
-    change(next, path, report);
-    const options = { ...(current as CredentialOptions), ...(next as CredentialChange | undefined) };
-    return { prepared: prepare(options, path, report), options };
+  rotate: (request, path, report) => {
+    change(request.change, path, report);
+    const options = { ...(request.current as CredentialOptions), ...(request.change as CredentialChange | undefined) };
+    const { overlapMs } = rotateShape(request.how ?? {}, 'options', report);
+    const prepared = prepare(options, path, report);
+    if (overlapMs === 0) return { prepared, options };
+    const next = prepared.options as CredentialActorOptions;
+    const overlap = overlapOf((request.running as CredentialActorOptions).provider, next.provider);
+    if (!overlap) {
+      report('options.overlapMs', 'given for a change of the secrets of one provider', 'one for another provider');
+      return { prepared, options };
+    }
+    const { previous, refusals } = overlap;
+    const policy = { ...next.policy, overlap: { untilMonoMs: systemClock.monoMs() + overlapMs, refusals } };
+    return { prepared: { ...prepared, options: { ...next, policy, previous } }, options };
   },
   createHandle: (door) => new CredentialHandle(door),
 };

@@ -21,11 +21,12 @@ import type {
   ProviderSpec,
 } from '../providers/provider.js';
 import { stringsIn } from '../providers/redact.js';
-import { secretFiles, secretValues } from '../providers/secret-tree.js';
+import { secretFiles, secretValues } from '../providers/reference-tree.js';
 import { file, readSecret } from '../providers/secrets.js';
 import { within } from '../within.js';
 import { readFailure } from './answer.js';
 import type { PersistedRefresh } from './refresh-types.js';
+import { TokenSources } from './token-sources.js';
 
 /** All that a credential keeps in its sealed record. */
 interface Sealed {
@@ -104,6 +105,7 @@ const sessionOf = (mint: ProviderFunction, context: ProviderContext): ProviderSe
       vault: context.vault,
       now: () => context.clock.wallMs(),
       secret: (reference) => context.secret(reference),
+      token: (reference) => context.token(reference, { signal, timeoutMs: MINT_TIMEOUT_MS }),
       request: (url, init) => context.request(url, init, signal),
     }),
 });
@@ -113,12 +115,17 @@ export class ProviderHost {
   readonly #sealed: SealedState;
   readonly #addresses: AddressBook;
   readonly #request: HttpDoor;
+  readonly #tokens = new TokenSources();
   #spec: ProviderSpec;
+  /** What may be tried in its place, after a `rotate()` with an overlap. */
+  #previous: ProviderSpec | undefined;
+  /** That of `#spec`, or of `#previous` while and after that one was tried. */
   #session: ProviderSession;
+  #opened: ProviderSpec;
   #secretDigest: string;
 
   /** Opens the provider; throws if it can't be, which is an error of the start. */
-  constructor(actor: ActorContext, sealed: SealedState, spec: ProviderSpec) {
+  constructor(actor: ActorContext, sealed: SealedState, spec: ProviderSpec, previous?: ProviderSpec) {
     this.#actor = actor;
     this.#sealed = sealed;
     this.#addresses = new AddressBook({
@@ -128,7 +135,9 @@ export class ProviderHost {
     });
     this.#request = createHttpDoor({ clock: actor.clock, addresses: this.#addresses });
     this.#spec = spec;
+    this.#previous = previous;
     this.#session = this.#open(spec);
+    this.#opened = spec;
     this.#secretDigest = this.#digestSecrets();
   }
 
@@ -148,21 +157,17 @@ export class ProviderHost {
   }
 
   /** Closes what is open and opens what is given; if that fails, what was open is open again. */
-  reopen(spec: ProviderSpec): void {
-    const before = this.#spec;
-    this.close();
-    try {
-      this.#session = this.#open(spec);
-      this.#spec = spec;
-      this.#secretDigest = this.#digestSecrets();
-    } catch (error) {
-      this.#session = this.#open(before);
-      throw error;
-    }
+  reopen(spec: ProviderSpec, previous?: ProviderSpec): void {
+    this.#switchTo(spec);
+    this.#spec = spec;
+    this.#previous = previous;
+    this.#secretDigest = this.#digestSecrets();
   }
 
-  /** One mint, bounded. Rejects with whatever the provider threw. */
-  async mint(attempt: MintAttempt): Promise<unknown> {
+  /** One mint, bounded, with the configuration before this one if so asked. Rejects with whatever the provider threw. */
+  async mint(attempt: MintAttempt, withPrevious = false): Promise<unknown> {
+    const wanted = (withPrevious ? this.#previous : undefined) ?? this.#spec;
+    if (wanted !== this.#opened) this.#switchTo(wanted);
     const bound = new AbortController();
     const signal = AbortSignal.any([attempt.signal, bound.signal]);
     const minting = Promise.resolve(this.#session.mint({ ...attempt, signal }));
@@ -178,7 +183,8 @@ export class ProviderHost {
   failure(thrown: unknown): MintFailure {
     const live = this.#actor.live()?.value as { readonly value?: string } | undefined;
     return readFailure(thrown, [
-      ...secretValues(this.#spec.options),
+      ...secretValues([this.#spec.options, this.#previous?.options]),
+      ...this.#tokens.values(),
       ...stringsIn(this.#sealed.vault),
       ...(live?.value ? [live.value] : []),
     ]);
@@ -192,8 +198,25 @@ export class ProviderHost {
     return changed;
   }
 
+  /** True once after another credential's token, which this one was minted from, has been replaced. */
+  sourcesChanged(): boolean {
+    return this.#tokens.changed();
+  }
+
   close(): void {
     this.#session.close?.();
+  }
+
+  /** One session is open at a time: the two may keep what they hold in the same place. */
+  #switchTo(spec: ProviderSpec): void {
+    this.close();
+    try {
+      this.#session = this.#open(spec);
+      this.#opened = spec;
+    } catch (error) {
+      this.#session = this.#open(this.#opened);
+      throw error;
+    }
   }
 
   #open(spec: ProviderSpec): ProviderSession {
@@ -208,6 +231,7 @@ export class ProviderHost {
         write: (vault) => this.#sealed.keepVault(vault),
       },
       secret: (reference) => readSecret(reference),
+      token: (reference, wait) => this.#tokens.token(reference, wait),
       request: this.#request,
       warm: (host) => this.#addresses.warm(host),
     };

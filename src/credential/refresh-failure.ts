@@ -1,10 +1,11 @@
 /**
  * What failures do to the refresh loop: back-off, parking, and how it comes out of them.
  */
+import type { Instant } from '../clock.js';
 import type { FailureClass, MintFailure } from '../errors.js';
 import { nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
 import type { Turn } from './refresh-turn.js';
-import type { ParkReason } from './refresh-types.js';
+import type { ParkReason, RefreshPolicy } from './refresh-types.js';
 import { retryAfterWaitMs, retryDelayMs } from './schedule.js';
 
 /** The attempt is over without a token. */
@@ -16,11 +17,16 @@ export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: Mint
       failure,
       consecutive: turn.state.memory.failures,
       ...(turn.state.memory.parked ? {} : nextAttempt(turn, 'nextAttemptAtMs')),
+      ...(attempt.previous && { previous: true }),
     });
   turn.endAttempt();
   const parks = failure.class === 'fatal' || failure.class === 'park';
   // A failure of the older configuration: the newer one is neither held back nor parked by it.
   if (attempt.superseded && failure.class !== 'ambiguous') return failed();
+  if (isRefusedInOverlap(turn, failure)) {
+    fallBack(turn, attempt, failure);
+    return failed();
+  }
   if (attempt.mendedBy && parks) {
     bookFailure(turn, failure, 'transient');
     if (attempt.mendedBy === 'user') turn.set({ resumed: true });
@@ -29,6 +35,24 @@ export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: Mint
   const newlyParked = bookFailure(turn, failure, failure.class);
   failed();
   if (newlyParked) tellParked(turn, newlyParked);
+};
+
+/** True while a server may know the newer secret not yet, or the older one no longer. */
+export const isOverlap = ({ overlap }: RefreshPolicy, now: Instant): boolean =>
+  overlap !== undefined && now.monoMs < overlap.untilMonoMs;
+
+const isRefusedInOverlap = ({ state: { policy }, now }: Turn, { oauthError = '' }: MintFailure): boolean =>
+  isOverlap(policy, now) && policy.overlap?.refusals.includes(oauthError) === true;
+
+/** The older secret comes next, at the floor. If that one is refused as well, nothing is final before the overlap ends. */
+const fallBack = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
+  const { now, state } = turn;
+  // It is wanted still, whatever this attempt was for.
+  turn.set({ wanted: Math.max(state.wanted, state.generation + 1) });
+  if (attempt.previous) return void bookFailure(turn, failure, 'transient');
+  turn.set({ tryPrevious: true });
+  turn.remember({ failures: state.memory.failures + 1, lastFailure: { ...failure, atMs: now.wallMs } });
+  turn.holdUntil(now.monoMs + retryAfterWaitMs(failure.retryAfterMs));
 };
 
 /** Backs off or parks. Returns why it is parked, if that is new. */
@@ -51,7 +75,7 @@ const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): P
 };
 
 /** Somebody says that the cause is mended: the next attempt is made as if there had been no failure. */
-export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'rotate'): void => {
+export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'token' | 'rotate'): void => {
   const wasParked = turn.state.memory.parked !== undefined;
   turn.forget('parked', 'lastFailure', 'notBeforeMonoMs');
   turn.remember({ failures: 0 });
@@ -66,6 +90,14 @@ export const resume = (turn: Turn, by: 'user' | 'secret'): void => {
   if (!memory.parked) return;
   clearFailures(turn, by);
   turn.set({ resumed: by === 'user' });
+};
+
+/** The token that this one was minted from has been replaced: it is minted anew, and what waited for it waits no more. */
+export const heedSource = (turn: Turn): void => {
+  const { memory, generation, wanted } = turn.state;
+  if (memory.parked?.why === 'fatal_answer') clearFailures(turn, 'token');
+  else if (memory.lastFailure?.reason === 'token_unavailable') turn.forget('notBeforeMonoMs');
+  turn.set({ wanted: Math.max(wanted, generation + 1) });
 };
 
 /** Minting can't begin: no request was made, so it is no attempt, but it counts as a failure. */

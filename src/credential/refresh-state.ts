@@ -22,6 +22,8 @@ export interface AttemptInFlight {
   readonly startedMonoMs: number;
   /** As the policy had it when the attempt began: what is spent can't be cancelled by a newer policy. */
   readonly singleUse: boolean;
+  /** It is made with the configuration before the last `rotate()`. */
+  readonly previous?: true;
   /** A newer configuration waits for this exchange to end. */
   readonly superseded: boolean;
   /** Whatever parks has been mended meanwhile: a failure that would park is tried again. */
@@ -40,6 +42,8 @@ export interface RefreshState {
   readonly attempt?: AttemptInFlight;
   /** The next attempt is one that somebody has asked for after a park. */
   readonly resumed: boolean;
+  /** The newer secret has just been refused, in the overlap: the next attempt is one with the older. */
+  readonly tryPrevious: boolean;
   /** What a crash must not lose. */
   readonly memory: PersistedRefresh;
 }
@@ -57,6 +61,7 @@ export const initialRefreshState = (): RefreshState => ({
   wanted: 0,
   invalidated: 0,
   resumed: false,
+  tryPrevious: false,
   memory: { failures: 0, attempts: 0, mints: 0, refreshes: 0 },
 });
 

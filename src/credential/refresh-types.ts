@@ -31,6 +31,15 @@ export interface RefreshPolicy {
   readonly floorMs: number;
   /** True if an exchange spends a refresh token that can't be spent twice. */
   readonly singleUse: boolean;
+  /** After a `rotate()`: what is to be tried with the configuration before it. */
+  readonly overlap?: Overlap;
+}
+
+/** The time in which the server may know the new secret not yet, or the old one no longer. */
+export interface Overlap {
+  readonly untilMonoMs: number;
+  /** The OAuth errors by which a server says that it does not know the secret. */
+  readonly refusals: readonly string[];
 }
 
 /** What follows from one answer, drawn once: counted from when its request was sent; `Infinity` is never. */
@@ -129,6 +138,8 @@ export type RefreshEvent =
   | { readonly kind: 'woken' }
   /** Wall and monotonic time have parted by `byMs`. */
   | { readonly kind: 'clock_stepped'; readonly byMs: number }
+  /** Another credential's token, which this one was minted from, has been replaced. */
+  | { readonly kind: 'source_changed' }
   /** `resume()`, or a secret file has changed. */
   | { readonly kind: 'resumed'; readonly by: 'user' | 'secret' }
   /**
@@ -141,8 +152,11 @@ export type RefreshEvent =
 export type RefreshEffect =
   /** Make it durable before anything that follows. */
   | { readonly kind: 'persist'; readonly persisted: PersistedRefresh }
-  /** `resumed`: the first attempt after a `resume()` that un-parked, or after a `rotate()`. */
-  | { readonly kind: 'mint'; readonly attempt: number; readonly resumed: boolean }
+  /**
+   * `resumed`: the first attempt after a `resume()` that un-parked, or after a `rotate()`. `previous`: with the
+   * configuration before that one.
+   */
+  | { readonly kind: 'mint'; readonly attempt: number; readonly resumed: boolean; readonly previous?: true }
   /** The result of this attempt is not wanted any more. */
   | { readonly kind: 'cancel'; readonly attempt: number }
   /** Publish the answer of `attempt` under `generation`. */
@@ -165,7 +179,7 @@ export type RefreshEffect =
 
 /** What the loop tells the world; the shell adds the child's name. */
 export type RefreshNotice =
-  | { readonly type: 'mint:started'; readonly attempt: number }
+  | { readonly type: 'mint:started'; readonly attempt: number; readonly previous?: true }
   | {
       readonly type: 'mint:succeeded';
       readonly attempt: number;
@@ -173,6 +187,7 @@ export type RefreshNotice =
       readonly expiresAtMs: number;
       readonly refreshAtMs: number;
       readonly tookMs: number;
+      readonly previous?: true;
     }
   | {
       readonly type: 'mint:failed';
@@ -181,11 +196,12 @@ export type RefreshNotice =
       readonly consecutive: number;
       /** When the next attempt is due (wall); undefined when parked. */
       readonly nextAttemptAtMs?: number;
+      readonly previous?: true;
     }
   | { readonly type: 'token:expired'; readonly generation: number; readonly expiresAtMs: number }
   | { readonly type: 'token:withdrawn'; readonly generation: number }
   | { readonly type: 'child:parked'; readonly why: ParkReason; readonly probeAtMs?: number }
-  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'probe' | 'rotate' }
+  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' }
   | { readonly type: 'clock:stepped'; readonly byMs: number };
 
 /** What `status()` shows of the loop: written by the actor, read by anyone. Instants are wall time. */

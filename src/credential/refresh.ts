@@ -6,7 +6,7 @@
  * which events come, a spurious wake is harmless, and the last effect always says when to look again.
  */
 import type { Instant } from '../clock.js';
-import { clearFailures, endInFailure, meetObstacle, resume } from './refresh-failure.js';
+import { clearFailures, endInFailure, heedSource, isOverlap, meetObstacle, resume } from './refresh-failure.js';
 import { isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
 import { Turn, type EventOf } from './refresh-turn.js';
 import type { AdoptedToken, RefreshEffect, RefreshEvent } from './refresh-types.js';
@@ -75,6 +75,8 @@ const take = (turn: Turn, event: RefreshEvent): void => {
       // Who hears of it finds the token corrected.
       followClock(turn);
       return turn.emit({ type: 'clock:stepped', byMs: event.byMs });
+    case 'source_changed':
+      return heedSource(turn);
     case 'resumed':
       return resume(turn, event.by);
     case 'reconfigured':
@@ -180,6 +182,7 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
     expiresAtMs: times.expiresAtMs,
     refreshAtMs: times.refreshAtMs,
     tookMs: Math.round(now.monoMs - attempt.startedMonoMs),
+    ...(attempt.previous && { previous: true }),
   });
   // This answer says nothing of the configuration that waits: that one has its mint still before it.
   if (attempt.superseded) return turn.set({ wanted: generation + 1 });
@@ -200,7 +203,7 @@ const reconfigure = (turn: Turn, event: EventOf<'reconfigured'>): void => {
     turn.do({ kind: 'cancel', attempt: attempt.number });
   }
   clearFailures(turn, 'rotate');
-  turn.set({ resumed: true });
+  turn.set({ resumed: true, tryPrevious: false });
   // The new configuration is proved at once, unless nobody has asked for a token yet.
   if (generation > 0 || policy.eager) turn.set({ wanted: Math.max(wanted, generation + 1) });
   if (event.obstacle) meetObstacle(turn, event.obstacle);
@@ -228,16 +231,18 @@ const tellIfExpired = (turn: Turn): void => {
 
 const mintIfDue = (turn: Turn): void => {
   const { now } = turn;
-  const { policy, memory, resumed } = turn.state;
+  const { policy, memory, resumed, tryPrevious } = turn.state;
   if (nextAttemptMonoMs(turn.state, now) > now.monoMs) return;
   const number = memory.attempts + 1;
   turn.remember({ attempts: number, lastRequestMonoMs: now.monoMs });
   // A probe counts from its start, so that one that takes the thread down is not made again at once.
   if (memory.parked) turn.remember({ parked: { ...memory.parked, atMonoMs: now.monoMs } });
+  const previous = tryPrevious && isOverlap(policy, now) ? ({ previous: true } as const) : undefined;
   turn.set({
-    attempt: { number, startedMonoMs: now.monoMs, singleUse: policy.singleUse, superseded: false },
+    attempt: { number, startedMonoMs: now.monoMs, singleUse: policy.singleUse, superseded: false, ...previous },
     resumed: false,
+    tryPrevious: false,
   });
-  turn.emit({ type: 'mint:started', attempt: number });
-  turn.do({ kind: 'mint', attempt: number, resumed });
+  turn.emit({ type: 'mint:started', attempt: number, ...previous });
+  turn.do({ kind: 'mint', attempt: number, resumed, ...previous });
 };

@@ -15,22 +15,19 @@ import {
 } from '../config/check.js';
 import { url } from '../config/check-url.js';
 import { describeKind } from '../config/describe.js';
+import { checkClient, clientShape, type ClientOptions } from './client-options.js';
 import type { TlsOptions } from './provider.js';
+import { secret } from './secret-check.js';
 import { SecretReference } from './secrets.js';
 
-/** How the client proves who it is (RFC 6749 §2.3.1). */
-export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post';
-
-export interface GrantOptions {
+/** Where a token is asked for, and what for. */
+export interface TokenRequestOptions {
   /** The issuer, whose metadata (RFC 8414, or OpenID Connect Discovery) names the token endpoint. This or the next. */
   readonly issuer?: string | URL;
   /** The token endpoint itself. */
   readonly tokenEndpoint?: string | URL;
   /** Which metadata to ask the issuer for. Default: RFC 8414, and OpenID Connect's where that answers 404. */
   readonly discovery?: 'oauth2' | 'oidc';
-  readonly clientId: string;
-  /** Default: what the metadata names, `client_secret_basic` first. */
-  readonly clientAuthentication?: ClientAuthentication;
   /** Space-separated, or a list. */
   readonly scope?: string | readonly string[];
   readonly audience?: string;
@@ -38,6 +35,7 @@ export interface GrantOptions {
   readonly resource?: string | readonly string[];
   /** Extra form parameters, secret references among them. Those that the grant itself sets can't be given. */
   readonly parameters?: Readonly<Record<string, string | SecretReference>>;
+  /** With `cert` and `key` the client shows its certificate, and uses the issuer's `mtls_endpoint_aliases` (RFC 8705). */
   readonly tls?: TlsOptions;
   /** Lets requests leave the machine over http. Default false. */
   readonly allowInsecureHttp?: boolean;
@@ -45,33 +43,34 @@ export interface GrantOptions {
   readonly timeoutMs?: number;
 }
 
-/** {@link GrantOptions} after the check. */
-export interface CheckedGrantOptions extends Omit<GrantOptions, 'issuer' | 'tokenEndpoint'> {
+/** What every grant takes. */
+export interface GrantOptions extends TokenRequestOptions, ClientOptions {}
+
+/** {@link GrantOptions} after the check; some grants need no client. */
+export interface CheckedGrantOptions
+  extends Omit<TokenRequestOptions, 'issuer' | 'tokenEndpoint'>, Partial<ClientOptions> {
   readonly issuer?: string;
   readonly tokenEndpoint?: string;
   readonly timeoutMs: number;
 }
 
-/** A secret: a reference, or a string that is not empty. Never quoted. */
-export const secret = (): Check<SecretReference | string> =>
-  custom(
-    'a secret: env(), file() or a non-empty string',
-    (value): value is SecretReference | string =>
-      value instanceof SecretReference || (typeof value === 'string' && value !== ''),
-    describeKind,
-  );
-
-/** Form parameters that belong to the grant: an extra one of these names would change what is asked. */
+/** Form parameters that belong to the grants: an extra one of these names would change what is asked. */
 const OWN_PARAMETERS = [
   'grant_type',
   'client_id',
   'client_secret',
+  'client_assertion',
+  'client_assertion_type',
   'refresh_token',
   'scope',
   'audience',
   'resource',
-  'client_assertion',
-  'client_assertion_type',
+  'assertion',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'requested_token_type',
 ] as const;
 
 const parameters = (): Check<Readonly<Record<string, string | SecretReference>>> => {
@@ -116,13 +115,11 @@ const tls = object(
   },
 );
 
-/** The part of a shape that every grant has, for options that say `allowInsecureHttp` or don't. */
-export const grantShape = (allowInsecureHttp: boolean) => ({
+/** The part of a shape that says how and what is asked, for options that say `allowInsecureHttp` or don't. */
+export const tokenRequestShape = (allowInsecureHttp: boolean) => ({
   issuer: optional(url({ allowInsecureHttp })),
   tokenEndpoint: optional(url({ allowInsecureHttp })),
   discovery: optional(oneOf('oauth2', 'oidc')),
-  clientId: string(),
-  clientAuthentication: optional(oneOf('client_secret_basic', 'client_secret_post')),
   scope: optional(strings),
   audience: optional(string()),
   resource: optional(strings),
@@ -132,8 +129,13 @@ export const grantShape = (allowInsecureHttp: boolean) => ({
   timeoutMs: optional(number({ min: 100, max: 30_000 }), 10_000),
 });
 
-/** What concerns several of them. */
-export const checkEndpoints = (value: Readonly<Record<string, unknown>>, path: string, report: Report): void => {
+/** The part of a shape that every grant has. */
+export const grantShape = (allowInsecureHttp: boolean) => ({ ...tokenRequestShape(allowInsecureHttp), ...clientShape });
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** What concerns several of the endpoint's. */
+export const checkEndpoints = (value: Given, path: string, report: Report): void => {
   const given = ['issuer', 'tokenEndpoint'].filter((key) => value[key] !== undefined);
   if (given.length !== 1) {
     report(path, 'an object with either `issuer` or `tokenEndpoint`', given.length === 0 ? 'neither' : 'both');
@@ -141,6 +143,12 @@ export const checkEndpoints = (value: Readonly<Record<string, unknown>>, path: s
   if (value['discovery'] !== undefined && value['tokenEndpoint'] !== undefined) {
     report(`${path === '' ? '' : `${path}.`}discovery`, 'absent beside `tokenEndpoint`', 'both');
   }
+};
+
+/** What concerns several of a grant's options. */
+export const checkGrant = (value: Given, path: string, report: Report): void => {
+  checkEndpoints(value, path, report);
+  checkClient(value, path, report);
 };
 
 /** The raw value of `allowInsecureHttp`, which decides how the URLs beside it are checked. */

@@ -4,7 +4,9 @@
  * A provider runs in the actor's thread. So it is a module, named by a URL, or data: a built-in one with its options.
  */
 import type { Clock } from '../clock.js';
+import type { Token } from '../credential/token.js';
 import type { SecretReference } from './secrets.js';
+import type { TokenReference } from './token-reference.js';
 
 /** JSON, as it can be kept in a record. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -70,6 +72,13 @@ export interface Vault {
   write(value: Json): void;
 }
 
+/** How long a provider waits for another credential's token. */
+export interface TokenWait {
+  readonly signal?: AbortSignal;
+  /** ms; 10,000 by default. */
+  readonly timeoutMs?: number;
+}
+
 /** What a provider is given once, when it is opened. */
 export interface ProviderContext<Options = unknown> {
   /** The credential's name. */
@@ -79,6 +88,11 @@ export interface ProviderContext<Options = unknown> {
   readonly vault: Vault;
   /** The value of a secret reference (or of a literal string). Throws a `park` failure, `secret_unreadable`. */
   readonly secret: (reference: SecretReference | string) => string;
+  /**
+   * Another credential's token. Waits for one that is usable, and rejects with a transient `token_unavailable` failure
+   * if none comes. When that token is replaced after a mint that used it, this credential mints anew.
+   */
+  readonly token: (reference: TokenReference, wait?: TokenWait) => Promise<Token>;
   /** The HTTP door. Bounded by the attempt's signal; rejects with {@link ProviderError}s. */
   readonly request: (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
   /** Says which hosts will be asked, so that their addresses are at hand before libuv's pool is full. */
@@ -132,6 +146,8 @@ export interface ProviderFunctionContext<Options = unknown> {
   /** Wall time in milliseconds. */
   readonly now: () => number;
   readonly secret: (reference: SecretReference | string) => string;
+  /** Another credential's token, bounded by the attempt; see {@link ProviderContext}. */
+  readonly token: (reference: TokenReference) => Promise<Token>;
   readonly request: (url: string | URL, init?: HttpRequest) => Promise<HttpAnswer>;
 }
 

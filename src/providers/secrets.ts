@@ -2,12 +2,13 @@
  * References to secrets: where a secret is, without the secret. They print as what they refer to, never as a value.
  *
  * A reference is made on the thread that starts the supervisor. `env()` is only a name until that thread resolves it
- * (see secret-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
+ * (see reference-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { ProviderError } from '../errors.js';
+import { isUrl } from '../realm.js';
 
 /** Where a secret comes from. */
 export type SecretKind = 'env' | 'file' | 'literal';
@@ -75,7 +76,7 @@ export const env = (name: string): SecretReference => new SecretReference('env',
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: file('/run/secrets/reports') });
  */
 export const file = (path: string | URL): SecretReference =>
-  new SecretReference('file', path instanceof URL ? fileURLToPath(path) : path);
+  new SecretReference('file', isUrl(path) ? fileURLToPath(path) : path);
 
 /** A secret given as it is, in a reference so that it does not print. */
 export const literal = (value: string): SecretReference => new SecretReference('literal', '', value);

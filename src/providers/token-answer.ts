@@ -11,6 +11,8 @@ export interface TokenMembers {
   readonly token_type: string;
   readonly refresh_token?: string | undefined;
   readonly scope?: string | undefined;
+  /** RFC 8693 §2.2.1. */
+  readonly issued_token_type?: unknown;
 }
 
 export interface SplitAnswer {
@@ -51,17 +53,24 @@ export const toMintedToken = (members: TokenMembers, { expiresIn, refreshIn }: S
   if (members.refresh_token !== undefined && !isUsable(members.refresh_token)) {
     throw malformed('`refresh_token` has control characters');
   }
-  if (members.token_type.toLowerCase() !== 'bearer') throw malformed('`token_type` is not Bearer');
+  const tokenType = TOKEN_TYPES.get(members.token_type.toLowerCase());
+  if (tokenType === undefined) throw malformed('`token_type` is not Bearer');
   if (expiresIn !== undefined && !isSeconds(expiresIn)) throw malformed('`expires_in` is not a number of seconds');
   return {
     value: members.access_token,
-    tokenType: 'Bearer',
+    tokenType,
     ...(expiresIn === undefined ? {} : { expiresInS: expiresIn }),
     // A hint that can't be read is no reason to refuse a token.
     ...(isSeconds(refreshIn) ? { refreshInS: refreshIn } : {}),
     ...(members.scope === undefined ? {} : { scope: members.scope }),
   };
 };
+
+/** The library has refused N_A where it is not asked for. */
+const TOKEN_TYPES: ReadonlyMap<string, string> = new Map([
+  ['bearer', 'Bearer'],
+  ['n_a', 'N_A'],
+]);
 
 const isSeconds = (value: unknown): value is number | string => {
   if (typeof value === 'number') return Number.isFinite(value);

@@ -3,9 +3,6 @@
  * HTTP door carries them; what a refusal means is decided in answer-classes.ts.
  */
 import {
-  ClientSecretBasic,
-  ClientSecretPost,
-  None,
   allowInsecureRequests,
   customFetch,
   genericTokenEndpointRequest,
@@ -16,11 +13,11 @@ import {
 import { ProviderError } from '../errors.js';
 import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
+import { clientAuthentication, type Authenticate } from './client-authentication.js';
 import type { CheckedGrantOptions } from './grant-options.js';
 import { givenUp, malformedAnswer } from './http-failures.js';
 import { discover } from './issuer-discovery.js';
 import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
-import type { SecretReference } from './secrets.js';
 import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
 
 type Context = Pick<ProviderContext, 'clock' | 'secret' | 'request' | 'warm'>;
@@ -32,24 +29,28 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** Called with the body of a 2xx answer, before it is checked. */
   readonly onAnswer?: (body: string) => void;
+  /** The answer may be a token that is no access token: `token_type` N_A (RFC 8693 §2.2.1). */
+  readonly anyToken?: boolean;
 }
 
 export interface ExchangeResult {
   readonly token: MintedToken;
   readonly refreshToken: string | undefined;
+  /** RFC 8693 §2.2.1. */
+  readonly issuedTokenType: string | undefined;
 }
 
 export class TokenEndpoint {
   readonly #context: Context;
   readonly #options: CheckedGrantOptions;
-  readonly #clientSecret: SecretReference | string | undefined;
+  readonly #authenticate: Authenticate;
   /** Kept as long as the session: an issuer's metadata changes about as often as our options do. */
   #server: AuthorizationServer | undefined;
 
-  constructor(context: Context, options: CheckedGrantOptions, clientSecret: SecretReference | string | undefined) {
+  constructor(context: Context, options: CheckedGrantOptions) {
     this.#context = context;
     this.#options = options;
-    this.#clientSecret = clientSecret;
+    this.#authenticate = clientAuthentication(context, options);
     const { issuer, tokenEndpoint } = options;
     if (tokenEndpoint !== undefined) this.#server = { issuer: tokenEndpoint, token_endpoint: tokenEndpoint };
     context.warm(new URL(issuer ?? tokenEndpoint!).hostname);
@@ -58,29 +59,31 @@ export class TokenEndpoint {
   /** Gets ready: all that can fail without the token endpoint's being asked, the issuer's metadata among it. */
   async prepare(signal: AbortSignal): Promise<PreparedExchange> {
     const dueMonoMs = this.#context.clock.monoMs() + this.#options.timeoutMs;
-    const clientSecret = this.#clientSecret === undefined ? undefined : this.#context.secret(this.#clientSecret);
     const server = (this.#server ??= await this.#discover(signal, dueMonoMs));
-    const authentication = this.#authentication(server, clientSecret);
-    return { exchange: (exchange) => this.#exchange(server, authentication, exchange, dueMonoMs) };
+    const authentication = this.#authenticate(server);
+    return {
+      issuer: server.issuer,
+      exchange: (exchange) => this.#exchange(server, authentication, exchange, dueMonoMs),
+    };
   }
 
   async #discover(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
     const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#ask(url, init, signal, dueMonoMs);
     const { issuer, discovery } = this.#options;
     const server = await discover(ask, issuer!, discovery, () => this.#context.clock.wallMs());
-    this.#context.warm(new URL(server.token_endpoint!).hostname);
+    this.#context.warm(new URL(this.#endpointOf(server)).hostname);
     return server;
   }
 
   async #exchange(
     server: AuthorizationServer,
     authentication: ClientAuth,
-    { grantType, parameters, signal, onAnswer }: Exchange,
+    { grantType, parameters, signal, onAnswer, anyToken = false }: Exchange,
     dueMonoMs: number,
   ): Promise<ExchangeResult> {
-    const { clientId } = this.#options;
-    const client = { client_id: clientId };
-    const { host } = new URL(server.token_endpoint!);
+    // The library asks for a client's name; without a client it goes nowhere.
+    const client = { client_id: this.#options.clientId ?? 'none', use_mtls_endpoint_aliases: this.#showsCertificate };
+    const { host } = new URL(this.#endpointOf(server));
     let split: SplitAnswer | undefined;
     const fetchToken = asFetch(async (url, init) => {
       const answer = await this.#answered(url, init, signal, dueMonoMs);
@@ -103,12 +106,26 @@ export class TokenEndpoint {
     );
     let members: TokenMembers;
     try {
-      members = await processGenericTokenEndpointResponse(server, client, response);
+      members = await processGenericTokenEndpointResponse(server, client, response, {
+        recognizedTokenTypes: anyToken ? { n_a: () => undefined } : {},
+      });
     } catch {
       // The library's errors quote the answer, so none of them goes on from here.
       throw malformedAnswer(`The answer of ${host} is no token answer (RFC 6749 §5.1)`, { status: 200 });
     }
-    return { token: toMintedToken(members, split!), refreshToken: members.refresh_token };
+    const { refresh_token: refreshToken, issued_token_type: issued } = members;
+    const issuedTokenType = typeof issued === 'string' ? issued : undefined;
+    return { token: toMintedToken(members, split!), refreshToken, issuedTokenType };
+  }
+
+  get #showsCertificate(): boolean {
+    return this.#options.tls?.cert !== undefined;
+  }
+
+  /** A client that shows its certificate may have to go elsewhere (RFC 8705 §5). */
+  #endpointOf(server: AuthorizationServer): string {
+    const alias = this.#showsCertificate ? server.mtls_endpoint_aliases?.token_endpoint : undefined;
+    return alias ?? server.token_endpoint!;
   }
 
   /** Asks; a refusal whose body can't be read is still a refusal with its status. */
@@ -134,14 +151,6 @@ export class TokenEndpoint {
     );
   }
 
-  #authentication(server: AuthorizationServer, clientSecret: string | undefined): ClientAuth {
-    if (clientSecret === undefined) return None();
-    const supported = server.token_endpoint_auth_methods_supported;
-    const onlyPost = supported?.includes('client_secret_post') === true && !supported.includes('client_secret_basic');
-    const chosen = this.#options.clientAuthentication ?? (onlyPost ? 'client_secret_post' : 'client_secret_basic');
-    return chosen === 'client_secret_post' ? ClientSecretPost(clientSecret) : ClientSecretBasic(clientSecret);
-  }
-
   #form(own: Readonly<Record<string, string>>): URLSearchParams {
     const { scope, audience, resource, parameters = {} } = this.#options;
     const form = new URLSearchParams();
@@ -156,5 +165,7 @@ export class TokenEndpoint {
 
 /** An exchange that needs nothing more than to be sent. */
 export interface PreparedExchange {
+  /** The issuer by its metadata, or the token endpoint where there is none: who an assertion is for. */
+  readonly issuer: string;
   readonly exchange: (exchange: Exchange) => Promise<ExchangeResult>;
 }

@@ -17,7 +17,7 @@ export interface TransferableHandle<KindName extends string = string> {
 
 /** What the supervisor does for a door. */
 export interface DoorKeeper {
-  rotate(next: unknown): Promise<void>;
+  rotate(change: unknown, how?: unknown): Promise<void>;
   resume(): Promise<void>;
   castFailed(error: TokenvisorError): void;
 }
@@ -62,8 +62,8 @@ export class ActorDoor {
     return this.#calls !== undefined && !this.#calls.closed;
   }
 
-  rotate(next: unknown): Promise<void> {
-    return this.#keeper.rotate(next);
+  rotate(change: unknown, how?: unknown): Promise<void> {
+    return this.#keeper.rotate(change, how);
   }
 
   resume(): Promise<void> {

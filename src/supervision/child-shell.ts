@@ -16,7 +16,7 @@ import {
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
-import type { WireOptions } from '../providers/secret-tree.js';
+import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';

@@ -117,6 +117,17 @@ export interface RotatedChild {
   readonly options: unknown;
 }
 
+/** What `rotate()` was called with, and what it is to change. */
+export interface RotateRequest {
+  /** The user's options so far, and what is to change of them. */
+  readonly current: unknown;
+  readonly change: unknown;
+  /** How: the second argument of `rotate()`. */
+  readonly how: unknown;
+  /** What has crossed to the actor so far, its references resolved: {@link PreparedChild.options}. */
+  readonly running: unknown;
+}
+
 /** A kind of child: the module that runs in its thread, and what its users hold. */
 export interface Kind<Handle> {
   /** How `handle()` and `whichChildren()` call it. */
@@ -127,7 +138,7 @@ export interface Kind<Handle> {
   /** Checks the options and reports every problem with its path. */
   prepare(options: unknown, path: string, report: Report): PreparedChild;
   /** What `rotate()` was given, checked, over the options so far. Absent: a kind that can't be rotated. */
-  rotate?(current: unknown, next: unknown, path: string, report: Report): RotatedChild;
+  rotate?(request: RotateRequest, path: string, report: Report): RotatedChild;
   createHandle(door: ActorDoor): Handle;
 }
 

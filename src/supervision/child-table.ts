@@ -5,12 +5,11 @@ import { randomUUID } from 'node:crypto';
 import type { Health } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
 import { describeValue } from '../config/describe.js';
-import { allocateChildMemory } from '../memory/child-memory.js';
 import type { AtomicWords } from '../memory/words.js';
 import { ActorDoor, type DoorKeeper } from './actor-door.js';
 import type { ChildPlan } from './child-shell.js';
 import type { ChildSpec } from './child-spec.js';
-import type { CheckedChild } from './options.js';
+import { isCredential, type CheckedChild } from './options.js';
 import { notFound } from './supervisor-errors.js';
 
 /** What every handle has for its supervisor. */
@@ -60,11 +59,16 @@ export class ChildTable {
     return child;
   }
 
-  /** Allocates the child's memory and makes its handle. */
+  /** The shared memory of the credential of that name. */
+  tokenMemory(name: string): SharedArrayBuffer | undefined {
+    const child = this.#byName.get(name);
+    return child && isCredential(child.spec) ? child.plan.memory.shared : undefined;
+  }
+
+  /** Holds a child, and makes its handle. */
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
-    const { name, spec, child: options, fenceable, wire, environment } = checked;
+    const { name, spec, child: options, fenceable, wire, environment, memory } = checked;
     const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = options;
-    const memory = allocateChildMemory();
     const plan: ChildPlan = {
       ...rest,
       rules: { name, restart, shutdown, maxRestarts, maxSeconds, fenceable },

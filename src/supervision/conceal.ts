@@ -9,7 +9,7 @@ import { openWords } from '../memory/child-memory.js';
 import { SEALED, SEALED_BYTES, SNAPSHOT } from '../memory/layout.js';
 import { readRecord } from '../memory/record.js';
 import { redact, redactOpaque, stringsIn } from '../providers/redact.js';
-import { decodeOptions, secretValues } from '../providers/secret-tree.js';
+import { decodeOptions, secretValues } from '../providers/reference-tree.js';
 import type { ChildPlan } from './child-shell.js';
 import type { ExitReason } from './types.js';
 

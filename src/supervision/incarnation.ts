@@ -11,7 +11,8 @@ import type { ActorSeats } from '../actor/actor-memory.js';
 import { toWireError, type WireError } from '../actor/wire.js';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
-import type { WireOptions } from '../providers/secret-tree.js';
+import type { WireOptions } from '../providers/reference-tree.js';
+import { isError } from '../realm.js';
 import type { ExitReason } from './types.js';
 
 export interface IncarnationPlan {
@@ -219,7 +220,7 @@ export class Incarnation {
     if (this.#killed) return { kind: this.#killed };
     const uncaught = this.#uncaught;
     // Piscina tells an exit that nobody caused by an error of its own, whose text is all that there is to know it by.
-    const exited = uncaught instanceof Error && uncaught.message === `worker exited with code: ${code}`;
+    const exited = isError(uncaught) && uncaught.message === `worker exited with code: ${code}`;
     return uncaught === undefined || exited ? { kind: 'exit', code } : { kind: 'crash', error: toWireError(uncaught) };
   }
 }

@@ -4,8 +4,17 @@
 import { boolean, configError, custom, number, object, oneOf, optional, type Report } from '../config/check.js';
 import { describeKind, describeValue, isPlainObject } from '../config/describe.js';
 import { TokenvisorError, type ConfigProblem } from '../errors.js';
-import { encodeOptions, resolveSecrets, type WireOptions } from '../providers/secret-tree.js';
+import { isUrl } from '../realm.js';
+import { allocateChildMemory, type ChildMemory } from '../memory/child-memory.js';
+import {
+  encodeOptions,
+  referencedTokens,
+  resolveReferences,
+  type ReferenceScope,
+  type WireOptions,
+} from '../providers/reference-tree.js';
 import { type ChildSpec, isChildSpec, type PreparedChild } from './child-spec.js';
+import { circleOf } from './token-circle.js';
 import type { SupervisorRules } from './types.js';
 
 /** The options of `startSupervisor`. */
@@ -69,9 +78,7 @@ const shape = object({
   parkMs: optional(number({ min: 10, max: 3_600_000 }), 60_000),
   parkMaxMs: optional(number({ min: 10, max: 3_600_000 }), 600_000),
   ref: optional(boolean(), false),
-  workerUrl: optional(
-    custom('a file: URL', (value): value is URL => value instanceof URL && value.protocol === 'file:'),
-  ),
+  workerUrl: optional(custom('a file: URL', (value): value is URL => isUrl(value) && value.protocol === 'file:')),
 });
 
 export interface CheckedSupervisorOptions {
@@ -88,7 +95,11 @@ export interface CheckedChild extends PreparedChild {
   readonly wire: WireOptions;
   /** The environment that its thread gets. */
   readonly environment: Readonly<Record<string, string>>;
+  readonly memory: ChildMemory;
 }
+
+/** The shared memory of the credential of that name, for those that refer to its token. */
+export type TokenMemory = ReferenceScope['tokenMemory'];
 
 export interface CheckedConfiguration {
   readonly children: readonly CheckedChild[];
@@ -105,11 +116,13 @@ export const encodePrepared = (
   prepared: PreparedChild,
   path: string,
   report: Report,
+  tokenMemory: TokenMemory,
 ): { readonly wire: WireOptions; readonly environment: Readonly<Record<string, string>> } => {
   const { placeOf = (at: string) => at } = prepared;
   const tell = ({ path: at, expected, came }: ConfigProblem): void => report(placeOf(at), expected, came);
   const optionsPath = prepared.optionsKey === undefined ? path : `${path}.${prepared.optionsKey}`;
-  const { options, problems } = resolveSecrets(prepared.options, process.env, optionsPath);
+  const scope = { environment: process.env, tokenMemory };
+  const { options, problems } = resolveReferences(prepared.options, scope, optionsPath);
   problems.forEach(tell);
   const environment: Record<string, string> = {};
   prepared.child.env.forEach((name, index) => {
@@ -123,11 +136,17 @@ export const encodePrepared = (
   } catch (error) {
     if (!(error instanceof TokenvisorError) || !error.problems) throw error;
     error.problems.forEach(tell);
-    return { wire: { options: undefined, secrets: [] }, environment };
+    return { wire: { options: undefined, references: [] }, environment };
   }
 };
 
-const checkChild = (name: string, spec: unknown, report: Report): CheckedChild | undefined => {
+const checkChild = (
+  name: string,
+  spec: unknown,
+  report: Report,
+  tokenMemory: TokenMemory,
+  memory = allocateChildMemory(),
+): CheckedChild | undefined => {
   if (typeof name !== 'string' || !NAME.test(name)) {
     report(typeof name === 'string' ? JSON.stringify(name) : 'name', NAME_IN_WORDS, describeValue(name));
     return undefined;
@@ -141,7 +160,7 @@ const checkChild = (name: string, spec: unknown, report: Report): CheckedChild |
     return undefined;
   }
   const prepared = spec.kind.prepare(spec.options, name, report);
-  return { name, spec, ...prepared, ...encodePrepared(prepared, name, report) };
+  return { name, spec, memory, ...prepared, ...encodePrepared(prepared, name, report, tokenMemory) };
 };
 
 /** Runs `checks`, and throws one CONFIG_INVALID with all that they reported. */
@@ -158,14 +177,36 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
   checkAll((report) => {
     const { ref, workerUrl, ...rules } = shape(options ?? {}, 'options', report);
     if (!isPlainObject(children)) report('children', 'an object of children by name', describeValue(children));
-    const checked = isPlainObject(children)
-      ? Object.entries(children).map(([name, spec]) => checkChild(name, spec, report))
-      : [];
+    const specs = isPlainObject(children) ? Object.entries(children) : [];
+    // All of it first: a child may refer to one that comes after it.
+    const memories = new Map(specs.map(([name]) => [name, allocateChildMemory()]));
+    const tokenMemory: TokenMemory = (name) =>
+      specs.some(([other, spec]) => other === name && isCredential(spec)) ? memories.get(name)?.shared : undefined;
+    const checked = specs
+      .map(([name, spec]) => checkChild(name, spec, report, tokenMemory, memories.get(name)))
+      .filter((child) => child !== undefined);
+    for (const { name } of checked) refuseCircle(name, checked, report);
     return {
-      children: checked.filter((child) => child !== undefined),
-      supervisor: { rules, ref, ...(workerUrl && { workerUrl }) },
+      children: checked,
+      supervisor: { rules, ref, ...(workerUrl && { workerUrl: new URL(workerUrl.href) }) },
     };
   });
 
-export const checkOneChild = (name: string, spec: unknown): CheckedChild =>
-  checkAll((report) => checkChild(name, spec, report), name)!;
+/** True for a child whose token others can refer to. */
+export const isCredential = (spec: unknown): boolean => isChildSpec(spec) && spec.kind.name === 'credential';
+
+/** Credentials whose tokens are minted from one another would all wait for ever. */
+export const refuseCircle = (
+  name: string,
+  children: readonly { readonly name: string; readonly wire: WireOptions }[],
+  report: Report,
+): void => {
+  const circle = circleOf(name, (of) => {
+    const child = children.find((one) => one.name === of);
+    return child ? referencedTokens(child.wire) : [];
+  });
+  if (circle) report(name, 'minted from no token that is minted from its own', `the circle ${circle.join(' -> ')}`);
+};
+
+export const checkOneChild = (name: string, spec: unknown, tokenMemory: TokenMemory): CheckedChild =>
+  checkAll((report) => checkChild(name, spec, report, tokenMemory), name)!;

@@ -6,7 +6,7 @@ import * as Comlink from 'comlink';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { CallEndpoint } from '../actor/call-port.js';
 import { CLOCK_STEP_MS, systemClock, wallOffsetMs, type Timer } from '../clock.js';
-import type { WireOptions } from '../providers/secret-tree.js';
+import type { WireOptions } from '../providers/reference-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
 import { concealIn, concealInExit } from './conceal.js';
 import {

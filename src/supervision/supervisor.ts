@@ -10,6 +10,9 @@ import { TokenvisorError } from '../errors.js';
 import { Events, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from '../events.js';
 import { openWords } from '../memory/child-memory.js';
 import { OneByOne } from '../one-by-one.js';
+import { decodeOptions } from '../providers/reference-tree.js';
+import { supervisorEntry } from '../own-files.js';
+import { isError } from '../realm.js';
 import { within } from '../within.js';
 import { allReady } from './all-ready.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
@@ -23,6 +26,7 @@ import {
   type CheckedSupervisorOptions,
   checkOneChild,
   encodePrepared,
+  refuseCircle,
   type SupervisorOptions,
 } from './options.js';
 import type { ChildCounts, ChildSummary } from './supervisor-state.js';
@@ -68,7 +72,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   readonly #events = new Events();
   readonly #children = new ChildTable((name) => ({
     // Each changes what the one before has left.
-    rotate: (next) => this.#rotations.run(name, () => this.#rotate(name, next)),
+    rotate: (change, how) => this.#rotations.run(name, () => this.#rotate(name, change, how)),
     resume: () => this.#command({ kind: 'resume_child', name }),
     castFailed: ({ code }) => this.#events.emit('cast:failed', { name, code }),
   }));
@@ -88,7 +92,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     this.#options = options;
     // What happens during the start waits until those who wait for it have had their turn to listen.
     this.#events.hold();
-    this.#workerUrl = options.workerUrl ?? new URL('./supervisor-entry.cjs', import.meta.url);
+    this.#workerUrl = options.workerUrl ?? supervisorEntry();
     this.#link = this.#openLink();
     if (options.ref) this.ref();
   }
@@ -154,7 +158,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * @throws CONFIG_INVALID, ALREADY_STARTED, START_FAILED with the reason as `cause`, STOPPED.
    */
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
-    const checked = checkOneChild(name, spec);
+    const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of));
     this.#refuseIfEnded();
     if (this.#children.find(name)) {
       throw new TokenvisorError('ALREADY_STARTED', `There is a child named '${name}' already: deleteChild it first`, {
@@ -257,24 +261,29 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   }
 
   /** New options for a child: checked here, taken or refused by the actor, and kept for every restart. */
-  async #rotate(name: string, next: unknown): Promise<void> {
+  async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
     this.#refuseIfEnded();
     const child = this.#children.get(name);
-    const { kind } = child.spec;
+    const { plan, spec } = child;
+    const { kind } = spec;
     const rotate = kind.rotate?.bind(kind);
     if (!rotate) {
       throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' can't be rotated`, { child: name });
     }
     const { options, wire } = checkAll((report) => {
-      const rotated = rotate(child.options, next, name, report);
-      if (child.plan.rules.fenceable && !rotated.prepared.fenceable) {
+      const request = { current: child.options, change, how, running: decodeOptions(plan.options) };
+      const rotated = rotate(request, name, report);
+      if (plan.rules.fenceable && !rotated.prepared.fenceable) {
         report(name, 'options that keep its refresh token where they did', 'a file store: start another child with it');
       }
-      return { options: rotated.options, ...encodePrepared(rotated.prepared, name, report) };
+      const encoded = encodePrepared(rotated.prepared, name, report, (of) => this.#children.tokenMemory(of));
+      const others = this.#children.all.map(({ plan: { rules, options: wire } }) => ({ name: rules.name, wire }));
+      refuseCircle(name, [{ name, wire: encoded.wire }, ...others], report);
+      return { options: rotated.options, ...encoded };
     }, name);
     const refusal = await this.#link.ask((service) => service.reconfigure(name, wire));
     if (refusal) throw fromWireError(refusal);
-    this.#children.change(child, ({ plan }) => ({ options, plan: { ...plan, options: wire } }));
+    this.#children.change(child, (held) => ({ options, plan: { ...held.plan, options: wire } }));
   }
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
@@ -335,7 +344,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());
     this.#events.emit('supervisor:exited', {
       restartInMs,
-      ...(error instanceof Error && { error: { name: error.name, message: error.message } }),
+      ...(isError(error) && { error: { name: error.name, message: error.message } }),
     });
     if (restartInMs === 0) return this.#replaceLink();
     this.#restartTimer = setTimeout(() => this.#replaceLink(), restartInMs).unref();
@@ -401,7 +410,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 /** An `error` event's error as an Error: what a thread could tell of it is a text. */
 const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
   const { error } = details;
-  return { ...details, error: error instanceof Error ? error : new TokenvisorError('INTERNAL', String(error)) };
+  return { ...details, error: isError(error) ? error : new TokenvisorError('INTERNAL', String(error)) };
 };
 
 const unwrap = (outcome: CommandOutcome): void => {

@@ -1,6 +1,7 @@
 /** What an actor gives to a provider, made by hand. */
 import { systemClock } from '../../src/clock.js';
 import { ProviderError } from '../../src/errors.js';
+import { TokenSources } from '../../src/credential/token-sources.js';
 import { AddressBook } from '../../src/providers/addresses.js';
 import { createHttpDoor } from '../../src/providers/http-door.js';
 import type { Json, MintAttempt, ProviderContext, Vault } from '../../src/providers/provider.js';
@@ -31,6 +32,7 @@ export function contextOf<Options>(
     clock,
     vault: new MemoryVault(),
     secret: readSecret,
+    token: (reference, wait) => new TokenSources().token(reference, wait),
     request: createHttpDoor({ clock, addresses }),
     warm: (host) => addresses.warm(host),
     owner: 'supervisor-1',

@@ -7,7 +7,11 @@
 import { configError } from '../../config/check.js';
 import { ProviderError } from '../../errors.js';
 import { FileStore } from '../file-store.js';
-import { checkRefreshToken, type CheckedRefreshTokenOptions, type RefreshTokenOptions } from '../grant-specs.js';
+import {
+  checkRefreshToken,
+  type CheckedRefreshTokenOptions,
+  type RefreshTokenOptions,
+} from '../specs/refresh-token.js';
 import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../provider.js';
 import { RefreshKeeper } from '../refresh-keeper.js';
 import { digestOf, leavesOpen, openIntent, type Intent, type RefreshRecord } from '../refresh-record.js';
@@ -35,7 +39,7 @@ class RefreshTokenSession implements ProviderSession {
     const { store } = options;
     this.singleUse = options.rotation === 'single-use';
     this.#options = options;
-    this.#endpoint = new TokenEndpoint(context, options, options.clientSecret);
+    this.#endpoint = new TokenEndpoint(context, options);
     this.#keeper = new RefreshKeeper({
       vault: context.vault,
       store: store === 'memory' ? undefined : new FileStore({ path: store.path, owner: writer, clock: context.clock }),

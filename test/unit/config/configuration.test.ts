@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import { actor } from '../../../src/actor/actor.js';
 import { credential } from '../../../src/credential/credential.js';
 import { TokenvisorError, type ConfigProblem } from '../../../src/errors.js';
-import { clientCredentials, refreshToken } from '../../../src/providers/grant-specs.js';
+import { clientCredentials } from '../../../src/providers/specs/client-credentials.js';
+import { refreshToken } from '../../../src/providers/specs/refresh-token.js';
 import { env, file, literal } from '../../../src/providers/secrets.js';
 import { checkConfiguration, checkOneChild } from '../../../src/supervision/options.js';
 
@@ -109,7 +110,7 @@ describe('the children', () => {
   });
 
   it.each(['a', 'x'.repeat(100), 'tenant/42:eu', 'größe', 'a.b@c_d-e', '__proto__'])('can be named %j', (name) => {
-    expect(checkOneChild(name, actor(ACTOR)).name).toBe(name);
+    expect(checkOneChild(name, actor(ACTOR), () => undefined).name).toBe(name);
   });
 });
 
@@ -159,7 +160,11 @@ describe('options that every child takes', () => {
   });
 
   it('good ones come back with their defaults', () => {
-    const { child, environment } = checkOneChild('own', actor({ ...ACTOR, env: ['TOKENVISOR_TEST_SET'] }));
+    const { child, environment } = checkOneChild(
+      'own',
+      actor({ ...ACTOR, env: ['TOKENVISOR_TEST_SET'] }),
+      () => undefined,
+    );
     expect(environment).toEqual({ TOKENVISOR_TEST_SET: 'of the environment' });
     expect(child).toEqual({
       restart: 'permanent',
@@ -337,7 +342,9 @@ describe('all problems', () => {
   });
 
   it('of one child are an error about that child', () => {
-    expect(errorOf(() => checkOneChild('own', actor({ behaviour: 4 } as never)))).toMatchObject({ child: 'own' });
+    expect(errorOf(() => checkOneChild('own', actor({ behaviour: 4 } as never), () => undefined))).toMatchObject({
+      child: 'own',
+    });
   });
 });
 
@@ -368,6 +375,8 @@ describe('values that can not cross to a thread are named by their key', () => {
     ['secret references', { a: literal(CANARY), b: [env('TOKENVISOR_TEST_SET')], c: file('/run/secrets/x') }],
     ['nothing', undefined],
   ])('%s can', (_what, options) => {
-    expect(() => structuredClone(checkOneChild('own', actor({ ...ACTOR, options })).wire)).not.toThrow();
+    expect(() =>
+      structuredClone(checkOneChild('own', actor({ ...ACTOR, options }), () => undefined).wire),
+    ).not.toThrow();
   });
 });

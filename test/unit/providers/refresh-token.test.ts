@@ -4,12 +4,8 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderError } from '../../../src/errors.js';
-import {
-  checkProviderSpec,
-  fileStore,
-  refreshToken,
-  type RefreshTokenOptions,
-} from '../../../src/providers/grant-specs.js';
+import { checkProviderSpec } from '../../../src/providers/specs/check-provider-spec.js';
+import { fileStore, refreshToken, type RefreshTokenOptions } from '../../../src/providers/specs/refresh-token.js';
 import { provider } from '../../../src/providers/grants/refresh-token.js';
 import type { ProviderContext, ProviderSession } from '../../../src/providers/provider.js';
 import { file, literal } from '../../../src/providers/secrets.js';

@@ -9,10 +9,10 @@ import { redact } from '../../../src/providers/redact.js';
 import {
   decodeOptions,
   encodeOptions,
-  resolveSecrets,
+  resolveReferences,
   secretFiles,
   secretValues,
-} from '../../../src/providers/secret-tree.js';
+} from '../../../src/providers/reference-tree.js';
 import { MAX_SECRET_BYTES, SecretReference, env, file, literal, readSecret } from '../../../src/providers/secrets.js';
 import { failureOf } from '../../support/http-context.js';
 
@@ -25,8 +25,13 @@ const fileWith = (name: string, contents: string | Buffer): string => {
   return join(folder, name);
 };
 
+const scope = (environment: Readonly<Record<string, string | undefined>>) => ({
+  environment,
+  tokenMemory: () => undefined,
+});
+
 describe('a reference', () => {
-  const resolved = resolveSecrets(env('NAME'), { NAME: CANARY }).options;
+  const resolved = resolveReferences(env('NAME'), scope({ NAME: CANARY })).options;
 
   it.each<[string, unknown]>([
     ['a literal', literal(CANARY)],
@@ -84,7 +89,7 @@ describe('a secret that can not be read parks', () => {
 describe('resolving', () => {
   it('leaves what it is given alone, and fills in a new tree', () => {
     const options = { a: env('A'), list: [env('B'), file('/x'), literal('c')], date: new Date(0) };
-    const { options: resolved, problems } = resolveSecrets(options, { A: 'aaaa', B: 'bbbb' });
+    const { options: resolved, problems } = resolveReferences(options, scope({ A: 'aaaa', B: 'bbbb' }));
     expect(problems).toEqual([]);
     expect(secretValues(resolved)).toEqual(['aaaa', 'bbbb', 'c']);
     expect(() => readSecret(options.a)).toThrow('has not been read');
@@ -95,7 +100,7 @@ describe('resolving', () => {
     ['missing', {}, 'one that is not set'],
     ['empty', { A: '' }, 'one that is empty'],
   ])('tells where a variable is %s', (_name, environment, came) => {
-    const { problems } = resolveSecrets({ x: [{ y: env('A') }] }, environment, 'github.provider');
+    const { problems } = resolveReferences({ x: [{ y: env('A') }] }, scope(environment), 'github.provider');
     expect(problems).toEqual([{ path: 'github.provider.x[0].y', expected: 'a set environment variable, A', came }]);
   });
 });

@@ -1,11 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { provider } from '../../../src/providers/grants/client-credentials.js';
-import {
-  checkProviderSpec,
-  clientCredentials,
-  type ClientCredentialsOptions,
-} from '../../../src/providers/grant-specs.js';
+import { checkProviderSpec } from '../../../src/providers/specs/check-provider-spec.js';
+import { clientCredentials, type ClientCredentialsOptions } from '../../../src/providers/specs/client-credentials.js';
 import type { MintedToken } from '../../../src/providers/provider.js';
 import { file, literal } from '../../../src/providers/secrets.js';
 import { attempt, contextOf, failureOf } from '../../support/http-context.js';
@@ -321,7 +318,8 @@ describe('the spec', () => {
     ['no secret', { clientSecret: undefined }, 'p.clientSecret'],
     ['an empty secret', { clientSecret: '' }, 'p.clientSecret'],
     ['a secret that is no string', { clientSecret: { canary: 1 } }, 'p.clientSecret'],
-    ['an unknown authentication', { clientAuthentication: 'private_key_jwt' }, 'p.clientAuthentication'],
+    ['an unknown authentication', { clientAuthentication: 'password' }, 'p.clientAuthentication'],
+    ['an authentication without what it needs', { clientAuthentication: 'private_key_jwt' }, 'p.clientAuthentication'],
     ['an empty scope', { scope: '' }, 'p.scope'],
     ['a scope that is none', { scope: 5 }, 'p.scope'],
     ['no resources', { resource: [] }, 'p.resource'],

@@ -1,15 +1,20 @@
 /**
- * Options with secret references in them: resolved on the starting thread, carried to the actor, found again there.
+ * Options with references in them, to secrets and to other credentials' tokens: resolved on the starting thread, carried
+ * to the actor, found again there.
  *
  * A class instance does not survive a structured clone, so the references travel beside the options, each with the
  * path of its place. A marker inside the options would clash with somebody's own data one day.
  */
+import { types } from 'node:util';
 import { TokenvisorError, type ConfigProblem } from '../errors.js';
 import { joinPath } from '../config/check.js';
 import { describeValue, isPlainObject } from '../config/describe.js';
 import { SecretReference, carriedValue, readSecret, type SecretKind } from './secrets.js';
+import { TokenReference, referencedMemory } from './token-reference.js';
 
 type Key = string | number;
+
+type Reference = SecretReference | TokenReference;
 
 interface WireSecret {
   readonly path: readonly Key[];
@@ -18,23 +23,44 @@ interface WireSecret {
   readonly value?: string;
 }
 
+interface WireToken {
+  readonly path: readonly Key[];
+  readonly kind: 'token';
+  readonly name: string;
+  readonly memory?: SharedArrayBuffer;
+}
+
 /** Options as they cross to a thread. It holds secrets in clear: post it, never print it. */
 export interface WireOptions {
   readonly options: unknown;
-  readonly secrets: readonly WireSecret[];
+  readonly references: readonly (WireSecret | WireToken)[];
+}
+
+/** Where references lead: the starting thread's environment, and its credentials. */
+export interface ReferenceScope {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The shared memory of the credential of that name. */
+  readonly tokenMemory: (name: string) => SharedArrayBuffer | undefined;
 }
 
 /**
- * The same options with every `env()` resolved, as a new tree. What can't be resolved is a problem and stays as it is.
- * Call it on the thread that has the environment.
+ * The same options with every `env()` and `tokenOf()` resolved, as a new tree. What can't be resolved is a problem and
+ * stays as it is. Call it on the thread that has the environment.
  */
-export const resolveSecrets = <T>(
+export const resolveReferences = <T>(
   options: T,
-  environment: Readonly<Record<string, string | undefined>>,
+  { environment, tokenMemory }: ReferenceScope,
   path = '',
 ): { readonly options: T; readonly problems: readonly ConfigProblem[] } => {
   const problems: ConfigProblem[] = [];
   const resolved = mapReferences(options, path, (reference, at) => {
+    if (reference instanceof TokenReference) {
+      const memory = referencedMemory(reference) ?? tokenMemory(reference.name);
+      if (memory) return new TokenReference(reference.name, memory);
+      const came = `${describeValue(reference.name)}, which is none`;
+      problems.push({ path: at, expected: 'the name of a credential of this supervisor', came });
+      return reference;
+    }
     if (reference.kind !== 'env' || carriedValue(reference) !== undefined) return reference;
     // What an environment inherits (`constructor`) is no variable.
     const found: unknown = environment[reference.name];
@@ -53,23 +79,25 @@ export const resolveSecrets = <T>(
  * @throws `NOT_CLONEABLE` with one problem, and its path, for every value that would not
  */
 export const encodeOptions = (options: unknown, path = 'options'): WireOptions => {
-  const secrets: WireSecret[] = [];
+  const references: (WireSecret | WireToken)[] = [];
   const problems: ConfigProblem[] = [];
-  const plain = encode(options, [], path, new Set(), secrets, problems);
+  const plain = encode(options, [], path, new Set(), references, problems);
   if (problems.length > 0) {
     const listed = problems.map(({ path: at, came }) => `\`${at}\` is ${came}`).join('; ');
     throw new TokenvisorError('NOT_CLONEABLE', `Only plain data can cross to the actor's thread: ${listed}`, {
       problems,
     });
   }
-  return { options: plain, secrets };
+  return { options: plain, references };
 };
 
 /** The options that {@link encodeOptions} was given. */
 export const decodeOptions = (wire: WireOptions): unknown => {
   let root = wire.options;
-  for (const { path, kind, name, value } of wire.secrets) {
-    const reference = new SecretReference(kind, name, value);
+  for (const wired of wire.references) {
+    const { path, kind, name } = wired;
+    const reference =
+      kind === 'token' ? new TokenReference(name, wired.memory) : new SecretReference(kind, name, wired.value);
     if (path.length === 0) root = reference;
     else {
       const parent = path.slice(0, -1).reduce<unknown>((node, key) => (node as Record<Key, unknown>)[key], root);
@@ -79,14 +107,19 @@ export const decodeOptions = (wire: WireOptions): unknown => {
   return root;
 };
 
+/** The names of the credentials whose tokens the options refer to, each once. */
+export const referencedTokens = ({ references }: WireOptions): readonly string[] => [
+  ...new Set(references.flatMap(({ kind, name }) => (kind === 'token' ? [name] : []))),
+];
+
 /** The paths of the secret files in the options, each once, for the actor to watch. */
 export const secretFiles = (options: unknown): readonly string[] => [
-  ...new Set(references(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : []))),
+  ...new Set(secretsIn(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : []))),
 ];
 
 /** Every secret in the options that can be read now, for redaction. Blocks for the reads of files. */
 export const secretValues = (options: unknown): readonly string[] =>
-  references(options).flatMap((reference) => {
+  secretsIn(options).flatMap((reference) => {
     try {
       return [readSecret(reference)];
     } catch {
@@ -94,10 +127,10 @@ export const secretValues = (options: unknown): readonly string[] =>
     }
   });
 
-const references = (options: unknown): readonly SecretReference[] => {
+const secretsIn = (options: unknown): readonly SecretReference[] => {
   const found: SecretReference[] = [];
   mapReferences(options, '', (reference) => {
-    found.push(reference);
+    if (reference instanceof SecretReference) found.push(reference);
     return reference;
   });
   return found;
@@ -107,10 +140,10 @@ const references = (options: unknown): readonly SecretReference[] => {
 const mapReferences = (
   node: unknown,
   path: string,
-  replace: (reference: SecretReference, path: string) => SecretReference,
+  replace: (reference: Reference, path: string) => Reference,
   above: readonly unknown[] = [],
 ): unknown => {
-  if (node instanceof SecretReference) return replace(node, path);
+  if (node instanceof SecretReference || node instanceof TokenReference) return replace(node, path);
   if (above.includes(node)) return node; // A cycle: encodeOptions tells about it.
   const deeper = [...above, node];
   if (Array.isArray(node))
@@ -127,23 +160,30 @@ const encode = (
   place: readonly Key[],
   path: string,
   above: ReadonlySet<unknown>,
-  secrets: WireSecret[],
+  references: (WireSecret | WireToken)[],
   problems: ConfigProblem[],
 ): unknown => {
   if (node instanceof SecretReference) {
     const value = carriedValue(node);
-    secrets.push({ path: place, kind: node.kind, name: node.name, ...(value === undefined ? {} : { value }) });
+    references.push({ path: place, kind: node.kind, name: node.name, ...(value === undefined ? {} : { value }) });
+    return null;
+  }
+  if (node instanceof TokenReference) {
+    const memory = referencedMemory(node);
+    references.push({ path: place, kind: 'token', name: node.name, ...(memory && { memory }) });
     return null;
   }
   if (isCloneableLeaf(node)) return node;
   const within = new Set(above).add(node);
   if (Array.isArray(node) && !above.has(node)) {
-    return node.map((item, index) => encode(item, [...place, index], joinPath(path, index), within, secrets, problems));
+    return node.map((item, index) =>
+      encode(item, [...place, index], joinPath(path, index), within, references, problems),
+    );
   }
   if (isPlainObject(node) && !above.has(node)) {
     return Object.fromEntries(
       Object.entries(node).map(([key, item]) => {
-        return [key, encode(item, [...place, key], joinPath(path, key), within, secrets, problems)];
+        return [key, encode(item, [...place, key], joinPath(path, key), within, references, problems)];
       }),
     );
   }
@@ -155,11 +195,5 @@ const encode = (
 const isCloneableLeaf = (node: unknown): boolean => {
   if (node === null || (typeof node !== 'object' && typeof node !== 'function' && typeof node !== 'symbol'))
     return true;
-  return (
-    node instanceof Date ||
-    node instanceof RegExp ||
-    node instanceof ArrayBuffer ||
-    node instanceof SharedArrayBuffer ||
-    ArrayBuffer.isView(node)
-  );
+  return types.isDate(node) || types.isRegExp(node) || types.isAnyArrayBuffer(node) || ArrayBuffer.isView(node);
 };

@@ -1,0 +1,86 @@
+/** Google's service accounts: the JWT bearer grant from a key file, as it runs in the actor. */
+import { configError } from '../../config/check.js';
+import { isPlainObject } from '../../config/describe.js';
+import { ProviderError } from '../../errors.js';
+import { loadSigner } from '../client-authentication.js';
+import type { ProviderContext, ProviderObject } from '../provider.js';
+import { checkGoogleServiceAccount, type GoogleServiceAccountOptions } from '../specs/google-service-account.js';
+import { TokenEndpoint } from '../token-endpoint.js';
+import { JWT_BEARER_GRANT } from './jwt-bearer.js';
+
+const DEFAULT_TOKEN_ENDPOINT = 'https://oauth2.googleapis.com/token';
+
+/** As long as Google accepts one. */
+const ASSERTION_LIFETIME_MS = 3_600_000;
+
+export const provider: ProviderObject<GoogleServiceAccountOptions> = {
+  open(context) {
+    const { value: options, problems } = checkGoogleServiceAccount(context.options, 'options');
+    if (problems.length > 0) throw configError(problems, context.name);
+    const { keyFile, scope, subject, tokenEndpoint, ...request } = options;
+    const sign = loadSigner();
+    const endpointOf = ({ tokenUri }: KeyFile): TokenEndpoint =>
+      new TokenEndpoint(context, { ...request, tokenEndpoint: tokenEndpoint ?? tokenUri });
+    warm(() => endpointOf(readKeyFile(context, keyFile)));
+    return {
+      async mint({ signal }) {
+        // All of it may have been replaced since the last mint, the endpoint too.
+        const account = readKeyFile(context, keyFile);
+        const { issuer, exchange } = await endpointOf(account).prepare(signal);
+        const { privateKey, keyId, email } = account;
+        const claims = {
+          iss: email,
+          ...(subject !== undefined && { sub: subject }),
+          aud: issuer,
+          scope: typeof scope === 'string' ? scope : scope.join(' '),
+        };
+        const key = { privateKey, ...(keyId !== undefined && { keyId }), algorithm: 'RS256' } as const;
+        const assertion = sign(context, key, claims, ASSERTION_LIFETIME_MS);
+        return (await exchange({ grantType: JWT_BEARER_GRANT, parameters: { assertion }, signal })).token;
+      },
+    };
+  },
+};
+
+/** What is read of a key file. */
+interface KeyFile {
+  readonly privateKey: string;
+  readonly keyId: string | undefined;
+  readonly email: string;
+  readonly tokenUri: string;
+}
+
+const readKeyFile = (
+  { secret }: Pick<ProviderContext, 'secret'>,
+  reference: GoogleServiceAccountOptions['keyFile'],
+): KeyFile => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(secret(reference));
+  } catch (error) {
+    throw error instanceof ProviderError ? error : unusable('it is no JSON');
+  }
+  if (!isPlainObject(parsed)) throw unusable('it is no JSON object');
+  const { type, private_key, private_key_id, client_email, token_uri = DEFAULT_TOKEN_ENDPOINT } = parsed;
+  if (type !== 'service_account') throw unusable('its `type` is not service_account');
+  if (typeof private_key !== 'string') throw unusable('it has no `private_key`');
+  if (typeof client_email !== 'string') throw unusable('it has no `client_email`');
+  if (typeof token_uri !== 'string' || !URL.canParse(token_uri)) throw unusable('its `token_uri` is no URL');
+  const keyId = typeof private_key_id === 'string' ? private_key_id : undefined;
+  return { privateKey: private_key, keyId, email: client_email, tokenUri: token_uri };
+};
+
+/** The addresses are looked up early if they can be; what is wrong with the file, the first mint tells. */
+const warm = (open: () => unknown): void => {
+  try {
+    open();
+  } catch {
+    // See above.
+  }
+};
+
+const unusable = (why: string): ProviderError =>
+  new ProviderError(`Expected the JSON key file of a service account: ${why}`, {
+    class: 'park',
+    reason: 'secret_unreadable',
+  });

@@ -1,0 +1,12 @@
+/** A token that a grant presents: a secret, or another credential's. */
+import type { ProviderContext, TokenWait } from './provider.js';
+import type { SecretReference } from './secrets.js';
+import { TokenReference } from './token-reference.js';
+
+/** Its value. For another credential's it waits; see `ProviderContext.token`. */
+export const presentedToken = async (
+  context: Pick<ProviderContext, 'secret' | 'token'>,
+  presented: SecretReference | TokenReference | string,
+  wait: TokenWait,
+): Promise<string> =>
+  presented instanceof TokenReference ? (await context.token(presented, wait)).value : context.secret(presented);

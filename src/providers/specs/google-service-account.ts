@@ -1,0 +1,73 @@
+/** Google's service accounts as data: the JWT bearer grant, with all that it needs in one key file. */
+import { anyOf, check, list, object, optional, string, type CheckResult } from '../../config/check.js';
+import { allowsInsecureHttp, tokenRequestShape, type TokenRequestOptions } from '../grant-options.js';
+import type { ProviderSpec } from '../provider.js';
+import { secret } from '../secret-check.js';
+import type { SecretReference } from '../secrets.js';
+import { grantModule, wrapped } from './wrapped.js';
+
+/** Options of {@link googleServiceAccount}. */
+export interface GoogleServiceAccountOptions extends Pick<
+  TokenRequestOptions,
+  'tls' | 'allowInsecureHttp' | 'timeoutMs'
+> {
+  /**
+   * The JSON key file as Google hands it out. Read at every mint, so a file that is replaced is picked up by the next
+   * one: the key, its id, the account and the token endpoint are all in it.
+   */
+  readonly keyFile: SecretReference | string;
+  /** Scopes, space-separated or a list. */
+  readonly scope: string | readonly string[];
+  /** The user on whose behalf, by domain-wide delegation. */
+  readonly subject?: string;
+  /**
+   * Another token endpoint than the one in the key file.
+   * @default the file's `token_uri`
+   */
+  readonly tokenEndpoint?: string | URL;
+}
+
+export interface CheckedGoogleServiceAccountOptions extends Omit<GoogleServiceAccountOptions, 'tokenEndpoint'> {
+  readonly tokenEndpoint?: string;
+  readonly timeoutMs: number;
+}
+
+export const googleServiceAccountModule = grantModule('google-service-account');
+
+/**
+ * Tokens of a Google service account, from its JSON key file, by the JWT bearer grant (RFC 7523 §2.1).
+ *
+ * @example
+ * credential({
+ *   provider: googleServiceAccount({
+ *     keyFile: file('/run/secrets/reports-service-account.json'),
+ *     scope: 'https://www.googleapis.com/auth/devstorage.read_only',
+ *   }),
+ * });
+ */
+export const googleServiceAccount = (
+  options: GoogleServiceAccountOptions,
+): ProviderSpec<GoogleServiceAccountOptions> => ({
+  module: googleServiceAccountModule,
+  export: 'provider',
+  options: wrapped(options),
+  fenceable: true,
+});
+
+/** Checks the options of a Google service account. */
+export const checkGoogleServiceAccount = (
+  options: unknown,
+  path: string,
+): CheckResult<CheckedGoogleServiceAccountOptions> => {
+  const { tokenEndpoint, tls, allowInsecureHttp, timeoutMs } = tokenRequestShape(allowsInsecureHttp(options));
+  const scope = anyOf<string | readonly string[]>(
+    'a string or a list of strings',
+    string(),
+    list(string(), { min: 1 }),
+  );
+  return check(
+    object({ keyFile: secret(), scope, subject: optional(string()), tokenEndpoint, tls, allowInsecureHttp, timeoutMs }),
+    options,
+    path,
+  );
+};

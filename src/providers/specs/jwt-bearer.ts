@@ -1,0 +1,111 @@
+/** The JWT bearer grant as data. */
+import { check, number, object, optional, record, string, type Check, type CheckResult } from '../../config/check.js';
+import { describeKind, isPlainObject } from '../../config/describe.js';
+import type { ClientOptions } from '../client-options.js';
+import {
+  allowsInsecureHttp,
+  checkGrant,
+  grantShape,
+  type CheckedGrantOptions,
+  type TokenRequestOptions,
+} from '../grant-options.js';
+import type { Json, ProviderSpec } from '../provider.js';
+import { isSecret } from '../secret-check.js';
+import type { SecretReference } from '../secrets.js';
+import { signingKeyShape, type SigningKey } from '../signing-key.js';
+import { TokenReference } from '../token-reference.js';
+import { json } from './json-check.js';
+import { grantModule, wrapped } from './wrapped.js';
+
+/** A key, and what the assertions say that it signs (RFC 7523 §3). */
+export interface AssertionOptions extends SigningKey {
+  /** The `iss` claim. */
+  readonly issuer: string;
+  /**
+   * The `sub` claim: on whose behalf.
+   * @default `issuer`
+   */
+  readonly subject?: string;
+  /**
+   * The `aud` claim.
+   * @default the issuer of the tokens, or the token endpoint where no issuer is given
+   */
+  readonly audience?: string;
+  /**
+   * How long an assertion is good: ms, 10,000 to 3,600,000.
+   * @default 300_000
+   */
+  readonly lifetimeMs?: number;
+  /** Further claims. Those above, `iat`, `nbf`, `exp` and `jti` can't be given. */
+  readonly claims?: Readonly<Record<string, Json>>;
+}
+
+/** Options of {@link jwtBearer}. Most servers need no client beside the assertion. */
+export interface JwtBearerOptions extends TokenRequestOptions, Partial<ClientOptions> {
+  /**
+   * A key, by which an assertion is signed afresh for each attempt; or one that is there already: a secret, or another
+   * credential's token by `tokenOf()`.
+   */
+  readonly assertion: AssertionOptions | SecretReference | TokenReference | string;
+}
+
+export interface CheckedAssertion extends AssertionOptions {
+  readonly lifetimeMs: number;
+}
+
+export interface CheckedJwtBearerOptions extends CheckedGrantOptions {
+  readonly assertion: CheckedAssertion | SecretReference | TokenReference | string;
+}
+
+export const jwtBearerModule = grantModule('jwt-bearer');
+
+/**
+ * Tokens by the JWT bearer grant (RFC 7523 §2.1): service accounts, and identities that a platform vouches for.
+ *
+ * @example
+ * credential({
+ *   provider: jwtBearer({
+ *     issuer,
+ *     assertion: { privateKey: file('/run/secrets/reports.pem'), keyId: 'reports-1', issuer: 'reports' },
+ *     scope: 'read',
+ *   }),
+ * });
+ */
+export const jwtBearer = (options: JwtBearerOptions): ProviderSpec<JwtBearerOptions> => ({
+  module: jwtBearerModule,
+  export: 'provider',
+  options: wrapped(options),
+  fenceable: true,
+});
+
+const OWN_CLAIMS = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti'];
+
+const claims: Check<Readonly<Record<string, Json>>> = (value, path, report) => {
+  const checked = record(json)(value, path, report);
+  for (const name of OWN_CLAIMS) {
+    if (Object.hasOwn(checked, name)) report(`${path}.${name}`, 'left to the grant', 'a further claim of that name');
+  }
+  return checked;
+};
+
+const key = object({
+  ...signingKeyShape,
+  issuer: string(),
+  subject: optional(string()),
+  audience: optional(string()),
+  lifetimeMs: optional(number({ min: 10_000, max: 3_600_000 }), 300_000),
+  claims: optional(claims),
+});
+
+const assertion: Check<CheckedJwtBearerOptions['assertion']> = (value, path, report) => {
+  if (isSecret(value) || value instanceof TokenReference) return value;
+  if (isPlainObject(value)) return key(value, path, report);
+  report(path, 'an object with a `privateKey`, or a secret or tokenOf() that is an assertion', describeKind(value));
+  return '';
+};
+
+/** Checks the options of the JWT bearer grant. */
+export const checkJwtBearer = (options: unknown, path: string): CheckResult<CheckedJwtBearerOptions> => {
+  const { clientId: _, ...shape } = grantShape(allowsInsecureHttp(options));
+  return check(object({ ...shape, clientId: optional(string()), assertion }, checkGrant), options, path);
+};

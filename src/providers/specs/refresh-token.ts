@@ -1,0 +1,98 @@
+/** The refresh token grant as data. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { check, custom, object, oneOf, optional, type CheckResult } from '../../config/check.js';
+import { describeValue } from '../../config/describe.js';
+import { isUrl } from '../../realm.js';
+import {
+  allowsInsecureHttp,
+  checkGrant,
+  grantShape,
+  type CheckedGrantOptions,
+  type GrantOptions,
+} from '../grant-options.js';
+import type { ProviderSpec } from '../provider.js';
+import { secret } from '../secret-check.js';
+import type { SecretReference } from '../secrets.js';
+import { grantModule, wrapped } from './wrapped.js';
+
+/** A file that keeps a refresh token; made by {@link fileStore}. */
+export interface FileStoreSpec {
+  readonly kind: 'file';
+  readonly path: string;
+}
+
+/** Options of {@link refreshToken}. A public client gives neither a `clientSecret` nor a `clientAssertion`. */
+export interface RefreshTokenOptions extends GrantOptions {
+  /** The first refresh token. A later change of it means that somebody has authorised anew. */
+  readonly refreshToken: SecretReference | string;
+  /** `single-use` (default): every exchange replaces it. `reusable`: it may be sent again. */
+  readonly rotation?: 'single-use' | 'reusable';
+  /**
+   * What to do if it is not known whether a single-use token was spent. `hold` (default): park until somebody acts.
+   * `replayOnce`: send the same token once more, for servers that allow it for a while.
+   */
+  readonly onAmbiguous?: 'hold' | 'replayOnce';
+  /** Where the current refresh token is kept; required for `single-use`. `'memory'`: lost with the process. */
+  readonly store?: FileStoreSpec | 'memory';
+}
+
+export interface CheckedRefreshTokenOptions extends CheckedGrantOptions {
+  readonly refreshToken: SecretReference | string;
+  readonly rotation: 'single-use' | 'reusable';
+  readonly onAmbiguous: 'hold' | 'replayOnce';
+  readonly store: FileStoreSpec | 'memory';
+}
+
+export const refreshTokenModule = grantModule('refresh-token');
+
+/**
+ * Tokens by the refresh token grant (RFC 6749 §6).
+ *
+ * @example
+ * credential({
+ *   provider: refreshToken({
+ *     issuer,
+ *     clientId: 'mail',
+ *     refreshToken: file('/run/secrets/mail-refresh-token'),
+ *     store: fileStore('/var/lib/app/mail-refresh-token.json'),
+ *   }),
+ * });
+ */
+export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> => {
+  // No fence reaches a file, so the next incarnation waits for the exit of the one before.
+  const fenceable = typeof (options as Partial<RefreshTokenOptions> | undefined)?.store !== 'object';
+  return { module: refreshTokenModule, export: 'provider', options: wrapped(options), fenceable };
+};
+
+/**
+ * Keeps a refresh token in a file of its own (mode 0600, replaced as a whole, locked against other processes), so that
+ * it survives the process. The directory must be there. A relative path counts from the working directory of now.
+ */
+export const fileStore = (path: string | URL): FileStoreSpec => ({
+  kind: 'file',
+  path: isUrl(path) ? fileURLToPath(path) : typeof path !== 'string' || path === '' ? path : resolve(path),
+});
+
+/** Checks the options of the refresh token grant. */
+export const checkRefreshToken = (options: unknown, path: string): CheckResult<CheckedRefreshTokenOptions> => {
+  const shape = {
+    ...grantShape(allowsInsecureHttp(options)),
+    refreshToken: secret(),
+    rotation: optional(oneOf('single-use', 'reusable'), 'single-use'),
+    onAmbiguous: optional(oneOf('hold', 'replayOnce'), 'hold'),
+    // Losing a single-use token costs a new authorisation, so where it is kept must be said.
+    store: (options as RefreshTokenOptions | null)?.rotation === 'reusable' ? optional(store, 'memory') : store,
+  };
+  return check(object(shape, checkGrant), options, path);
+};
+
+const store = custom(
+  "fileStore(path) or 'memory'",
+  (value): value is FileStoreSpec | 'memory' => {
+    if (value === 'memory') return true;
+    const { kind, path } = (value ?? {}) as Partial<FileStoreSpec>;
+    return kind === 'file' && typeof path === 'string' && path !== '';
+  },
+  describeValue,
+);

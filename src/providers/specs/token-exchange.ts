@@ -1,0 +1,101 @@
+/** Token exchange as data. */
+import { check, object, optional, string, type Check, type CheckResult } from '../../config/check.js';
+import { describeKind } from '../../config/describe.js';
+import type { ClientOptions } from '../client-options.js';
+import {
+  allowsInsecureHttp,
+  checkGrant,
+  grantShape,
+  type CheckedGrantOptions,
+  type TokenRequestOptions,
+} from '../grant-options.js';
+import type { ProviderSpec } from '../provider.js';
+import { isSecret } from '../secret-check.js';
+import type { SecretReference } from '../secrets.js';
+import { TokenReference } from '../token-reference.js';
+import { grantModule, wrapped } from './wrapped.js';
+
+/** Options of {@link tokenExchange}. Some servers need no client beside the tokens. */
+export interface TokenExchangeOptions extends TokenRequestOptions, Partial<ClientOptions> {
+  /**
+   * The token to be exchanged: a secret, or another credential's token by `tokenOf()`. That one is waited for, and when
+   * it is refreshed, or refused, the exchange is made anew.
+   */
+  readonly subjectToken: SecretReference | TokenReference | string;
+  /**
+   * What it is: a URI of RFC 8693 §3.
+   * @default 'urn:ietf:params:oauth:token-type:access_token'
+   */
+  readonly subjectTokenType?: string;
+  /** The token of who acts for the subject (RFC 8693 §1.1, delegation); given as `subjectToken` is. */
+  readonly actorToken?: SecretReference | TokenReference | string;
+  /**
+   * @default with an `actorToken`, 'urn:ietf:params:oauth:token-type:access_token'
+   */
+  readonly actorTokenType?: string;
+  /**
+   * What is wanted: a URI of RFC 8693 §3.
+   * @default the server decides
+   */
+  readonly requestedTokenType?: string;
+}
+
+export interface CheckedTokenExchangeOptions extends CheckedGrantOptions {
+  readonly subjectToken: SecretReference | TokenReference | string;
+  readonly subjectTokenType: string;
+  readonly actorToken?: SecretReference | TokenReference | string;
+  readonly actorTokenType: string;
+  readonly requestedTokenType?: string;
+}
+
+export const tokenExchangeModule = grantModule('token-exchange');
+
+/**
+ * Tokens in exchange for other tokens (RFC 8693): to impersonate, to delegate, or to narrow down. What kind of token the
+ * server has issued is in `token.fields.issuedTokenType`.
+ *
+ * @example
+ * startSupervisor({
+ *   user: credential({ provider: refreshToken({ issuer, clientId, refreshToken: env('USER_TOKEN'), store: 'memory' }) }),
+ *   orders: credential({
+ *     provider: tokenExchange({ issuer, clientId, clientSecret, subjectToken: tokenOf('user'), audience: 'orders' }),
+ *   }),
+ * });
+ */
+export const tokenExchange = (options: TokenExchangeOptions): ProviderSpec<TokenExchangeOptions> => ({
+  module: tokenExchangeModule,
+  export: 'provider',
+  options: wrapped(options),
+  fenceable: true,
+});
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+
+const token: Check<SecretReference | TokenReference | string> = (value, path, report) => {
+  if (isSecret(value) || value instanceof TokenReference) return value;
+  report(path, 'a token: tokenOf(), env(), file() or a non-empty string', describeKind(value));
+  return '';
+};
+
+/** Checks the options of token exchange. */
+export const checkTokenExchange = (options: unknown, path: string): CheckResult<CheckedTokenExchangeOptions> => {
+  const { clientId: _, ...shape } = grantShape(allowsInsecureHttp(options));
+  const whole = object(
+    {
+      ...shape,
+      clientId: optional(string()),
+      subjectToken: token,
+      subjectTokenType: optional(string(), ACCESS_TOKEN),
+      actorToken: optional(token),
+      actorTokenType: optional(string(), ACCESS_TOKEN),
+      requestedTokenType: optional(string()),
+    },
+    (value, at, report) => {
+      checkGrant(value, at, report);
+      if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
+        report(`${at}.actorTokenType`, 'given beside an `actorToken` only', 'one without it');
+      }
+    },
+  );
+  return check(whole, options, path);
+};
