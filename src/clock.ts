@@ -43,8 +43,7 @@ export const wallOffsetMs = (clock: Clock): number => {
 /** A change of {@link wallOffsetMs} by more than this is a step, not drift. */
 export const CLOCK_STEP_MS = 2_000;
 
-/** The machine's clock. */
-export const systemClock: Clock = {
+const machineClock = (hold: (timer: NodeJS.Timeout) => NodeJS.Timeout): Clock => ({
   wallMs: () => Date.now(),
   monoMs,
   now: () => ({ wallMs: Date.now(), monoMs: monoMs() }),
@@ -54,9 +53,15 @@ export const systemClock: Clock = {
     const arm = (): void => {
       const leftMs = dueMonoMs - monoMs();
       if (leftMs <= 0) callback();
-      else handle = setTimeout(arm, Math.min(Math.ceil(leftMs), TIMER_SLICE_MS));
+      else handle = hold(setTimeout(arm, Math.min(Math.ceil(leftMs), TIMER_SLICE_MS)));
     };
-    handle = setTimeout(arm, Math.min(Math.ceil(Math.max(0, delayMs)), TIMER_SLICE_MS));
+    handle = hold(setTimeout(arm, Math.min(Math.ceil(Math.max(0, delayMs)), TIMER_SLICE_MS)));
     return { cancel: () => clearTimeout(handle) };
   },
-};
+});
+
+/** The machine's clock. */
+export const systemClock = machineClock((timer) => timer);
+
+/** The same, but none of its timers holds the process open: for what runs beside the code that it is for. */
+export const idleClock = machineClock((timer) => timer.unref());

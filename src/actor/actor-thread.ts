@@ -4,11 +4,11 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { systemClock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import { SEALED_BYTES } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
-import { decodeOptions, type WireOptions } from '../providers/secret-tree.js';
+import { decodeOptions, type WireOptions } from '../providers/reference-tree.js';
 import type { ActorSeats } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
 import { type CallEndpoint, serveCalls } from './call-port.js';
@@ -58,7 +58,15 @@ export type ActorOutcome =
 const isBehaviour = (value: unknown): value is Behaviour =>
   typeof value === 'object' && value !== null && typeof (value as Behaviour).init === 'function';
 
-const createServer = (start: ActorStart, emit: (message: ActorMessage) => void): GenServer => {
+/** What it takes of an {@link ActorStart} to have the actor, wherever it runs. */
+type ServerStart = Omit<ActorStart, 'heartbeat' | 'control' | 'events' | 'calls'>;
+
+/** The actor of an incarnation, not started yet. @throws START_FAILED if its module is none. */
+export const createServer = (
+  start: ServerStart,
+  emit: (event: Extract<ActorMessage, { kind: 'event' }>) => void,
+  clock: Clock = systemClock,
+): GenServer => {
   const behaviour = loadExport(start.module, start.export);
   if (!isBehaviour(behaviour)) {
     throw new TokenvisorError(
@@ -72,15 +80,22 @@ const createServer = (start: ActorStart, emit: (message: ActorMessage) => void):
     owner: start.owner,
     options: decodeOptions(start.options),
     behaviour,
-    clock: systemClock,
+    clock,
     shared: openWords(start.memory.shared),
     sealed: openWords(start.memory.sealed, SEALED_BYTES),
     seats: start.seats,
     terminateTimeoutMs: start.terminateTimeoutMs,
     // It happened now, whenever it is told.
-    emit: (type, details) => emit({ kind: 'event', type, details: { ...details, atMs: systemClock.wallMs() } }),
+    emit: (type, details) => emit({ kind: 'event', type, details: { ...details, atMs: clock.wallMs() } }),
   });
 };
+
+/** Hands an actor new options; resolves with its refusal, if any. */
+export const reconfigure = (server: GenServer, options: WireOptions): Promise<WireError | undefined> =>
+  server.reconfigure(decodeOptions(options)).then(
+    () => undefined,
+    (error: unknown) => toWireError(error),
+  );
 
 /** Ticks the heartbeat word for as long as this thread's event loop turns. */
 const beat = ({ memory, heartbeat }: ActorStart): (() => void) => {
@@ -105,11 +120,7 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
   const stopBeating = beat(start);
   const service: ActorControl = {
     shutDown: () => server.shutDown(),
-    reconfigure: (options) =>
-      server.reconfigure(decodeOptions(options)).then(
-        () => undefined,
-        (error: unknown) => toWireError(error),
-      ),
+    reconfigure: (options) => reconfigure(server, options),
   };
   Comlink.expose(service, control);
   serveCalls(calls, server);

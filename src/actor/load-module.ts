@@ -39,6 +39,12 @@ export const registerBundled = (modules: Readonly<Record<string, () => unknown>>
   for (const [path, load] of Object.entries(modules)) bundled.set(new URL(path, import.meta.url).href, load);
 };
 
+/** Makes a module of what is in this thread already, under a URL of its own; returns what takes it back. */
+export const provideModule = (url: string, module: Exports): (() => void) => {
+  bundled.set(url, () => module);
+  return () => void bundled.delete(url);
+};
+
 /** The export of a module. Throws START_FAILED with what to do. */
 export const loadExport = (moduleUrl: string, exportName: string): unknown => {
   let loaded: unknown;

@@ -45,6 +45,7 @@ export class CredentialReader {
   /** The words again, without a call between them and the reader. */
   readonly #view: Int32Array;
   readonly #doorbell: Doorbell;
+  readonly #nowMs: () => number;
   #token: Token | undefined;
   /** The control word under which `#token` counts; 0 is that of no token. */
   #control = 0;
@@ -55,6 +56,8 @@ export class CredentialReader {
     this.#words = openWords(memory);
     this.#view = this.#words.view;
     this.#doorbell = new Doorbell(this.#words, Header.CHANGE);
+    const { clock } = this.#words;
+    this.#nowMs = clock ? () => clock.wallMs() : machineNowMs;
   }
 
   /**
@@ -67,7 +70,7 @@ export class CredentialReader {
    * headers.set('authorization', github.current().authorization);
    */
   current(): Token {
-    if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control && Date.now() < this.#usableUntilMs) {
+    if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control && this.#nowMs() < this.#usableUntilMs) {
       return this.#token!;
     }
     const token = this.#load();
@@ -242,13 +245,13 @@ export class CredentialReader {
   }
 
   #cached(): Token | undefined {
-    return Date.now() < this.#usableUntilMs ? this.#token : undefined;
+    return this.#nowMs() < this.#usableUntilMs ? this.#token : undefined;
   }
 
   /** The token, if it is usable for more than `minTtlMs`. */
   #lasting(minTtlMs: number): Token | undefined {
     const token = this.#load();
-    return token && this.#usableUntilMs - Date.now() > minTtlMs ? token : undefined;
+    return token && this.#usableUntilMs - this.#nowMs() > minTtlMs ? token : undefined;
   }
 
   #generation(): number {
@@ -293,6 +296,9 @@ export class CredentialReader {
     );
   }
 }
+
+/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
+const machineNowMs = (): number => Date.now();
 
 const checkTtl = (minTtlMs: unknown): void => {
   if (typeof minTtlMs === 'number' && minTtlMs >= 0 && Number.isFinite(minTtlMs)) return;

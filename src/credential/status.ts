@@ -91,7 +91,7 @@ export const readStatus = (name: string, words: SharedWords): CredentialStatus =
     failures: refresh?.failures ?? 0,
     ...(refresh?.lastFailure && { lastFailure: refresh.lastFailure }),
     ...(supervision?.phase === 'parked'
-      ? { parked: { why: 'restart_intensity' as const, ...dueAt(supervision.dueMonoMs) } }
+      ? { parked: { why: 'restart_intensity' as const, ...dueAt(words, supervision.dueMonoMs) } }
       : refresh?.parked && { parked: refresh.parked }),
     ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
     exchanging: supervision?.phase === 'running' && refresh?.exchanging === true,
@@ -107,12 +107,12 @@ export const isUnasked = (words: SharedWords): boolean => {
 };
 
 const isUsable = (words: SharedWords, record: ReadRecord): boolean =>
-  record.generation > words.load(Header.INVALIDATED) && Date.now() < record.usableUntilMs;
+  record.generation > words.load(Header.INVALIDATED) && (words.clock ?? systemClock).wallMs() < record.usableUntilMs;
 
 /** The supervisor counts on the monotonic clock; people read the other one. */
-const dueAt = (dueMonoMs: number | undefined): { probeAtMs?: number } => {
+const dueAt = (words: SharedWords, dueMonoMs: number | undefined): { probeAtMs?: number } => {
   if (dueMonoMs === undefined) return {};
-  const { wallMs, monoMs } = systemClock.now();
+  const { wallMs, monoMs } = (words.clock ?? systemClock).now();
   return { probeAtMs: Math.round(wallMs + dueMonoMs - monoMs) };
 };
 

@@ -31,6 +31,11 @@ const silence = (buffer: SharedArrayBuffer): void => {
   Object.defineProperty(buffer, inspect.custom, { value: () => `SharedArrayBuffer(${buffer.byteLength} bytes)` });
 };
 
+const bound = new WeakMap<SharedArrayBuffer, AtomicWords>();
+
+/** Whoever opens this buffer in this thread is given these words: a child that runs beside its readers has its own. */
+export const bindWords = (buffer: SharedArrayBuffer, words: AtomicWords): void => void bound.set(buffer, words);
+
 /** The words of a buffer that somebody handed us. Throws LAYOUT_MISMATCH for one that is not ours. */
 export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWords => {
   // By its brand: what comes over a port may be of another realm.
@@ -44,7 +49,7 @@ export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWor
     );
   }
   silence(buffer);
-  const words = new AtomicWords(buffer);
+  const words = bound.get(buffer) ?? new AtomicWords(buffer);
   const version = words.load(Header.LAYOUT_VERSION);
   const isOurs = words.load(Header.MAGIC) === MAGIC;
   if (!isOurs || version !== LAYOUT_VERSION) {

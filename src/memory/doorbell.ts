@@ -6,7 +6,7 @@
  * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
  */
 import { abortError, listenForAbort } from '../abort.js';
-import { systemClock } from '../clock.js';
+import { type Clock, systemClock, type Timer } from '../clock.js';
 import type { SharedWords } from './words.js';
 
 /** How long a lost notify can cost. */
@@ -18,6 +18,13 @@ export interface WaitOptions {
   /** Makes the error for a wait that reached its bound. */
   readonly onTimeout: () => Error;
 }
+
+/** A timer of the clock's, or a plain one: that holds the process open, and is what fake timers of a test replace. */
+const setTimer = (clock: Clock | undefined, delayMs: number, callback: () => void): Timer => {
+  if (clock) return clock.setTimer(delayMs, callback);
+  const timeout = setTimeout(callback, delayMs);
+  return { cancel: () => clearTimeout(timeout) };
+};
 
 interface Waiter {
   /** Checks the condition and settles if it can; true if settled. */
@@ -38,7 +45,7 @@ export class Doorbell {
 
   /**
    * Resolves with the first answer of `check` that is not undefined, rejects with what it throws. All waits of one
-   * doorbell share one wait on the word; while there is one, the process is held open.
+   * doorbell share one wait on the word; while there is one, the process is held open (not where time is simulated).
    */
   wait<T>(check: () => T | undefined, { timeoutMs, signal, onTimeout }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -48,7 +55,7 @@ export class Doorbell {
       }
       const settle = (finish: () => void): true => {
         this.#waiters.delete(waiter);
-        clearTimeout(timeout);
+        timeout.cancel();
         unlisten();
         if (this.#waiters.size === 0) this.#rest();
         finish();
@@ -65,9 +72,11 @@ export class Doorbell {
         },
       };
       const unlisten = listenForAbort(signal, () => settle(() => reject(abortError('wait', signal))));
-      const timeout = setTimeout(() => waiter.attempt() || settle(() => reject(onTimeout())), timeoutMs);
+      const end = (): boolean => waiter.attempt() || settle(() => reject(onTimeout()));
+      const timeout = setTimer(this.#words.clock, timeoutMs, end);
       this.#waiters.add(waiter);
-      this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
+      // Where time is simulated none passes in a slice.
+      if (!this.#words.clock) this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
       if (!this.#listening) this.#listen();
       else waiter.attempt();
     });
@@ -75,12 +84,13 @@ export class Doorbell {
 
   /** The same, blocking the thread: for threads that may. Returns undefined at `timeoutMs`. */
   waitSync<T>(check: () => T | undefined, timeoutMs: number): T | undefined {
-    const deadlineMs = systemClock.monoMs() + timeoutMs;
+    const { clock = systemClock } = this.#words;
+    const deadlineMs = clock.monoMs() + timeoutMs;
     for (;;) {
       const seen = this.#words.load(this.#index);
       const answer = check();
       if (answer !== undefined) return answer;
-      const leftMs = deadlineMs - systemClock.monoMs();
+      const leftMs = deadlineMs - clock.monoMs();
       if (leftMs <= 0) return undefined;
       this.#words.wait(this.#index, seen, Math.min(leftMs, SLICE_MS));
     }

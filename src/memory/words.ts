@@ -2,9 +2,12 @@
  * The one door to shared memory. The protocols are written against {@link SharedWords}, so that they can be run under
  * a scheduler that explores every interleaving of its operations.
  */
+import type { Clock } from '../clock.js';
 
 /** Sequentially consistent 32-bit words. */
 export interface SharedWords {
+  /** The time in which the instants in these words are, and by which waits for them are bounded: if not the machine's. */
+  readonly clock?: Clock | undefined;
   load(index: number): number;
   store(index: number, value: number): void;
   /** Returns what was there; it was replaced if that is `expected`. */
@@ -23,9 +26,11 @@ export interface SharedWords {
 export class AtomicWords implements SharedWords {
   /** For the read path, which can't afford a call. */
   readonly view: Int32Array;
+  readonly clock: Clock | undefined;
 
-  constructor(buffer: SharedArrayBuffer) {
+  constructor(buffer: SharedArrayBuffer, clock?: Clock) {
     this.view = new Int32Array(buffer);
+    this.clock = clock;
   }
 
   load(index: number): number {

@@ -46,19 +46,28 @@ const encoder = new TextEncoder();
 const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
   shutdown === 'infinity' ? Infinity : shutdown === 'brutal' ? 0 : shutdown;
 
+/** An incarnation that was started, in a thread of its own or, for tests, in this one. */
+export type StartedIncarnation = Pick<Incarnation, 'seats' | 'booting' | 'shutDown' | 'kill' | 'reconfigure'>;
+
+export type Launch = (plan: IncarnationPlan, listener: IncarnationListener) => StartedIncarnation;
+
+const launchThread: Launch = (plan, listener) => new Incarnation(plan, listener);
+
 export class ChildShell {
   readonly #entry: string;
+  readonly #launch: Launch;
   readonly #shared: SharedWords;
   readonly #sealed: SharedWords;
   readonly #supervision: RecordWriter;
-  readonly #incarnations = new Map<number, Incarnation>();
+  readonly #incarnations = new Map<number, StartedIncarnation>();
   #plan: ChildPlan;
   #latest = 0;
   #heartbeat: HeartbeatWatch | undefined;
 
-  constructor(plan: ChildPlan, entry: string) {
+  constructor(plan: ChildPlan, entry: string, launch = launchThread) {
     this.#plan = plan;
     this.#entry = entry;
+    this.#launch = launch;
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
@@ -114,7 +123,7 @@ export class ChildShell {
     };
     this.#latest = incarnation;
     this.#heartbeat = undefined;
-    const started = new Incarnation(plan, {
+    const started = this.#launch(plan, {
       ...listener,
       ready: (calls) => {
         // A zombie that was killed in its start has come to the end of it: it is not the one to call, or to watch.
@@ -133,7 +142,7 @@ export class ChildShell {
     this.#incarnations.set(incarnation, started);
   }
 
-  incarnation(incarnation: number): Incarnation | undefined {
+  incarnation(incarnation: number): StartedIncarnation | undefined {
     return this.#incarnations.get(incarnation);
   }
 
@@ -143,7 +152,7 @@ export class ChildShell {
   }
 
   /** The latest, if it lives: an older one that does is a zombie, and hears nothing any more. */
-  get #current(): Incarnation | undefined {
+  get #current(): StartedIncarnation | undefined {
     return this.#incarnations.get(this.#latest);
   }
 

@@ -1,4 +1,6 @@
 /** `tokenvisor/testing`: what helps to test code that uses tokenvisor. */
 export type { Clock, Instant, Timer } from '../clock.js';
+export type { TestAnswer } from './answers.js';
 export { killChildThread, killSupervisorThread } from './kill.js';
 export { createSimulatedClock, type SimulatedClock } from './simulated-clock.js';
+export { createTestCredential, type TestCredential, type TestCredentialOptions } from './test-credential.js';

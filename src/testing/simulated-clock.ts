@@ -4,14 +4,31 @@
 import type { Clock, Instant, Timer } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 
+/** What {@link createSimulatedClock} returns. */
 export interface SimulatedClock extends Clock {
-  /** Moves both clocks, and fires in order each timer that falls due, those set meanwhile included. */
+  /**
+   * Moves both clocks by `ms`, and fires in order each timer that falls due, those set meanwhile included. All of it is
+   * in the caller's turn: what a timer begins, and promises have to end, ends when the time is over.
+   *
+   * @throws INTERNAL if timers at one instant set one another for ever.
+   */
   advance(ms: number): void;
-  /** Sets the wall clock forward, or back if negative. Monotonic time and timers do not notice. */
+  /**
+   * The same, with a turn of the event loop before the first timer and after each: what one begins (a mint) is done
+   * before the next one fires, unless it waits for something outside. For a time in which much goes on.
+   *
+   * @throws INTERNAL as {@link advance}.
+   */
+  advanceAsync(ms: number): Promise<void>;
+  /** Sets the wall clock forward by `ms`, or back if negative. Monotonic time and timers do not notice. */
   stepWall(ms: number): void;
   /** How many timers are pending. */
   pending(): number;
 }
+
+/** The machine's own, whatever a test may replace later. */
+const { setImmediate: nextTurn } = globalThis;
+const turn = (): Promise<void> => new Promise((resolve) => void nextTurn(resolve));
 
 /** Timers fired without any time passing: so many are a loop that makes no progress. */
 const MOST_AT_ONE_INSTANT = 10_000;
@@ -29,6 +46,7 @@ interface PendingTimer {
  * const clock = createSimulatedClock({ wallMs: Date.UTC(2030, 0, 1) });
  * clock.setTimer(1_000, () => console.log('a second later'));
  * clock.advance(1_000);
+ * await clock.advanceAsync(3_600_000);
  */
 export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClock => {
   let { wallMs = 0, monoMs = 0 } = start;
@@ -46,6 +64,27 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
     return first;
   };
 
+  let firedHere = 0;
+
+  /** Moves to the first timer that is due until then, and fires it; false if there is none. */
+  const fireNext = (endMonoMs: number): boolean => {
+    const timer = firstDue();
+    if (!timer || timer.dueMonoMs > endMonoMs) {
+      firedHere = 0;
+      return false;
+    }
+    firedHere = timer.dueMonoMs > monoMs ? 0 : firedHere + 1;
+    if (firedHere > MOST_AT_ONE_INSTANT) {
+      const fired = firedHere;
+      firedHere = 0;
+      throw new TokenvisorError('INTERNAL', `Expected time to pass, got ${fired} timers at one instant`);
+    }
+    timers.delete(timer);
+    if (timer.dueMonoMs > monoMs) moveTo(timer.dueMonoMs);
+    timer.callback();
+    return true;
+  };
+
   return {
     wallMs: () => wallMs,
     monoMs: () => monoMs,
@@ -57,16 +96,13 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
     },
     advance(ms) {
       const endMonoMs = monoMs + Math.max(0, ms);
-      let firedHere = 0;
-      for (let timer = firstDue(); timer && timer.dueMonoMs <= endMonoMs; timer = firstDue()) {
-        timers.delete(timer);
-        firedHere = timer.dueMonoMs > monoMs ? 0 : firedHere + 1;
-        if (firedHere > MOST_AT_ONE_INSTANT) {
-          throw new TokenvisorError('INTERNAL', `Expected time to pass, got ${firedHere} timers at one instant`);
-        }
-        if (timer.dueMonoMs > monoMs) moveTo(timer.dueMonoMs);
-        timer.callback();
-      }
+      while (fireNext(endMonoMs));
+      if (endMonoMs > monoMs) moveTo(endMonoMs);
+    },
+    async advanceAsync(ms) {
+      const endMonoMs = monoMs + Math.max(0, ms);
+      do await turn();
+      while (fireNext(endMonoMs));
       if (endMonoMs > monoMs) moveTo(endMonoMs);
     },
     stepWall(ms) {

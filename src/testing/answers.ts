@@ -1,0 +1,96 @@
+/**
+ * The provider of a test credential: a list of answers, one a mint.
+ */
+import { listenForAbort } from '../abort.js';
+import { describeKind } from '../config/describe.js';
+import { TokenvisorError } from '../errors.js';
+import type { MintAttempt, MintedToken, ProviderObject } from '../providers/provider.js';
+import { isError } from '../realm.js';
+
+type FixedAnswer = string | MintedToken | Error;
+
+/**
+ * What one mint of a test credential comes to: a token (its text alone, or all that a provider may say of it), an error
+ * that the provider throws, or a function that says or throws it, at once or later.
+ */
+export type TestAnswer = FixedAnswer | ((attempt: MintAttempt) => FixedAnswer | Promise<FixedAnswer>);
+
+/** Serves answers in the order in which they came. */
+export class AnswerList {
+  readonly #atEnd: 'repeat' | 'wait';
+  readonly #answers: TestAnswer[] = [];
+  #served = 0;
+  /** Mints for which there is no answer yet: one at a time, but one that was given up may be among them. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(atEnd: 'repeat' | 'wait') {
+    this.#atEnd = atEnd;
+  }
+
+  /** How many were not served yet. */
+  get left(): number {
+    return this.#answers.length - this.#served;
+  }
+
+  push(answers: readonly TestAnswer[]): void {
+    check(answers);
+    this.#answers.push(...answers);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  readonly provider: ProviderObject = {
+    open: () => ({ mint: (attempt) => this.#mint(attempt) }),
+  };
+
+  async #mint(attempt: MintAttempt): Promise<MintedToken> {
+    const answer = await untilAborted(attempt.signal, this.#next(attempt.signal));
+    const fixed = typeof answer === 'function' ? await untilAborted(attempt.signal, answer(attempt)) : answer;
+    if (isError(fixed)) throw fixed;
+    return typeof fixed === 'string' ? { value: fixed } : fixed;
+  }
+
+  #next(signal: AbortSignal): Promise<TestAnswer> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (signal.aborted) return void this.#waiting.delete(look);
+        const answer = this.#take();
+        if (answer === undefined) return void this.#waiting.add(look);
+        this.#waiting.delete(look);
+        resolve(answer);
+      };
+      look();
+    });
+  }
+
+  #take(): TestAnswer | undefined {
+    if (this.left === 0) return this.#atEnd === 'repeat' ? this.#answers.at(-1) : undefined;
+    this.#served += 1;
+    return this.#answers[this.#served - 1];
+  }
+}
+
+/** What a mint that is given up leaves behind is nobody's: it holds neither the mint nor a timer of it. */
+const untilAborted = <T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> =>
+  new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as unknown);
+    if (signal.aborted) return abort();
+    const unlisten = listenForAbort(signal, abort);
+    void Promise.resolve(work).then(resolve, reject).finally(unlisten);
+  });
+
+const EXPECTED = "a token's text, a MintedToken, an Error or a function";
+
+const isAnswer = (answer: unknown): boolean =>
+  typeof answer === 'string' ||
+  typeof answer === 'function' ||
+  (typeof answer === 'object' && answer !== null && (isError(answer) || 'value' in answer));
+
+const check = (answers: unknown): void => {
+  if (!Array.isArray(answers)) {
+    throw new TokenvisorError('CONFIG_INVALID', `Expected the answers in a list, got ${describeKind(answers)}`);
+  }
+  const wrong = answers.findIndex((answer) => !isAnswer(answer));
+  if (wrong === -1) return;
+  const message = `Expected answer ${wrong + 1} to be ${EXPECTED}, got ${describeKind(answers[wrong])}`;
+  throw new TokenvisorError('CONFIG_INVALID', message);
+};

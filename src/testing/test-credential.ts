@@ -1,0 +1,193 @@
+/**
+ * A credential for tests: the real one, in this thread, whose provider is a list of answers.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Health } from '../actor/actor-reader.js';
+import { provideModule } from '../actor/load-module.js';
+import { anything, custom, object, oneOf, optional, string } from '../config/check.js';
+import type { CredentialActorOptions } from '../credential/actor.js';
+import { credential, type CredentialHandle, type CredentialOptions } from '../credential/credential.js';
+import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../events.js';
+import { bindWords } from '../memory/child-memory.js';
+import { childSpec, type ChildSpec, type Kind } from '../supervision/child-spec.js';
+import { checkAll, checkOneChild } from '../supervision/options.js';
+import type { ReadyOptions } from '../supervision/supervisor.js';
+import { AnswerList, type TestAnswer } from './answers.js';
+import { LocalSupervisor } from './local-supervisor.js';
+import { LocalWords } from './local-words.js';
+import type { SimulatedClock } from './simulated-clock.js';
+
+/** Options of {@link createTestCredential}: those of `credential()` that say when it mints, and these. */
+export interface TestCredentialOptions extends Pick<
+  CredentialOptions,
+  'eager' | 'leadMs' | 'marginMs' | 'refreshEveryMs' | 'retryEveryMs' | 'assumeLifetimeMs' | 'probeEveryMs'
+> {
+  /**
+   * What it is called in its status, its events and its errors.
+   * @default 'test'
+   */
+  readonly name?: string;
+  /**
+   * The clock that it and all its readers in this thread go by, also what `attach()` makes of its `handle()` here.
+   * @default the machine's
+   */
+  readonly clock?: SimulatedClock;
+  /**
+   * What a mint past the last answer gets: the last one again, or none until there is one by `push()` (or the attempt is
+   * out of time, after 30 s).
+   * @default 'repeat'
+   */
+  readonly atEnd?: 'repeat' | 'wait';
+}
+
+const isClock = (value: unknown): value is SimulatedClock =>
+  typeof value === 'object' && value !== null && typeof (value as Partial<SimulatedClock>).advance === 'function';
+
+const shape = object({
+  name: optional(string(), 'test'),
+  clock: optional(custom('what createSimulatedClock() returns', isClock)),
+  atEnd: optional(oneOf('repeat', 'wait'), 'repeat'),
+  // What these may be is for credential() to say.
+  eager: optional(anything),
+  leadMs: optional(anything),
+  marginMs: optional(anything),
+  refreshEveryMs: optional(anything),
+  retryEveryMs: optional(anything),
+  assumeLifetimeMs: optional(anything),
+  probeEveryMs: optional(anything),
+});
+
+/** The spec of a credential that mints from the list, also after a `rotate()`, whatever provider that names. */
+const specOf = (
+  options: Partial<CredentialOptions>,
+  moduleUrl: string,
+  clock: SimulatedClock | undefined,
+): ChildSpec<CredentialHandle> => {
+  const provider = { module: moduleUrl, export: 'provider' };
+  const real = credential({ ...options, provider });
+  const kind: Kind<CredentialHandle> = {
+    ...real.kind,
+    rotate: (request, path, report) => {
+      const { provider: next } = real.kind.rotate!({ ...request, how: undefined }, path, () => undefined).prepared
+        .options as CredentialActorOptions;
+      // An overlap is with the provider that was there before, which is not known: as if only its secrets had changed.
+      const rotated = real.kind.rotate!({ ...request, running: { provider: next } }, path, report);
+      const { overlap: _, ...policy } = (rotated.prepared.options as CredentialActorOptions).policy;
+      const listed: CredentialActorOptions = { policy, provider: { ...provider, options: undefined, fenceable: true } };
+      return {
+        prepared: { ...rotated.prepared, options: listed, fenceable: true },
+        options: { ...(rotated.options as CredentialOptions), provider, options: undefined },
+      };
+    },
+    createHandle: (door) => {
+      // Before the handle looks at the memory.
+      bindWords(door.memory, new LocalWords(door.memory, clock));
+      return real.kind.createHandle(door);
+    },
+  };
+  return childSpec(kind, real.options);
+};
+
+/** Made by {@link createTestCredential}. */
+export class TestCredential {
+  /** What to give to the code under test: as `supervisor.children.github` is. */
+  readonly credential: CredentialHandle;
+  readonly #answers: AnswerList;
+  readonly #supervisor: LocalSupervisor;
+  readonly #forgetModule: () => void;
+
+  /** @internal Use createTestCredential. */
+  constructor(answers: readonly TestAnswer[], options: TestCredentialOptions) {
+    const { name, clock, atEnd, ...policy } = checkAll((report) => shape(options, '', report));
+    this.#answers = new AnswerList(atEnd);
+    this.#answers.push(answers);
+    // A name: nothing is at that place.
+    const moduleUrl = `file:///tokenvisor/testing/answers/${randomUUID()}`;
+    const checked = checkOneChild(
+      name,
+      specOf(policy as Partial<CredentialOptions>, moduleUrl, clock),
+      () => undefined,
+    );
+    this.#forgetModule = provideModule(moduleUrl, { provider: this.#answers.provider });
+    this.#supervisor = new LocalSupervisor(clock);
+    this.#supervisor.start([checked]);
+    this.credential = this.#supervisor.handles[name] as CredentialHandle;
+  }
+
+  /** Adds answers after those that are there. A mint that waits for one gets it. */
+  push(...answers: readonly TestAnswer[]): this {
+    this.#answers.push(answers);
+    return this;
+  }
+
+  /** How many answers no mint has got yet: 0 at the end of a test that has used all it was given. */
+  get left(): number {
+    return this.#answers.left;
+  }
+
+  /** As `supervisor.ready()`: resolves when there is a usable token, or when none is wanted yet (`eager: false`). */
+  ready(options: ReadyOptions = {}): Promise<void> {
+    return this.#supervisor.ready(options);
+  }
+
+  /** As it would be in `supervisor.health().children`. */
+  health(): Health {
+    return this.credential.health();
+  }
+
+  /** Listens to an event, or with `event` to all: those of a supervisor with this one child. */
+  on<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
+  on(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
+  on(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
+    this.#supervisor.events.on(name, listener as never);
+    return this;
+  }
+
+  /** Listens to the next event of that name, and to no more. */
+  once<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
+  once(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
+  once(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
+    this.#supervisor.events.once(name, listener as never);
+    return this;
+  }
+
+  /** Takes a listener away that `on()` or `once()` has added. */
+  off<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
+  off(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
+  off(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
+    this.#supervisor.events.off(name, listener as never);
+    return this;
+  }
+
+  /** Stops it: reads throw STOPPED, and no timer of it is left. */
+  async close(): Promise<void> {
+    await this.#supervisor.close();
+    this.#forgetModule();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Makes a credential whose tokens and failures are a list: no thread, no network, no file. `credential` is of the type that
+ * `supervisor.children` has and behaves as it does, because it is the same actor, refresh loop and memory, in this thread.
+ * It never holds the process open.
+ *
+ * @param answers one a mint, in order; see {@link TestAnswer}. A text alone is a token that lives for `assumeLifetimeMs`.
+ * @throws CONFIG_INVALID
+ * @example
+ * const clock = createSimulatedClock();
+ * const answers = [{ value: 'first', expiresInS: 600 }, ProviderError.transient('the server is down'), 'second'];
+ * const github = createTestCredential(answers, { clock });
+ * await github.ready();
+ * github.credential.current().value; // 'first'
+ * await clock.advanceAsync(600_000);
+ * github.credential.current().value; // 'second'
+ * await github.close();
+ */
+export const createTestCredential = (
+  answers: readonly TestAnswer[],
+  options: TestCredentialOptions = {},
+): TestCredential => new TestCredential(answers, options);
