@@ -10,7 +10,7 @@ import type { TransferableHandle } from './supervision/actor-door.js';
 /**
  * Reads a child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task. It
  * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
- * while any other thread is blocked.
+ * while any other thread is blocked. It returns what the child is: a credential, or a child of one's own.
  *
  * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
  * @example

@@ -10,11 +10,13 @@ export interface Instant {
   readonly monoMs: number;
 }
 
-/** The handle of a timer; `undefined` has no timer behind it. */
+/** A timer that was set: what `setTimer` and `sendAfter` return. */
 export interface Timer {
+  /** Takes it back; does nothing if it has fired. */
   cancel(): void;
 }
 
+/** What everything that asks for the time, or waits, is given. */
 export interface Clock {
   /** Milliseconds since the Unix epoch; can step. */
   wallMs(): number;
@@ -22,7 +24,7 @@ export interface Clock {
   monoMs(): number;
   /** Both at once. */
   now(): Instant;
-  /** Calls `callback` once, `delayMs` from now (any finite number; never early on the monotonic clock). */
+  /** Calls `callback` once, `delayMs` from now: ms, any finite number; never early on the monotonic clock. */
   setTimer(delayMs: number, callback: () => void): Timer;
 }
 

@@ -60,7 +60,7 @@ export type TokenvisorErrorCode =
   /** A listener or the runtime itself threw where nothing may be thrown. */
   | 'INTERNAL';
 
-/** What each option error tells. */
+/** One problem of a configuration: what each of an error's `problems` tells. */
 export interface ConfigProblem {
   /** Where: `github.provider.clientId`. */
   readonly path: string;
@@ -89,15 +89,30 @@ const isBranded = (brand: symbol, ours: boolean, constructor: unknown, value: un
 const errorBrand = Symbol.for('tokenvisor.error');
 const providerErrorBrand = Symbol.for('tokenvisor.provider-error');
 
-/** Every error that tokenvisor throws or rejects with is one of these, or a subclass. */
+/**
+ * Every error that tokenvisor throws or rejects with is one of these, or a subclass. Match on `code`: an error that has
+ * crossed a thread, or that comes from a second copy of the package, has the same code, but not the same class. No
+ * message holds a token or a secret. `cause` is what led to it.
+ *
+ * @example
+ * try {
+ *   headers.set('authorization', github.current().authorization);
+ * } catch (error) {
+ *   if ((error as TokenvisorError).code !== 'TOKEN_EXPIRED') throw error;
+ *   await github.get({ timeoutMs: 1_000 });
+ * }
+ */
 export class TokenvisorError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isBranded(errorBrand, this === TokenvisorError, this, value);
   }
 
+  /** What to match on. */
   readonly code: TokenvisorErrorCode;
   // Declared, so that what an error does not have does not print.
+  /** The name of the child that the error is about, if it is about one. */
   declare readonly child?: string;
+  /** With `CONFIG_INVALID` and `NOT_CLONEABLE`: all that is wrong, at once. */
   declare readonly problems?: readonly ConfigProblem[];
 
   constructor(code: TokenvisorErrorCode, message: string, options: TokenvisorErrorOptions = {}) {
@@ -153,8 +168,11 @@ export type FailureReason =
 
 /** A failed mint as it is kept, shown and sent: no secret, no text of the server's. */
 export interface MintFailure {
+  /** How it is treated. */
   readonly class: FailureClass;
+  /** What kind of failure it was. */
   readonly reason: FailureReason;
+  /** What happened, in words of ours. */
   readonly message: string;
   /** The `error` member of the server's answer, where it is one of letters, digits and underscores. */
   readonly oauthError?: string;
@@ -164,8 +182,11 @@ export interface MintFailure {
   readonly retryAfterMs?: number;
 }
 
+/** @inline */
 export interface ProviderErrorOptions extends ErrorOptions {
+  /** @default 'transient' */
   readonly class?: FailureClass;
+  /** @default 'provider_threw' */
   readonly reason?: FailureReason;
   readonly oauthError?: string;
   readonly status?: number;
@@ -173,7 +194,8 @@ export interface ProviderErrorOptions extends ErrorOptions {
 }
 
 /**
- * What a provider throws to say how its failure is to be treated.
+ * What a provider throws to say how its failure is to be treated, and the `cause` of a wait that timed out. Its `code` is
+ * `MINT_FAILED`. A provider that throws anything else has failed in passing.
  *
  * @example
  * throw ProviderError.transient('the vault is sealed', { retryAfterMs: 5_000 });
@@ -184,12 +206,22 @@ export class ProviderError extends TokenvisorError {
     return isBranded(providerErrorBrand, this === ProviderError, this, value);
   }
 
+  /** How it is treated. */
   readonly class: FailureClass;
+  /** What kind of failure it was. */
   readonly reason: FailureReason;
+  /** The `error` of the server's answer (RFC 6749 §5.2), if it had one. */
   declare readonly oauthError?: string;
+  /** The HTTP status of the server's answer, if there was one. */
   declare readonly status?: number;
+  /** Not to be tried again before: ms from now, at least 0. The server's Retry-After, or the provider's own. */
   declare readonly retryAfterMs?: number;
 
+  /**
+   * A failure of any class.
+   *
+   * @param options `class` is `transient` by default, `reason` is `provider_threw`; `cause` as of any Error.
+   */
   constructor(message: string, options: ProviderErrorOptions = {}) {
     super('MINT_FAILED', message, options);
     this.name = 'ProviderError';

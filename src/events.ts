@@ -8,23 +8,27 @@ import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './e
 import { isError } from './realm.js';
 import type { ExitReason, SupervisorReport } from './supervision/types.js';
 
+/** @inline */
 interface Base {
   /** When it happened: ms since the Unix epoch. */
   readonly atMs: number;
 }
 
+/** @inline */
 interface OfChild extends Base {
   /** The child's name. */
   readonly name: string;
 }
 
-/** Of a mint: `previous` if it was made with the secret before the last `rotate()`, in its overlap. */
+/** Of a mint: `previous` if it was made with the secret before the last `rotate()`, in its overlap. @inline */
 interface WithPrevious {
   readonly previous?: true;
 }
 
 /**
- * Every event, by name. No event carries a token or a secret.
+ * Every event, by name, with what its listeners are given. No event carries a token or a secret. `atMs` is when it
+ * happened, and every other instant is in ms since the Unix epoch as well; `name` is the child's. `previous` is said of
+ * a mint that was made with the secret before the last `rotate()`, in its overlap.
  *
  * Those marked (failure) cause one process warning if they happen and nobody listens, to them or to `event`.
  */
@@ -58,17 +62,22 @@ export interface TokenvisorEvents {
   'child:restarting': OfChild & { readonly incarnation: number; readonly inMs: number };
   /** A later incarnation runs. */
   'child:restarted': OfChild & { readonly incarnation: number };
-  /** (failure) The child tries no more by itself, or only after a long wait. */
+  /**
+   * (failure) The child tries no more by itself, or only after a long wait: at `probeAtMs`, undefined for never; for its
+   * restarts also as a span, `retryInMs`.
+   */
   'child:parked': OfChild & {
     readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
-    /** When it is tried again by itself; undefined for never. */
+    // When it is tried again by itself; undefined for never.
     readonly probeAtMs?: number;
-    /** Restart intensity: the same as a span. */
+    // Restart intensity: the same as a span.
     readonly retryInMs?: number;
   };
+  /** A parked child is tried again: `by` says for what. */
   'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' };
   /** (failure) A thread was killed and does not exit. */
   'child:zombie': OfChild & { readonly incarnation: number };
+  /** The child has been stopped, and nothing will start it by itself. */
   'child:stopped': OfChild;
   /** The wall clock was stepped by `byMs`. */
   'clock:stepped': OfChild & { readonly byMs: number };
@@ -86,6 +95,7 @@ export interface TokenvisorEvents {
   error: Base & { readonly error: Error; readonly during: string };
 }
 
+/** The name of an event. */
 export type TokenvisorEventName = keyof TokenvisorEvents;
 
 /** Any event, with its name as `type`: what a listener of `event` gets, and what a kind of one's own may emit. */
@@ -224,6 +234,7 @@ const shown = (value: unknown): string => {
 /**
  * Writes every event of a supervisor as one line: time, event, then `key=value`. No secret is in any.
  *
+ * @param source the supervisor.
  * @param write called with each line, without a line break; by default to stderr, synchronously.
  * @returns a function that stops it.
  * @example

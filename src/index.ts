@@ -1,4 +1,8 @@
-/** `tokenvisor`: supervised credentials, and whatever else an actor can keep. */
+/**
+ * Supervised credentials, and whatever else an actor can keep: what starts them, what reads them, and what they tell.
+ *
+ * @module
+ */
 export { actor, type ActorHandle, type ActorOptions } from './actor/actor.js';
 export type { ActorReader, ActorStatus, Health } from './actor/actor-reader.js';
 export type { CallOptions } from './actor/call-port.js';
@@ -9,6 +13,7 @@ export {
   type CredentialChange,
   type CredentialHandle,
   type CredentialOptions,
+  type RotateOptions,
 } from './credential/credential.js';
 export type { CredentialReader, GetOptions, WaitForTokenOptions } from './credential/reader.js';
 export type { CredentialState, CredentialStatus } from './credential/status.js';

@@ -8,18 +8,25 @@ import { readRecord } from '../memory/record.js';
 import type { AtomicWords, SharedWords } from '../memory/words.js';
 import type { ChildPhase, ExitReason, PersistedChild } from '../supervision/types.js';
 
-/** How well a child does, for `health()`. */
+/**
+ * How well a child does, for `health()`: `ok`, `degraded` (it can serve, but the last attempt failed, or nobody would
+ * restart it now) or `down` (it can't).
+ */
 export type Health = 'ok' | 'degraded' | 'down';
 
 /** What `status()` of a child of one's own shows. */
 export interface ActorStatus {
+  /** The child's name. */
   readonly name: string;
+  /** Its phase. */
   readonly state: ChildPhase;
+  /** Counts the threads of this child, from 1; 0 before the first. */
   readonly incarnation: number;
   /** How often it was restarted. */
   readonly restarts: number;
+  /** Why the last thread ended, and when: ms since the Unix epoch. */
   readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
-  /** What the actor said by `context.setStatus`. */
+  /** What the actor last said by `context.setStatus`; undefined if it has said nothing. */
   readonly details: unknown;
 }
 
@@ -35,8 +42,12 @@ export const readJson = (words: SharedWords, place: typeof STATUS): unknown => {
 export const readSupervision = (words: SharedWords): PersistedChild | undefined =>
   readJson(words, SUPERVISION) as PersistedChild | undefined;
 
-/** A child of one's own, read from any thread. */
+/**
+ * A child of one's own, read from any thread: what `attach()` returns of it. It works on shared memory alone, also while
+ * the actor is dead or the main thread is blocked.
+ */
 export class ActorReader {
+  /** The child's name. */
   readonly name: string;
   readonly #words: AtomicWords;
 
@@ -45,7 +56,7 @@ export class ActorReader {
     this.#words = openWords(memory);
   }
 
-  /** The value that the actor last published, or undefined. Lock-free; a read decodes JSON. */
+  /** The value that the actor last published; undefined if there is none, or it has expired. Lock-free; decodes JSON. */
   snapshot<Value = unknown>(): Value | undefined {
     const record = readRecord(this.#words, SNAPSHOT);
     if (!record.payload || record.expiresAtMs <= Date.now()) return undefined;

@@ -8,18 +8,21 @@ import type { ActorDoor, TransferableHandle } from '../supervision/actor-door.js
 import type { CallOptions } from './call-port.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 
-/** The options of {@link actor}. */
+/** Options of {@link actor}. */
 export interface ActorOptions extends ChildOptions {
   /**
    * The module that exports the behaviour: a `file:` URL (`new URL('./counter.js', import.meta.url)`) whose default
-   * export it is, or `{ module, export }` for a named one.
+   * export it is, or `{ module, export }` for a named one. It has no top-level await.
    */
   readonly behaviour: ModuleReference;
-  /** Plain data and secret references for `context.options`; anything that can cross to a thread. */
+  /**
+   * Plain data and secret references for `context.options`; anything that can cross to a thread.
+   * @default none
+   */
   readonly options?: unknown;
 }
 
-/** What the starting thread holds of a child of one's own. */
+/** What the starting thread holds of a child of one's own: what a reader has, and what goes through the mailbox. */
 export class ActorHandle extends ActorReader {
   readonly #door: ActorDoor;
 
@@ -29,31 +32,44 @@ export class ActorHandle extends ActorReader {
   }
 
   /**
-   * Sends a message to `handleCall` and waits for the answer.
+   * Sends a message to `handleCall` and waits for the answer. The process is held open until it is there.
    *
-   * @throws CALL_TIMEOUT, ACTOR_DOWN if it dies over it, NO_PROC if there is none, MAILBOX_FULL, NOT_CLONEABLE,
-   * CALL_FAILED with what the handler answered.
+   * @throws CALL_TIMEOUT if there is no answer in time (the message may still be handled), ACTOR_DOWN if the actor dies
+   * over it, NO_PROC if there is none now, MAILBOX_FULL if `mailboxLimit` messages of this thread wait already,
+   * NOT_CLONEABLE for a message or an answer that can't cross, CALL_FAILED with what the handler answered, ABORTED,
+   * CONFIG_INVALID for options that are none.
+   * @example
+   * const count = await counter.call<number>('increment', { timeoutMs: 1_000 });
    */
   call<Answer = unknown>(message: unknown, options?: CallOptions): Promise<Answer> {
     return this.#door.call(message, options) as Promise<Answer>;
   }
 
-  /** Sends a message to `handleCast` and does not wait. What goes wrong is a `cast:failed` event. */
+  /** Sends a message to `handleCast` and does not wait. Never throws: what goes wrong is a `cast:failed` event. */
   cast(message: unknown): void {
     this.#door.cast(message);
   }
 
-  /** Gives the actor new options, through `handleOptions`; a restart will start with them. */
+  /**
+   * Gives the actor new options, all of them, through `handleOptions`; a restart will start with them.
+   *
+   * @throws CALL_FAILED with what `handleOptions` threw, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED, ACTOR_DOWN
+   * if the supervisor thread dies over it (it may be repeated).
+   */
   rotate(options: unknown): Promise<void> {
     return this.#door.rotate(options);
   }
 
-  /** Starts a parked child again at once. */
+  /**
+   * Starts a parked child again at once; does nothing if it is not parked.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   */
   resume(): Promise<void> {
     return this.#door.resume();
   }
 
-  /** What to post to another thread, for `attach()` there. */
+  /** Plain data to post to another thread, for `attach()` there. */
   handle(): TransferableHandle<'actor'> {
     return { ...this.#door.transferable(), kind: 'actor' };
   }
@@ -78,7 +94,7 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
 });
 
 /**
- * A child spec for a kind of one's own.
+ * A child spec for a kind of one's own. Checks nothing yet: what is wrong with the options is told by the start.
  *
  * @example
  * const supervisor = await startSupervisor({

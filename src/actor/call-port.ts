@@ -44,7 +44,7 @@ export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer):
   Comlink.expose(service, port);
 };
 
-/** Options of a call. */
+/** Options of `call()`. */
 export interface CallOptions {
   /**
    * How long to wait for the answer: ms, 0 to 2^31 - 1; then the call rejects with CALL_TIMEOUT. The default is that of

@@ -1,4 +1,8 @@
-/** `tokenvisor/actor`: what a kind of one's own is written with. It is loaded in the actor's thread, so it is small. */
+/**
+ * What a kind of one's own is written with, after OTP's GenServer. It is loaded in the actor's thread, so it is small.
+ *
+ * @module
+ */
 export { noReply, proceed, reply, stop } from './behaviour.js';
 export type {
   ActorContext,

@@ -3,7 +3,10 @@ import { isUrl } from '../realm.js';
 import type { Check } from './check.js';
 import { describeKind, isPlainObject } from './describe.js';
 
-/** A module by URL, for its default export; or with the name of an export. */
+/**
+ * A module by its `file:` URL, for its default export: `new URL('./billing.js', import.meta.url)`; or with the name of an
+ * export. It is loaded in the child's thread.
+ */
 export type ModuleReference = URL | string | { readonly module: URL | string; readonly export?: string };
 
 export interface ResolvedModule {

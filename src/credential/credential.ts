@@ -33,7 +33,10 @@ export interface CredentialOptions extends ChildOptions {
    * `file:` URL for its default export, or `{ module, export }`.
    */
   readonly provider: ProviderSpec | ModuleReference;
-  /** For a module of yours: plain data and secret references, as `context.options`. */
+  /**
+   * For a module of yours: plain data and secret references, as `context.options`.
+   * @default none
+   */
   readonly options?: unknown;
   /**
    * Mint at start, or wait for the first `get()`.
@@ -41,33 +44,33 @@ export interface CredentialOptions extends ChildOptions {
    */
   readonly eager?: boolean;
   /**
-   * How long before its expiry a token is replaced: 0 to 86,400,000; at most 90 % of its life.
+   * How long before its expiry a token is replaced: ms, 0 to 86,400,000; at most 90 % of its life.
    * @default the smaller of 300,000 and 25 % of the life
    */
   readonly leadMs?: number;
   /**
-   * How long before its expiry a token is no longer handed out: 0 to 86,400,000; at most 40 % of its life.
+   * How long before its expiry a token is no longer handed out: ms, 0 to 86,400,000; at most 40 % of its life.
    * @default the smaller of 10,000 and 10 % of the life
    */
   readonly marginMs?: number;
   /**
-   * Mint at a fixed interval, whatever the expiry (the earlier wins): 1,000 to 2,592,000,000. A token whose answer names
-   * no expiry then never expires on read.
+   * Mint at a fixed interval, whatever the expiry (the earlier wins): ms, 1,000 to 2,592,000,000. A token whose answer
+   * names no expiry then never expires on read.
    * @default off
    */
   readonly refreshEveryMs?: number;
   /**
-   * Retry at a fixed interval instead of with back-off: 1,000 to 3,600,000.
+   * Retry at a fixed interval instead of with back-off: ms, 1,000 to 3,600,000.
    * @default off: full jitter, base 500, doubling to 30,000
    */
   readonly retryEveryMs?: number;
   /**
-   * The life of a token whose answer names none: 1,000 to 31,536,000,000, or `'never'`.
+   * The life of a token whose answer names none: ms, 1,000 to 31,536,000,000, or `'never'`.
    * @default 300_000
    */
   readonly assumeLifetimeMs?: number | 'never';
   /**
-   * How often a parked credential is tried again (never for single-use refresh tokens): 1,000 to 86,400,000.
+   * How often a parked credential is tried again (never for single-use refresh tokens): ms, 1,000 to 86,400,000.
    * @default 300_000
    */
   readonly probeEveryMs?: number;

@@ -15,20 +15,21 @@ import { failureCause, parked, stopped, timedOut, unavailable } from './reader-e
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
 import { Token, type TokenPayload } from './token.js';
 
-/** Options of the waits. */
+/** Options of `refresh()` and `invalidate()`, and of every wait for a token. */
 export interface WaitForTokenOptions {
   /** Ends the wait; it rejects with ABORTED. */
   readonly signal?: AbortSignal;
   /**
-   * Milliseconds, 0 to 2^31 - 1; then the wait rejects with TIMEOUT and the last failure as its cause.
+   * How long to wait: ms, 0 to 2^31 - 1; then the wait rejects with TIMEOUT and the last failure as its cause.
    * @default 5_000
    */
   readonly timeoutMs?: number;
 }
 
+/** Options of `get()`. */
 export interface GetOptions extends WaitForTokenOptions {
   /**
-   * How long the token must still be usable: ms. A wait for more than a token's whole life rejects.
+   * How long the token must still be usable: ms, 0 or more. More than a token's whole life is CONFIG_INVALID.
    * @default 0
    */
   readonly minTtlMs?: number;
@@ -38,8 +39,12 @@ const DEFAULT_WAIT_MS = 5_000;
 
 const decoder = new TextDecoder();
 
-/** A credential, read from any thread. */
+/**
+ * A credential, read from any thread: what `attach()` returns, and what every credential's handle is too. All of it works
+ * on shared memory alone: while the actor is dead, and while the main thread is blocked.
+ */
 export class CredentialReader {
+  /** The child's name. */
   readonly name: string;
   readonly #words: AtomicWords;
   /** The words again, without a call between them and the reader. */
@@ -91,6 +96,8 @@ export class CredentialReader {
    *
    * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and none will come,
    * STOPPED, CONFIG_INVALID for a `minTtlMs` that no token can meet.
+   * @example
+   * const token = await github.get({ timeoutMs: 1_000, minTtlMs: 30_000 });
    */
   async get(options: GetOptions = {}): Promise<Token> {
     checkWaitOptions(options);
@@ -111,9 +118,12 @@ export class CredentialReader {
   }
 
   /**
-   * {@link get} for a thread that may block: waits for a usable token with Atomics.wait.
+   * `get()` for a thread that may block: waits for a usable token by Atomics.wait. On a main thread it blocks the event
+   * loop.
    *
-   * @param timeoutMs how long to block at most: 0 to 2^31 - 1; 5,000 by default.
+   * @param timeoutMs how long to block at most: ms, 0 to 2^31 - 1; 5,000 by default.
+   * @throws TIMEOUT with the last failure as `cause`, PARKED at once if there is none and none will come, STOPPED,
+   * CONFIG_INVALID for a `timeoutMs` that is none.
    */
   waitSync(timeoutMs: number = DEFAULT_WAIT_MS): Token {
     checkTimeout(timeoutMs);
@@ -135,7 +145,8 @@ export class CredentialReader {
    * Asks for a new token, although the one that is there may be good, and resolves with it. Any number of callers, in
    * any thread, share the mint. Never more than one request a second is made.
    *
-   * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, also if there is a token still.
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, also if there is a token still,
+   * CONFIG_INVALID for options that are none.
    */
   async refresh(options: WaitForTokenOptions = {}): Promise<Token> {
     checkWaitOptions(options);
@@ -155,6 +166,8 @@ export class CredentialReader {
    * Resolves when a token that was not refused is there, with it. Its `generation` alone will do, in a thread that the
    * token itself can't get to.
    *
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and none will come,
+   * STOPPED, CONFIG_INVALID for what is no token, or for options that are none.
    * @example
    * if (response.status === 401) await github.invalidate(token);
    */
@@ -181,7 +194,7 @@ export class CredentialReader {
     return readStatus(this.name, this.#words);
   }
 
-  /** What to post to another thread, for `attach()` there. */
+  /** Plain data to post to another thread, for `attach()` there. */
   handle(): TransferableHandle<'credential'> {
     return {
       tokenvisor: 1,

@@ -11,7 +11,7 @@ import type { SharedWords } from '../memory/words.js';
 import type { ChildPhase, ExitReason } from '../supervision/types.js';
 import type { RefreshStatus } from './refresh-types.js';
 
-/** The states of a credential. */
+/** How a credential does, in a word: `status().state`. */
 export type CredentialState =
   /** No token yet, none has failed. */
   | 'starting'
@@ -29,36 +29,49 @@ export type CredentialState =
   | 'restarting'
   /** A thread that was killed does not exit, and no successor may start beside it. */
   | 'zombie'
+  /** Stopped by `terminateChild` or `close()`. */
   | 'stopped';
 
 /** What `status()` shows. No secret, no token. Instants in ms since the Unix epoch. */
 export interface CredentialStatus {
+  /** The child's name. */
   readonly name: string;
+  /** In a word. */
   readonly state: CredentialState;
   /** True if `current()` would hand out a token now. */
   readonly usable: boolean;
   /** Of the token that is served, or 0. */
   readonly generation: number;
+  /** Of that token: when its request was sent. */
   readonly issuedAtMs?: number;
+  /** Of that token: when it expires; `Infinity` for never. */
   readonly expiresAtMs?: number;
   /** When the next token is due. */
   readonly refreshAtMs?: number;
   /** When the next attempt is made, while attempts fail. */
   readonly nextAttemptAtMs?: number;
+  /** Counts the threads of this child, from 1; 0 before the first. */
   readonly incarnation: number;
+  /** How often it was restarted. */
   readonly restarts: number;
-  /** Requests begun, tokens minted, and tokens that replaced one. */
+  /** Requests begun. */
   readonly attempts: number;
+  /** Tokens minted. */
   readonly mints: number;
+  /** Tokens that replaced one. */
   readonly refreshes: number;
   /** Failures in a row. */
   readonly failures: number;
+  /** The last of them, and when; gone after the next success. */
   readonly lastFailure?: MintFailure & { readonly atMs: number };
+  /** There while it is parked. */
   readonly parked?: {
+    /** A server's or provider's no, a single-use refresh token that may be spent, or too many restarts. */
     readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
     /** When it is tried again by itself; undefined for never. */
     readonly probeAtMs?: number;
   };
+  /** Why the last thread ended, and when. */
   readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
   /** True while an exchange with the token endpoint is under way. */
   readonly exchanging: boolean;

@@ -15,7 +15,10 @@ export interface TokenPayload {
   readonly fields: Readonly<Record<string, Json>>;
 }
 
-/** An access token. */
+/**
+ * An access token, frozen. It prints as a fingerprint: `value`, `authorization` and `fields` are in no `JSON.stringify`,
+ * `util.inspect` or spread.
+ */
 export class Token {
   readonly #value: string;
   readonly #authorization: string;
@@ -25,7 +28,7 @@ export class Token {
   readonly scopes: readonly string[];
   /** When its request was sent: ms since the Unix epoch. */
   readonly issuedAtMs: number;
-  /** ms since the Unix epoch; `Infinity` for never. */
+  /** When it expires: ms since the Unix epoch; `Infinity` for never. */
   readonly expiresAtMs: number;
   /** Counts the tokens of this credential, from 1, over all restarts of its actor. */
   readonly generation: number;
@@ -63,10 +66,12 @@ export class Token {
     return createHash('sha256').update(this.#value).digest('hex').slice(0, 8);
   }
 
+  /** `Token(fingerprint, generation n)`. */
   toString(): string {
     return `Token(${this.fingerprint}, generation ${this.generation})`;
   }
 
+  /** All but what may be secret: no `value`, `authorization` or `fields`. */
   toJSON(): Readonly<Record<string, unknown>> {
     const { fingerprint, tokenType, scopes, issuedAtMs, expiresAtMs, generation } = this;
     return { fingerprint, tokenType, scopes, issuedAtMs, expiresAtMs, generation };

@@ -31,7 +31,9 @@ export interface ClientAssertion extends SigningKey {
 
 /** The client, and how it proves who it is. At most one of `clientSecret` and `clientAssertion`. */
 export interface ClientOptions {
+  /** The client (RFC 6749 §2.2). */
   readonly clientId: string;
+  /** A secret reference, or a string, which is wrapped by `literal()`. None for a public client. */
   readonly clientSecret?: SecretReference | string;
   /**
    * `private_key_jwt` (RFC 7523): a key, by which an assertion is signed afresh for each attempt. Or a secret that is
@@ -39,6 +41,7 @@ export interface ClientOptions {
    */
   readonly clientAssertion?: ClientAssertion | SecretReference | string;
   /**
+   * How it proves who it is.
    * @default by what is given: an assertion, a secret (in the way that the metadata names, `client_secret_basic`
    * first), the certificate in `tls`, or `none`
    */

@@ -20,26 +20,37 @@ import type { TlsOptions } from './provider.js';
 import { secret } from './secret-check.js';
 import { SecretReference } from './secrets.js';
 
-/** Where a token is asked for, and what for. */
+/** Where a token is asked for, and what for: one of `issuer` and `tokenEndpoint` is required. */
 export interface TokenRequestOptions {
   /** The issuer, whose metadata (RFC 8414, or OpenID Connect Discovery) names the token endpoint. This or the next. */
   readonly issuer?: string | URL;
   /** The token endpoint itself. */
   readonly tokenEndpoint?: string | URL;
-  /** Which metadata to ask the issuer for. Default: RFC 8414, and OpenID Connect's where that answers 404. */
+  /**
+   * Which metadata to ask the issuer for.
+   * @default `oauth2` (RFC 8414), and `oidc` where that answers 404
+   */
   readonly discovery?: 'oauth2' | 'oidc';
-  /** Space-separated, or a list. */
+  /** The scopes to ask for (RFC 6749 §3.3): space-separated, or a list. */
   readonly scope?: string | readonly string[];
+  /** The parameter of that name, which some servers want. */
   readonly audience?: string;
   /** One or more resource indicators (RFC 8707). */
   readonly resource?: string | readonly string[];
   /** Extra form parameters, secret references among them. Those that the grant itself sets can't be given. */
   readonly parameters?: Readonly<Record<string, string | SecretReference>>;
   /** With `cert` and `key` the client shows its certificate, and uses the issuer's `mtls_endpoint_aliases` (RFC 8705). */
+  /** Certificates, where the machine's will not do. */
   readonly tls?: TlsOptions;
-  /** Lets requests leave the machine over http. Default false. */
+  /**
+   * Lets requests leave the machine over http.
+   * @default false
+   */
   readonly allowInsecureHttp?: boolean;
-  /** For one attempt in all, discovery included: ms, 100 to 30,000, default 10,000. */
+  /**
+   * For one attempt in all, discovery included: ms, 100 to 30,000.
+   * @default 10_000
+   */
   readonly timeoutMs?: number;
 }
 

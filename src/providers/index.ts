@@ -1,4 +1,8 @@
-/** `tokenvisor/providers`: the built-in grants, references to secrets, and what a provider of one's own needs. */
+/**
+ * The built-in grants, references to secrets, and what a provider of one's own needs.
+ *
+ * @module
+ */
 export { ProviderError, type FailureClass, type FailureReason } from '../errors.js';
 export type { ClientAssertion, ClientAuthentication, ClientOptions } from './client-options.js';
 export type { GrantOptions, TokenRequestOptions } from './grant-options.js';

@@ -21,7 +21,10 @@ export interface MintedToken {
   readonly expiresAtMs?: number;
   /** Seconds until the server wishes to be asked again (`refresh_in`). */
   readonly refreshInS?: number | string;
-  /** `Bearer` by default. */
+  /**
+   * The scheme of the `Authorization` header.
+   * @default 'Bearer'
+   */
   readonly tokenType?: string;
   /** Granted scopes, space-separated (RFC 6749 §3.3) or as a list. */
   readonly scope?: string | readonly string[];
@@ -29,7 +32,7 @@ export interface MintedToken {
   readonly fields?: { readonly [key: string]: Json };
 }
 
-/** PEM texts for TLS, or references to them. */
+/** PEM texts for TLS, or references to them. `cert` and `key` go together. */
 export interface TlsOptions {
   /** Certificate authorities to trust instead of the well-known ones. */
   readonly ca?: SecretReference | string | readonly (SecretReference | string)[];
@@ -41,18 +44,32 @@ export interface TlsOptions {
 
 /** One HTTP request through the door that works while libuv's pool is full. */
 export interface HttpRequest {
-  /** `GET` by default. */
+  /**
+   * The method.
+   * @default 'GET'
+   */
   readonly method?: string;
+  /** Headers by name. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The body, sent as UTF-8. */
   readonly body?: string;
+  /** Certificates, where the machine's will not do. */
   readonly tls?: TlsOptions;
-  /** Lets `http:` leave the machine. Default false. */
+  /**
+   * Lets `http:` leave the machine.
+   * @default false
+   */
   readonly allowInsecureHttp?: boolean;
-  /** For all of it, from the lookup to the last byte; milliseconds, 10,000 by default. */
+  /**
+   * For all of it, from the lookup to the last byte: ms.
+   * @default 10_000
+   */
   readonly timeoutMs?: number;
 }
 
+/** What came back. */
 export interface HttpAnswer {
+  /** Any status: a redirect is not followed, and a 500 does not throw. */
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
@@ -67,15 +84,20 @@ export interface HttpAnswer {
  * Reads and writes are synchronous. A write that can't be made throws, so what must not be lost is written first.
  */
 export interface Vault {
+  /** What was last written; undefined for nothing. */
   read(): Json | undefined;
-  /** Replaces what was there. */
+  /** Replaces what was there: at most 55 KiB of JSON. */
   write(value: Json): void;
 }
 
 /** How long a provider waits for another credential's token. */
 export interface TokenWait {
+  /** Ends the wait. */
   readonly signal?: AbortSignal;
-  /** ms; 10,000 by default. */
+  /**
+   * How long to wait: ms.
+   * @default 10_000
+   */
   readonly timeoutMs?: number;
 }
 
@@ -83,8 +105,11 @@ export interface TokenWait {
 export interface ProviderContext<Options = unknown> {
   /** The credential's name. */
   readonly name: string;
+  /** The credential's `options`. */
   readonly options: Options;
+  /** Wall and monotonic time, and timers. */
   readonly clock: Clock;
+  /** What survives a crash. */
   readonly vault: Vault;
   /** The value of a secret reference (or of a literal string). Throws a `park` failure, `secret_unreadable`. */
   readonly secret: (reference: SecretReference | string) => string;
@@ -123,31 +148,51 @@ export interface ProviderSession {
   close?(): void;
 }
 
-/** What a provider module may export: a function that mints, for most … */
+/**
+ * A function that mints: what most provider modules export.
+ *
+ * @example
+ * const mint: ProviderFunction<{ url: string; key: SecretReference }> = async ({ options, secret, request, signal }) => {
+ *   signal.throwIfAborted();
+ *   const answer = await request(options.url, { headers: { 'x-api-key': secret(options.key) } });
+ *   if (answer.status === 403) throw ProviderError.fatal('the key is not known');
+ *   const { token, seconds } = answer.json() as { token: string; seconds: number };
+ *   return { value: token, expiresInS: seconds };
+ * };
+ * export default mint;
+ */
 export type ProviderFunction<Options = unknown> = (
   context: ProviderFunctionContext<Options>,
 ) => Promise<MintedToken> | MintedToken;
 
-/** … or an object that is opened once, for those that hold something between two mints. */
+/** An object that is opened once: what a provider module exports if it holds something between two mints. */
 export interface ProviderObject<Options = unknown> {
   /** Throws, synchronously, if the options are not usable: that is an error of the start. */
   open(context: ProviderContext<Options>): ProviderSession;
 }
 
+/** What a provider module may export. */
 export type Provider<Options = unknown> = ProviderFunction<Options> | ProviderObject<Options>;
 
 /** What a provider function is given: the attempt and the context in one. */
 export interface ProviderFunctionContext<Options = unknown> {
+  /** The credential's name. */
   readonly name: string;
+  /** The credential's `options`. */
   readonly options: Options;
+  /** Aborted when the attempt is out of time, or superseded. */
   readonly signal: AbortSignal;
+  /** Counted from 1 over the credential's life. */
   readonly attempt: number;
+  /** What survives a crash. */
   readonly vault: Vault;
   /** Wall time in milliseconds. */
   readonly now: () => number;
+  /** The value of a secret reference (or of a literal string). Throws a `park` failure, `secret_unreadable`. */
   readonly secret: (reference: SecretReference | string) => string;
   /** Another credential's token, bounded by the attempt; see {@link ProviderContext}. */
   readonly token: (reference: TokenReference) => Promise<Token>;
+  /** One HTTP request, bounded by `signal`; rejects with {@link ProviderError}s. */
   readonly request: (url: string | URL, init?: HttpRequest) => Promise<HttpAnswer>;
 }
 
@@ -157,6 +202,7 @@ export interface ProviderSpec<Options = unknown> {
   readonly module: string;
   /** The name of the export; `default` if there is none. */
   readonly export: string;
+  /** What it is opened with. */
   readonly options: Options;
   /** A refresh-token file can't be fenced: no successor before the exit. */
   readonly fenceable: boolean;

@@ -10,7 +10,7 @@ import { inspect } from 'node:util';
 import { ProviderError } from '../errors.js';
 import { isUrl } from '../realm.js';
 
-/** Where a secret comes from. */
+/** Where a secret comes from. @inline */
 export type SecretKind = 'env' | 'file' | 'literal';
 
 /** The largest secret that is read from a file; a private key with its chain fits many times. */
@@ -24,6 +24,7 @@ const valueOf = Symbol.for('tokenvisor.secret-value');
 
 /** A secret by reference; made by {@link env}, {@link file} and {@link literal}. */
 export class SecretReference {
+  /** Where the secret comes from. */
   readonly kind: SecretKind;
   /** The variable's name or the file's path; empty for a literal. */
   readonly name: string;
@@ -45,12 +46,14 @@ export class SecretReference {
     return this.#value;
   }
 
+  /** What it refers to, without the value. */
   toString(): string {
     return this.kind === 'literal'
       ? 'SecretReference(literal, redacted)'
       : `SecretReference(${this.kind} ${this.name})`;
   }
 
+  /** The same. */
   toJSON(): string {
     return this.toString();
   }
@@ -78,7 +81,12 @@ export const env = (name: string): SecretReference => new SecretReference('env',
 export const file = (path: string | URL): SecretReference =>
   new SecretReference('file', isUrl(path) ? fileURLToPath(path) : path);
 
-/** A secret given as it is, in a reference so that it does not print. */
+/**
+ * A secret given as it is, in a reference so that it does not print. A plain string is wrapped in the same way.
+ *
+ * @example
+ * clientCredentials({ issuer, clientId: 'reports', clientSecret: literal('only for a test') });
+ */
 export const literal = (value: string): SecretReference => new SecretReference('literal', '', value);
 
 /**

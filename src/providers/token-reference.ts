@@ -28,10 +28,12 @@ export class TokenReference {
     return this.#memory;
   }
 
+  /** What it refers to, without the token. */
   toString(): string {
     return `TokenReference(${this.name})`;
   }
 
+  /** The same. */
   toJSON(): string {
     return this.toString();
   }

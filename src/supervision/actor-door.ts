@@ -9,9 +9,13 @@ import { isAbortSignal } from '../realm.js';
 
 /** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
 export interface TransferableHandle<KindName extends string = string> {
+  /** The version of this form. */
   readonly tokenvisor: 1;
+  /** `credential`, or `actor` for a kind of one's own. */
   readonly kind: KindName;
+  /** The child's name. */
   readonly name: string;
+  /** What readers see of the child: shared, not copied, when it is posted. */
   readonly memory: SharedArrayBuffer;
 }
 

@@ -24,7 +24,7 @@ export interface ChildOptions {
    */
   readonly maxRestarts?: number;
   /**
-   * Seconds, 1 to 3,600.
+   * The window in which restarts count against `maxRestarts`: seconds, 1 to 3,600.
    * @default 5
    */
   readonly maxSeconds?: number;
@@ -54,13 +54,17 @@ export interface ChildOptions {
    */
   readonly execArgv?: readonly string[];
   /**
-   * Limits of the actor's heap, as of worker_threads. An actor past them dies alone.
+   * Limits of the actor's heap, as of worker_threads: MB, 1 to 65,536. An actor past them dies alone.
    * @default { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }
    */
   readonly resourceLimits?: {
+    /** The main heap. */
     readonly maxOldGenerationSizeMb?: number;
+    /** The heap of young objects. */
     readonly maxYoungGenerationSizeMb?: number;
+    /** Generated code. */
     readonly codeRangeSizeMb?: number;
+    /** The stack. */
     readonly stackSizeMb?: number;
   };
 }
@@ -144,14 +148,19 @@ export interface Kind<Handle> {
 
 const brand = Symbol.for('tokenvisor.child-spec');
 
-/** What `credential()` and `actor()` return, and `startSupervisor()` and `startChild()` take. */
+/**
+ * What `credential()` and `actor()` return, and `startSupervisor()` and `startChild()` take. Opaque; it prints as its
+ * kind, without the options. `Handle` is what the starting thread gets for it.
+ */
 export interface ChildSpec<Handle = unknown> {
   readonly [brand]: true;
+  /** @hidden */
   readonly kind: Kind<Handle>;
+  /** @hidden */
   readonly options: unknown;
 }
 
-/** The typed handle of a spec. */
+/** The handle of a spec: `HandleOf<typeof spec>`. */
 export type HandleOf<Spec> = Spec extends ChildSpec<infer Handle> ? Handle : never;
 
 /** Prints as its kind: options of a module of the user's may hold anything, and a spec is easily logged. */

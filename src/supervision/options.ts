@@ -17,7 +17,7 @@ import { type ChildSpec, isChildSpec, type PreparedChild } from './child-spec.js
 import { circleOf } from './token-circle.js';
 import type { SupervisorRules } from './types.js';
 
-/** The options of `startSupervisor`. */
+/** Options of `startSupervisor`. */
 export interface SupervisorOptions {
   /**
    * What happens when a child is restarted too often. `child`: it alone is parked, and tried again after 60 s, doubling
@@ -27,12 +27,12 @@ export interface SupervisorOptions {
    */
   readonly escalation?: 'child' | 'supervisor';
   /**
-   * With `escalation: 'supervisor'`: 0 to 500.
+   * With `escalation: 'supervisor'`: more restarts than this within `maxSeconds` end the supervisor: 0 to 500.
    * @default 3
    */
   readonly maxRestarts?: number;
   /**
-   * With `escalation: 'supervisor'`: seconds, 1 to 3,600.
+   * With `escalation: 'supervisor'`: the window in which restarts count: seconds, 1 to 3,600.
    * @default 5
    */
   readonly maxSeconds?: number;

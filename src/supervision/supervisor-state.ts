@@ -112,16 +112,23 @@ export const newPersistedChild: PersistedChild = {
   parkedTimes: 0,
 };
 
-/** One row of {@link whichChildren}. */
+/** One row of `whichChildren()`. */
 export interface ChildSummary {
+  /** The child's name. */
   readonly name: string;
+  /** What its thread does. */
   readonly phase: ChildPhase;
+  /** When it is restarted. */
   readonly restart: RestartType;
+  /** Counts the threads of this child, from 1. */
   readonly incarnation: number;
+  /** How often it was restarted. */
   readonly restarts: number;
+  /** How often in a row it was parked for its restarts. */
   readonly parkedTimes: number;
-  /** While parked or restarting: when the next start is due (monotonic). */
+  /** While parked or restarting: when the next start is due, in ms on the monotonic clock of `process.hrtime()`. */
   readonly dueMonoMs?: number;
+  /** Why the last thread ended, and when: ms since the Unix epoch. */
   readonly lastExit?: PersistedChild['lastExit'];
   /** Older incarnations whose threads were killed and have not exited. */
   readonly zombies: readonly number[];
@@ -141,10 +148,15 @@ export const whichChildren = (state: SupervisorState): readonly ChildSummary[] =
     zombies: state.zombies.filter((zombie) => zombie.name === rules.name).map((zombie) => zombie.incarnation),
   }));
 
+/** What `countChildren()` tells, as OTP's `count_children`. */
 export interface ChildCounts {
+  /** Children, whether they run or not. */
   readonly specs: number;
+  /** Those whose `init` is done and whose thread lives. */
   readonly active: number;
+  /** There is one level. */
   readonly supervisors: 0;
+  /** The same as `specs`. */
   readonly workers: number;
 }
 

@@ -34,7 +34,7 @@ import { SupervisorLink } from './supervisor-link.js';
 import type { SupervisorMessage } from './supervisor-thread.js';
 import type { CommandOutcome, SupervisorCommand } from './types.js';
 
-/** The handles of a configuration, by name and typed by kind. */
+/** The handles of several specs, by name: what `supervisor.children` is. */
 export type HandlesOf<Specs extends Readonly<Record<string, ChildSpec>>> = {
   readonly [Name in keyof Specs]: HandleOf<Specs[Name]>;
 };
@@ -46,7 +46,9 @@ export interface SupervisorHealth {
    * `down`: one can't serve, or the supervisor has ended.
    */
   readonly status: Health;
+  /** `restarting`: its thread has died, and another adopts the children. */
   readonly supervisor: 'running' | 'restarting' | 'ended';
+  /** How each child does, by name. */
   readonly children: Readonly<Record<string, Health>>;
 }
 
@@ -66,7 +68,12 @@ const DEFAULT_CLOSE_MS = 30_000;
 /** How long an end waits for threads that have been told to. */
 const EXIT_MS = 2_000;
 
-/** Made by {@link startSupervisor}. */
+/**
+ * A running supervisor; made by {@link startSupervisor}, and used by the thread that called it. Nothing here blocks. A
+ * pending `ready`, `get`, `call` or command holds the process open; an idle supervisor does not. `await using` closes it.
+ *
+ * A command that rejects with ACTOR_DOWN met the death of the supervisor thread: it may be repeated.
+ */
 export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> = Readonly<Record<string, ChildSpec>>> {
   readonly #options: CheckedSupervisorOptions;
   readonly #events = new Events();
@@ -129,7 +136,10 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /**
    * Resolves when every child can serve: each eager credential has a usable token, every other child runs.
    *
-   * @throws TIMEOUT naming those that can't, PARKED as soon as one can't without help, STOPPED, ABORTED.
+   * @throws TIMEOUT naming those that can't, with the last failure as `cause`, PARKED as soon as one can't without help,
+   * STOPPED, ABORTED, CONFIG_INVALID for options that are none.
+   * @example
+   * await supervisor.ready({ timeoutMs: 10_000 });
    */
   async ready(options: ReadyOptions = {}): Promise<void> {
     checkWaitOptions(options);
@@ -155,7 +165,11 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /**
    * Starts one more child, and resolves with its handle when its `init` is done.
    *
-   * @throws CONFIG_INVALID, ALREADY_STARTED, START_FAILED with the reason as `cause`, STOPPED.
+   * @throws CONFIG_INVALID with every problem in it, ALREADY_STARTED, START_FAILED with the reason as `cause`, STOPPED,
+   * ACTOR_DOWN.
+   * @example
+   * const counter = await supervisor.startChild('counter', actor({ behaviour: new URL('./counter.js', import.meta.url) }));
+   * counter.cast('increment');
    */
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
     const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of));
@@ -178,38 +192,63 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return child.handle as Handle;
   }
 
-  /** Stops a child and keeps its spec: `restartChild` starts it again. A temporary child's spec goes. */
+  /**
+   * Stops a child, within its `shutdown`, and keeps its spec: `restartChild` starts it again. A temporary child's spec
+   * goes. Readers of a stopped credential are thrown STOPPED.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN.
+   */
   async terminateChild(name: string): Promise<void> {
     await this.#command({ kind: 'terminate_child', name });
   }
 
-  /** Starts a child that was stopped. @throws NOT_FOUND, RUNNING, RESTARTING, START_FAILED. */
+  /**
+   * Starts a child that was stopped.
+   *
+   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or parked,
+   * START_FAILED with the reason as `cause`, STOPPED, ACTOR_DOWN.
+   */
   async restartChild(name: string): Promise<void> {
     await this.#command({ kind: 'restart_child', name });
   }
 
-  /** Forgets a child that is stopped, and its memory. @throws NOT_FOUND, RUNNING, RESTARTING. */
+  /**
+   * Forgets a child that is stopped, and its memory.
+   *
+   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or parked,
+   * STOPPED, ACTOR_DOWN.
+   */
   async deleteChild(name: string): Promise<void> {
     const child = this.#children.find(name);
     await this.#command({ kind: 'delete_child', name });
     if (child) this.#children.remove(child);
   }
 
-  /** OTP's which_children, in order of start. */
+  /**
+   * The children and what they do, in order of start: OTP's `which_children`. None once the supervisor has ended.
+   *
+   * @throws ACTOR_DOWN.
+   */
   async whichChildren(): Promise<readonly ChildSummary[]> {
     if (this.#phase === 'ended') return [];
     return this.#link.ask((service) => service.whichChildren());
   }
 
-  /** OTP's count_children. */
+  /**
+   * How many children there are: OTP's `count_children`.
+   *
+   * @throws ACTOR_DOWN.
+   */
   async countChildren(): Promise<ChildCounts> {
     if (this.#phase === 'ended') return { specs: 0, active: 0, supervisors: 0, workers: 0 };
     return this.#link.ask((service) => service.countChildren());
   }
 
   /**
-   * Stops all children in reverse order, each within its `shutdown`, then the threads. Bounded by `timeoutMs` (30,000 by
-   * default), after which what is left is ended; never rejects. Afterwards reads throw STOPPED.
+   * Stops all children in reverse order, each within its `shutdown`, then the threads; never rejects. Afterwards reads
+   * throw STOPPED. A second call joins the first.
+   *
+   * @param options `timeoutMs`: after so long, what is left is ended: ms, 0 to 2^31 - 1; 30,000 by default.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     checkWaitOptions(options);
@@ -421,7 +460,8 @@ const unwrap = (outcome: CommandOutcome): void => {
  * Starts a supervisor and its children, and resolves when every child's `init` is done. It does not wait for tokens:
  * `ready()` does.
  *
- * @param children what `credential()` and `actor()` return, by name; started in this order, stopped in reverse.
+ * @param children what `credential()` and `actor()` return, by name (1 to 100 letters, digits, or `_.:@/-`); started in
+ *   this order, stopped in reverse.
  * @throws CONFIG_INVALID with every problem in it; START_FAILED with the child and the reason, nothing left running.
  * @example
  * const supervisor = await startSupervisor({

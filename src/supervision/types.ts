@@ -4,10 +4,16 @@
  */
 import type { WireError } from '../actor/wire.js';
 
-/** OTP: always restarted / restarted after an abnormal exit / never restarted (and its spec is dropped). */
+/**
+ * When a child is restarted, as in OTP. `permanent`: always. `transient`: after an abnormal exit. `temporary`: never, and
+ * its spec is dropped.
+ */
 export type RestartType = 'permanent' | 'transient' | 'temporary';
 
-/** OTP: killed at once / asked, and killed after so many ms / asked, and waited for. */
+/**
+ * How a child is stopped, as in OTP. `brutal`: killed at once. A number: asked, and killed after so many ms. `infinity`:
+ * asked, and waited for.
+ */
 export type Shutdown = 'brutal' | number | 'infinity';
 
 /** What the supervisor knows of a child. All else of the child (its module, options, memory) is the shell's. */
@@ -38,23 +44,28 @@ export interface SupervisorRules {
 
 /** Why a thread ended. `normal` and `shutdown` are the two that a `transient` child is not restarted after. */
 export type ExitReason =
+  /** It ended by itself: `stop('normal', …)`. */
   | { readonly kind: 'normal' }
+  /** It was asked to end, or ended so by itself: `stop('shutdown', …)`. */
   | { readonly kind: 'shutdown'; readonly detail?: string }
   /** Killed by the supervisor (a brutal shutdown, or one that took too long), or by terminate(). */
   | { readonly kind: 'killed' }
   /** Killed for a silent heartbeat. */
   | { readonly kind: 'hung' }
-  /** process.exit() in the thread. */
+  /** `process.exit()` in the thread. */
   | { readonly kind: 'exit'; readonly code: number }
+  /** It threw: `error` has the name, the message, the code and the cause. */
   | { readonly kind: 'crash'; readonly error: WireError };
 
 /**
+ * What the thread of a child does.
+ *
  * - `starting`: booting, init not done;
  * - `running`: init done;
  * - `stopping`: asked or killed, exit not seen;
  * - `restarting`: no thread; the next incarnation starts when its wait is over;
  * - `parked`: no thread; past its intensity; tried again much later;
- * - `zombie`: killed, does not exit; no successor may start (`fenceable: false`, or two threads live already);
+ * - `zombie`: killed, does not exit; no successor may start (its file can't be fenced, or two threads live already);
  * - `stopped`: no thread, and none will start by itself; the spec is kept.
  */
 export type ChildPhase = 'starting' | 'running' | 'stopping' | 'restarting' | 'parked' | 'zombie' | 'stopped';
@@ -120,7 +131,7 @@ export type SupervisorEvent =
 
 export type CommandOutcome = { readonly ok: true } | { readonly ok: false; readonly error: WireError };
 
-/** OTP's supervisor report. */
+/** OTP's supervisor report. @inline */
 export interface SupervisorReport {
   readonly context: 'start_error' | 'child_terminated' | 'shutdown_error' | 'shutdown';
   /** The second only with `shutdown`: the supervisor gives up, and the offender is the child that was one too many. */

@@ -1,4 +1,8 @@
-/** `tokenvisor/testing`: what helps to test code that uses tokenvisor. */
+/**
+ * What helps to test code that uses tokenvisor, or a kind of one's own.
+ *
+ * @module
+ */
 export type { Clock, Instant, Timer } from '../clock.js';
 export type { TestAnswer } from './answers.js';
 export { killChildThread, killSupervisorThread } from './kill.js';

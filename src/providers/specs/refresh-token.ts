@@ -18,7 +18,9 @@ import { grantModule, wrapped } from './wrapped.js';
 
 /** A file that keeps a refresh token; made by {@link fileStore}. */
 export interface FileStoreSpec {
+  /** Tells it from other stores. */
   readonly kind: 'file';
+  /** The absolute path. */
   readonly path: string;
 }
 
@@ -26,14 +28,21 @@ export interface FileStoreSpec {
 export interface RefreshTokenOptions extends GrantOptions {
   /** The first refresh token. A later change of it means that somebody has authorised anew. */
   readonly refreshToken: SecretReference | string;
-  /** `single-use` (default): every exchange replaces it. `reusable`: it may be sent again. */
+  /**
+   * `single-use`: every exchange replaces it. `reusable`: it may be sent again.
+   * @default 'single-use'
+   */
   readonly rotation?: 'single-use' | 'reusable';
   /**
-   * What to do if it is not known whether a single-use token was spent. `hold` (default): park until somebody acts.
-   * `replayOnce`: send the same token once more, for servers that allow it for a while.
+   * What to do if it is not known whether a single-use token was spent. `hold`: park until somebody acts. `replayOnce`:
+   * send the same token once more, for servers that allow it for a while.
+   * @default 'hold'
    */
   readonly onAmbiguous?: 'hold' | 'replayOnce';
-  /** Where the current refresh token is kept; required for `single-use`. `'memory'`: lost with the process. */
+  /**
+   * Where the current refresh token is kept. `'memory'`: lost with the process.
+   * @default required for `single-use`; else `'memory'`
+   */
   readonly store?: FileStoreSpec | 'memory';
 }
 

@@ -30,6 +30,7 @@ export interface TokenExchangeOptions extends TokenRequestOptions, Partial<Clien
   /** The token of who acts for the subject (RFC 8693 §1.1, delegation); given as `subjectToken` is. */
   readonly actorToken?: SecretReference | TokenReference | string;
   /**
+   * What it is: a URI of RFC 8693 §3.
    * @default with an `actorToken`, 'urn:ietf:params:oauth:token-type:access_token'
    */
   readonly actorTokenType?: string;
