@@ -53,6 +53,9 @@ const GIVEN_IN_SOURCES: Readonly<Record<string, string>> = {
   token: "import('tokenvisor').Token",
   github: "import('tokenvisor').CredentialReader",
   supervisor: "import('tokenvisor').TokenSupervisor",
+  counter: "import('tokenvisor').ActorHandle",
+  reports: "import('tokenvisor').CredentialHandle",
+  clientSecret: 'string',
   logger: 'Pick<Console, "info">',
 };
 

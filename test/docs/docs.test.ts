@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROOT } from '../run/setup.mjs';
+import { API } from './api/generate.mjs';
 import { anchorsOfMarkdown, blocksOfMarkdown, blocksOfSource, linksOfMarkdown } from './blocks.js';
 import { checkBlocks } from './check.js';
 
@@ -27,7 +28,8 @@ const entries = new Map(
 );
 
 const blocks = [
-  ...pages.flatMap((page) => blocksOfMarkdown(page, read(page))),
+  // Those of the API reference are signatures, and the examples of the sources.
+  ...pages.filter((page) => !page.startsWith(`${API}/`)).flatMap((page) => blocksOfMarkdown(page, read(page))),
   ...sources.flatMap((source) => blocksOfSource(source, read(source))),
 ];
 

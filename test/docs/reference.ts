@@ -4,8 +4,7 @@
  *     <!-- members of: SupervisorOptions -->
  *
  * is to have a row for each member of that type, and none else. The first cell of a row names the member, in backticks.
- * Of a union of literals the members are the literals; `values of tokenvisor` and `types of tokenvisor` are what that
- * specifier exports.
+ * Of a union of literals the members are the literals.
  */
 import ts from 'typescript';
 
@@ -43,17 +42,9 @@ export interface Member {
 
 /** Looks up what the package's declarations say. */
 export interface PublicSurface {
-  /** The members of an exported type, `values of SPECIFIER` or `types of SPECIFIER`; undefined if there is none. */
+  /** The members of an exported type; undefined if there is none. */
   membersOf(what: string): readonly Member[] | undefined;
 }
-
-/** Whether an export can be used at run time: a class may be exported for its type alone. */
-const isValueExport = (exported: ts.Symbol, target: ts.Symbol): boolean => {
-  const typeOnly = exported.declarations?.some(
-    (each) => ts.isExportSpecifier(each) && ts.isTypeOnlyExportDeclaration(each),
-  );
-  return typeOnly !== true && (target.flags & ts.SymbolFlags.Value) !== 0;
-};
 
 const toMember = (symbol: ts.Symbol): Member => {
   const tag = symbol.getJsDocTags().find(({ name }) => name === 'default');
@@ -71,15 +62,14 @@ export const readSurface = (entries: ReadonlyMap<string, string>): PublicSurface
     types: ['node'],
   });
   const checker = program.getTypeChecker();
-  const exportsOf = (specifier: string): { symbol: ts.Symbol; isValue: boolean }[] => {
+  const exportsOf = (specifier: string): ts.Symbol[] => {
     const source = program.getSourceFile(entries.get(specifier) ?? '');
     const module = source && checker.getSymbolAtLocation(source);
-    return (module ? checker.getExportsOfModule(module) : []).map((exported) => {
-      const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
-      return { symbol, isValue: isValueExport(exported, symbol) };
-    });
+    return (module ? checker.getExportsOfModule(module) : []).map((exported) =>
+      exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported,
+    );
   };
-  const all = new Map([...entries.keys()].flatMap(exportsOf).map(({ symbol }) => [symbol.name, symbol]));
+  const all = new Map([...entries.keys()].flatMap(exportsOf).map((symbol) => [symbol.name, symbol]));
 
   const typeMembers = (symbol: ts.Symbol): Member[] => {
     const type = checker.getDeclaredTypeOfSymbol(symbol);
@@ -97,12 +87,6 @@ export const readSurface = (entries: ReadonlyMap<string, string>): PublicSurface
 
   return {
     membersOf(what) {
-      const [, part, specifier] = /^(values|types) of (.+)$/.exec(what) ?? [];
-      if (specifier !== undefined) {
-        return exportsOf(specifier)
-          .filter(({ isValue }) => isValue === (part === 'values'))
-          .map(({ symbol }) => toMember(symbol));
-      }
       const symbol = all.get(what);
       return symbol && typeMembers(symbol);
     },

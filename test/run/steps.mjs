@@ -55,6 +55,6 @@ export const STEPS = [
   { name: 'threads', does: 'real threads, on the build', dist: true, limitMs: 6 * MINUTE, project: 'threads' },
   { name: 'services', does: 'real servers, on the build', dist: true, limitMs: 6 * MINUTE, project: 'services' },
   { name: 'examples', does: 'each run as a new user would', dist: true, limitMs: 5 * MINUTE, project: 'examples' },
-  { name: 'docs', does: 'code blocks, links', dist: true, limitMs: 2 * MINUTE, project: 'docs' },
+  { name: 'docs', does: 'code blocks, links, the API reference', dist: true, limitMs: 2 * MINUTE, project: 'docs' },
   { name: 'package', does: 'the tarball, installed and run', dist: true, limitMs: 5 * MINUTE, project: 'package' },
 ];
