@@ -95,7 +95,7 @@ export type CredentialChange =
 /** How `rotate()` goes about it. */
 export interface RotateOptions {
   /**
-   * How long the secrets before this change may still be needed: 0 to 2,592,000,000. Meanwhile each mint tries the new
+   * How long the secrets before this change may still be needed: ms, 0 to 2,592,000,000. Meanwhile each mint tries the new
    * ones first, and the old ones a second later if the server does not know the new ones (`invalid_client`).
    * @default 0
    */

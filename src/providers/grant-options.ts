@@ -28,7 +28,7 @@ export interface TokenRequestOptions {
   readonly tokenEndpoint?: string | URL;
   /**
    * Which metadata to ask the issuer for.
-   * @default `oauth2` (RFC 8414), and `oidc` where that answers 404
+   * @default `oauth2` (RFC 8414), and `oidc` where there is none
    */
   readonly discovery?: 'oauth2' | 'oidc';
   /** The scopes to ask for (RFC 6749 §3.3): space-separated, or a list. */
