@@ -1,40 +1,28 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { ROOT } from '../run/setup.mjs';
-import { installed, pack, run, temporaryFolder, type Project, type Tarball } from './project.js';
+import { run } from './project.js';
+import { room, type Room } from './room.js';
 
 const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
 const specifierOf = (subpath: string): string => `tokenvisor${subpath.slice(1)}`;
 
-/** A whole life: a provider module of the user's, a start, a token, a close. */
-const PROVIDER = `export default async ({ options }) => ({ value: 'token-of-' + options.region, expiresInS: 60 });\n`;
+const tarball = inject('tarball');
+
 const LIFE = `
-  const supervisor = await startSupervisor({
-    billing: credential({ provider: new URL(providerUrl), options: { region: 'eu' } }),
-  });
+  const supervisor = await startSupervisor({ billing: credential({ provider: new URL(providerUrl) }) });
   await supervisor.ready({ timeoutMs: 20_000 });
   console.log(supervisor.children.billing.current().authorization);
   await supervisor.close();
 `;
 
-let folder: string;
-let tarball: Tarball;
-let project: Project;
-
+let here: Room;
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  tarball = await pack(folder);
-  project = await installed(tarball.file);
-  await writeFile(path.join(project.folder, 'provider.mjs'), PROVIDER);
-});
-
-afterAll(async () => {
-  await project.remove();
-  await rm(folder, { recursive: true, force: true });
+  here = await room('package', 'provider.mjs');
 });
 
 describe('the tarball', () => {
@@ -55,7 +43,7 @@ describe('the tarball', () => {
 
   it('has types that resolve under every way of module resolution that can load it', async () => {
     const attw = path.join(ROOT, 'node_modules/.bin/attw');
-    const result = await run(folder, attw, tarball.file, '--profile', 'esm-only', '--no-emoji', '--no-color');
+    const result = await run(here.folder, attw, tarball.file, '--profile', 'esm-only', '--no-emoji', '--no-color');
     expect(result).toMatchObject({ code: 0 });
   });
 });
@@ -66,16 +54,16 @@ describe('installed into an empty project', () => {
     const types = typeof target === 'string' ? target : target.types;
     expect(tarball.contents).toContain(types.slice('./'.length));
     const source = `console.log(Object.keys(await import('${specifierOf(subpath)}')).length > 0);`;
-    expect(await project.node('resolve.mjs', source)).toEqual({ code: 0, stdout: 'true\n', stderr: '' });
+    expect(await here.node('resolve.mjs', source)).toEqual({ code: 0, stdout: 'true\n', stderr: '' });
   });
 
   it('tells its version', async () => {
     const source = `console.log(require('tokenvisor/package.json').version);`;
-    expect(await project.node('version.cjs', source)).toMatchObject({ stdout: `${manifest.version}\n` });
+    expect(await here.node('version.cjs', source)).toMatchObject({ stdout: `${manifest.version}\n` });
   });
 
   it('keeps its inner modules to itself', async () => {
-    const { stderr } = await project.node('inner.mjs', `await import('tokenvisor/dist/errors.js');`);
+    const { stderr } = await here.node('inner.mjs', `await import('tokenvisor/dist/errors.js');`);
     expect(stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
   });
 
@@ -83,13 +71,13 @@ describe('installed into an empty project', () => {
     const source = `import { startSupervisor, credential } from 'tokenvisor';
       const providerUrl = new URL('./provider.mjs', import.meta.url);
       ${LIFE}`;
-    expect(await project.node('life.mjs', source)).toEqual({ code: 0, stdout: 'Bearer token-of-eu\n', stderr: '' });
+    expect(await here.node('life.mjs', source)).toEqual({ code: 0, stdout: 'Bearer token-1\n', stderr: '' });
   });
 
   it('runs from a CommonJS script by require()', async () => {
     const source = `const { startSupervisor, credential } = require('tokenvisor');
       const providerUrl = require('node:url').pathToFileURL(require('node:path').join(__dirname, 'provider.mjs'));
       (async () => { ${LIFE} })();`;
-    expect(await project.node('life.cjs', source)).toMatchObject({ code: 0, stdout: 'Bearer token-of-eu\n' });
+    expect(await here.node('life.cjs', source)).toMatchObject({ code: 0, stdout: 'Bearer token-1\n' });
   });
 });

@@ -11,7 +11,8 @@ import { ROOT } from '../run/setup.mjs';
 const execute = promisify(execFile);
 
 /** What npm says when no registry can be reached. */
-const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|ENETUNREACH)\b/;
+export const OFFLINE =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENOTCACHED|ENETUNREACH)\b/;
 
 /** How a program ended. */
 export interface Run {
@@ -20,10 +21,29 @@ export interface Run {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly variables?: Readonly<Record<string, string>>;
+  /** A program that takes longer hangs: it is ended, and has failed. */
+  readonly limitMs?: number;
+}
+
+/** What a shell of the user's has; not what the test runner adds for programs that it starts. */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|FORCE_COLOR)/.test(name)),
+  );
+
 /** Runs a program to its end; one that fails is a result as well. */
-export const run = async (cwd: string, command: string, ...args: string[]): Promise<Run> => {
+export const runWith = async (
+  { variables, limitMs = 50_000 }: RunOptions,
+  cwd: string,
+  command: string,
+  ...args: string[]
+): Promise<Run> => {
   try {
-    return { code: 0, ...(await execute(command, args, { cwd, timeout: 120_000, maxBuffer: 2 ** 26 })) };
+    const env = { ...environment(), ...variables };
+    const options = { cwd, env, timeout: limitMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 } as const;
+    return { code: 0, ...(await execute(command, args, options)) };
   } catch (error) {
     const {
       code,
@@ -35,11 +55,17 @@ export const run = async (cwd: string, command: string, ...args: string[]): Prom
   }
 };
 
-const npm = async (cwd: string, ...args: string[]): Promise<Run> => {
+export const run = (cwd: string, command: string, ...args: string[]): Promise<Run> =>
+  runWith({}, cwd, command, ...args);
+
+/** An install may have to fetch much. */
+const NPM_LIMIT_MS = 150_000;
+
+export const npm = async (cwd: string, ...args: string[]): Promise<Run> => {
   const cli = process.env['npm_execpath'];
   return cli && path.basename(cli) === 'npm-cli.js'
-    ? run(cwd, process.execPath, cli, ...args)
-    : run(cwd, 'npm', ...args);
+    ? runWith({ limitMs: NPM_LIMIT_MS }, cwd, process.execPath, cli, ...args)
+    : runWith({ limitMs: NPM_LIMIT_MS }, cwd, 'npm', ...args);
 };
 
 /** The files of a packed package, by their names in it. */
@@ -86,32 +112,16 @@ const installByHand = async (project: string, tarball: string): Promise<void> =>
   }
 };
 
-export interface Project {
-  readonly folder: string;
-  /** Writes a file and runs it with Node. */
-  node(file: string, source: string, ...args: string[]): Promise<Run>;
-  remove(): Promise<void>;
-}
-
 /** An empty folder outside of the checkout. */
 export const temporaryFolder = async (): Promise<string> => realpath(await mkdtemp(path.join(tmpdir(), 'tokenvisor-')));
 
 /** An empty project with the tarball installed: by npm, or by hand where there is no registry. */
-export const installed = async (tarball: string): Promise<Project> => {
-  const folder = await temporaryFolder();
+export const install = async (folder: string, tarball: string): Promise<void> => {
+  await mkdir(folder, { recursive: true });
   await writeFile(path.join(folder, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
   const { code, stderr } = await npm(folder, 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball);
-  if (code !== 0) {
-    if (!OFFLINE.test(stderr)) throw new Error(`npm install failed: ${stderr}`);
-    await rm(path.join(folder, 'node_modules'), { recursive: true, force: true });
-    await installByHand(folder, tarball);
-  }
-  return {
-    folder,
-    node: async (file, source, ...args) => {
-      await writeFile(path.join(folder, file), source);
-      return run(folder, process.execPath, file, ...args);
-    },
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
+  if (code === 0) return;
+  if (!OFFLINE.test(stderr)) throw new Error(`npm install failed: ${stderr}`);
+  await rm(path.join(folder, 'node_modules'), { recursive: true, force: true });
+  await installByHand(folder, tarball);
 };

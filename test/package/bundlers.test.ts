@@ -1,0 +1,80 @@
+import { cp, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { BUNDLES, type Bundle } from './bundles.js';
+import { runWith, type Run } from './project.js';
+import { room, type Room } from './room.js';
+
+const advice = "mark 'tokenvisor' as external in it";
+
+let here: Room;
+beforeAll(async () => {
+  here = await room('bundlers', 'app.mjs', 'provider.mjs');
+});
+
+const made = new Map<string, Promise<void>>();
+
+/** Bundles the program, once, and gives the file. */
+const bundled = async ({ bundler, format, make }: Bundle, external: boolean): Promise<string> => {
+  const name = `${bundler}-${external ? 'external' : 'packed'}`.replaceAll(/\W+/g, '-');
+  const file = here.at(name, `app.${format === 'esm' ? 'mjs' : 'cjs'}`);
+  const making = made.get(file) ?? make(here.at('app.mjs'), file, external);
+  made.set(file, making);
+  await making;
+  return file;
+};
+
+/** Runs a file in its room, with these variables set. */
+const runIt = (file: string, variables: Readonly<Record<string, string>> = {}): Promise<Run> =>
+  runWith({ variables }, here.folder, process.execPath, file);
+
+describe.each(BUNDLES)('$bundler to $format', (bundle) => {
+  it('runs, with tokenvisor external', async () => {
+    const { code, stdout } = await runIt(await bundled(bundle, true));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Bearer token-1\n' });
+  });
+
+  it('says what to mark, where tokenvisor was packed in', async () => {
+    const file = await bundled(bundle, false);
+    // As on a machine that the bundle alone was copied to: webpack writes down where the package was.
+    const [present, away] = [path.join(inject('project'), 'node_modules'), path.join(inject('project'), 'away')];
+    await rename(present, away);
+    try {
+      const { code, stdout, stderr } = await runIt(file);
+      expect({ code, stderr: code === 3 ? '' : stderr }).toEqual({ code: 3, stderr: '' });
+      expect(stdout).toMatch(/^TokenvisorError FILE_MISSING: Expected [^\n]+\n$/);
+      expect(stdout).toContain(advice);
+      expect(stdout).toContain(`${bundle.bundler.replace(/,.*/, '')}: `);
+    } finally {
+      await rename(away, present);
+    }
+  });
+
+  it('runs where it was packed in, with `workerUrl` and a copy of dist', async () => {
+    const file = await bundled(bundle, false);
+    const dist = here.at('lib', 'tokenvisor');
+    await cp(path.join(inject('project'), 'node_modules/tokenvisor/dist'), dist, { recursive: true });
+    const workerUrl = pathToFileURL(path.join(dist, 'supervision/supervisor-entry.cjs')).href;
+    const { code, stdout } = await runIt(file, { WORKER_URL: workerUrl });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Bearer token-1\n' });
+  });
+});
+
+describe('`workerUrl`', () => {
+  it('that leads nowhere is named', async () => {
+    const { code, stdout } = await runIt('app.mjs', { WORKER_URL: 'file:///nowhere/supervision/supervisor-entry.cjs' });
+    expect({ code, stdout }).toEqual({
+      code: 3,
+      stdout: expect.stringContaining('Expected /nowhere/supervision/supervisor-entry.cjs to be there') as string,
+    });
+  });
+
+  it('that is no file: URL is refused', async () => {
+    const { code, stdout } = await runIt('app.mjs', { WORKER_URL: 'https://a.example/supervisor-entry.cjs' });
+    expect({ code, stdout }).toEqual({
+      code: 3,
+      stdout: expect.stringMatching(/^TokenvisorError CONFIG_INVALID: .*workerUrl/) as string,
+    });
+  });
+});
