@@ -7,6 +7,7 @@ import { TokenvisorError } from '../errors.js';
 import type { MintAttempt, MintedToken, ProviderObject } from '../providers/provider.js';
 import { isError } from '../realm.js';
 
+/** @inline */
 type FixedAnswer = string | MintedToken | Error;
 
 /**

@@ -125,7 +125,12 @@ export class TestCredential {
     return this.#answers.left;
   }
 
-  /** As `supervisor.ready()`: resolves when there is a usable token, or when none is wanted yet (`eager: false`). */
+  /**
+   * As `supervisor.ready()`: resolves when there is a usable token, or when none is wanted yet (`eager: false`).
+   *
+   * @throws TIMEOUT with the last failure as `cause`, PARKED as soon as none will come without help, STOPPED, ABORTED,
+   * CONFIG_INVALID for options that are none.
+   */
   ready(options: ReadyOptions = {}): Promise<void> {
     return this.#supervisor.ready(options);
   }
@@ -159,7 +164,7 @@ export class TestCredential {
     return this;
   }
 
-  /** Stops it: reads throw STOPPED, and no timer of it is left. */
+  /** Stops it, and never rejects: reads throw STOPPED, and no timer of it is left. */
   async close(): Promise<void> {
     await this.#supervisor.close();
     this.#forgetModule();
