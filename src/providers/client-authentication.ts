@@ -1,6 +1,7 @@
 /** The client's proof of who it is, as it goes into a token request. Read or signed anew for each attempt. */
 import { ClientSecretBasic, ClientSecretPost, None, type AuthorizationServer, type ClientAuth } from 'oauth4webapi';
 import { loadExport } from '../actor/load-module.js';
+import { ownModule } from '../own-files.js';
 import type { CheckedGrantOptions } from './grant-options.js';
 import type { SignAssertion } from './jwt-signer.js';
 import type { ProviderContext } from './provider.js';
@@ -17,7 +18,7 @@ export type Authenticate = (server: AuthorizationServer) => ClientAuth;
 
 /** Loads what signs; at a session's opening, so that it is not read from the disk in the middle of a refresh. */
 export const loadSigner = (): SignAssertion =>
-  loadExport(new URL('./jwt-signer.js', import.meta.url).href, 'signAssertion') as SignAssertion;
+  loadExport(ownModule('providers/jwt-signer.js'), 'signAssertion') as SignAssertion;
 
 /** How the client of these options proves who it is. */
 export const clientAuthentication = (
