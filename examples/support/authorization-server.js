@@ -2,25 +2,32 @@
 /**
  * A real OAuth authorization server (oidc-provider) for the examples, in a process of its own, without internet.
  *
- * It issues access tokens by client credentials, and by refresh tokens that are single-use: one that comes a second time
- * is taken for stolen, and the whole grant is revoked. There is no browser: `issueRefreshToken` does what a consent
- * screen would have led to. Every secret is made at run time. The process ends with the one that started it.
+ * It issues access tokens by client credentials, by refresh tokens that are single-use (one that comes a second time is
+ * taken for stolen, and the whole grant is revoked), by JWT bearer assertions, and in exchange for its own tokens. There
+ * is no browser: `issueRefreshToken` does what a consent screen would have led to. Every secret is made at run time. The
+ * process ends with the one that started it.
  */
 import { fork } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { addFurtherGrants, JWT_BEARER, TOKEN_EXCHANGE } from './further-grants.js';
 
 /**
  * @typedef {object} Client
  * @property {string} clientId
  * @property {string} clientSecret
  *
+ * @typedef {object} KeyClient a client that signs assertions, and has no secret (`private_key_jwt`)
+ * @property {string} clientId
+ * @property {import('jose').JWK[]} publicKeys
+ *
  * @typedef {object} Statistics counted since the start
  * @property {number} tokensIssued
  * @property {number} refusals
  * @property {number} reuses single-use refresh tokens that came a second time
+ * @property {string[]} keyIds the keys by which clients have signed their assertions, in order
  */
 
 const SCOPE = 'read write';
@@ -32,8 +39,16 @@ const RESOURCE = 'urn:example:api';
  * @param {object} [options]
  * @param {number} [options.accessTokenLifeS] seconds; 60 by default
  * @param {string[]} [options.clients] their ids; one, `app`, by default
+ * @param {KeyClient[]} [options.keyClients] clients that prove who they are by a key
+ * @param {Record<string, import('jose').JWK[]>} [options.services] who may present JWT bearer assertions: their names,
+ *   with their public keys
  */
-export async function startAuthorizationServer({ accessTokenLifeS = 60, clients = ['app'] } = {}) {
+export async function startAuthorizationServer({
+  accessTokenLifeS = 60,
+  clients = ['app'],
+  keyClients = [],
+  services = {},
+} = {}) {
   const registered = clients.map((clientId) => ({ clientId, clientSecret: randomBytes(24).toString('base64url') }));
   const child = fork(fileURLToPath(import.meta.url), ['--serve'], {
     execArgv: [],
@@ -64,7 +79,7 @@ export async function startAuthorizationServer({ accessTokenLifeS = 60, clients 
   };
 
   /** @type {string} */
-  const issuer = await ask({ kind: 'serve', options: { accessTokenLifeS, clients: registered } });
+  const issuer = await ask({ kind: 'serve', options: { accessTokenLifeS, clients: registered, keyClients, services } });
   return {
     issuer,
     /** @param {string} [clientId] @returns {Client} */
@@ -89,8 +104,15 @@ export async function startAuthorizationServer({ accessTokenLifeS = 60, clients 
   };
 }
 
-/** @param {{ accessTokenLifeS: number, clients: Client[] }} options */
-const serve = async ({ accessTokenLifeS, clients }) => {
+/**
+ * @param {{
+ *   accessTokenLifeS: number,
+ *   clients: Client[],
+ *   keyClients: KeyClient[],
+ *   services: Record<string, import('jose').JWK[]>,
+ * }} options
+ */
+const serve = async ({ accessTokenLifeS, clients, keyClients, services }) => {
   /** @type {import('node:http').RequestListener} */
   let handle = (_request, response) => void response.writeHead(503).end();
   const http = createServer((request, response) => handle(request, response));
@@ -101,16 +123,35 @@ const serve = async ({ accessTokenLifeS, clients }) => {
   // The library has no types of its own.
   const library = 'oidc-provider';
   const { default: Provider, errors } = await import(library);
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const resourceServer = (audience) => ({
+    scope: SCOPE,
+    audience,
+    accessTokenFormat: 'jwt',
+    accessTokenTTL: accessTokenLifeS,
+    jwt: { sign: { alg: 'ES256' } },
+  });
+  const claimsOf = new WeakMap();
   const provider = new Provider(issuer, {
-    clients: clients.map(({ clientId, clientSecret }) => ({
-      client_id: clientId,
-      client_secret: clientSecret,
-      grant_types: ['authorization_code', 'client_credentials', 'refresh_token'],
-      response_types: ['code'],
-      redirect_uris: ['https://client.example/callback'],
-      scope: `openid offline_access ${SCOPE}`,
-    })),
+    clients: [
+      ...clients.map(({ clientId, clientSecret }) => ({
+        client_id: clientId,
+        client_secret: clientSecret,
+        grant_types: ['authorization_code', 'client_credentials', 'refresh_token', JWT_BEARER, TOKEN_EXCHANGE],
+        response_types: ['code'],
+        redirect_uris: ['https://client.example/callback'],
+        scope: `openid offline_access ${SCOPE}`,
+      })),
+      ...keyClients.map(({ clientId, publicKeys }) => ({
+        client_id: clientId,
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: publicKeys },
+        grant_types: ['client_credentials'],
+        response_types: [],
+        redirect_uris: [],
+        scope: SCOPE,
+      })),
+    ],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
     scopes: ['openid', 'offline_access', ...SCOPE.split(' ')],
@@ -122,6 +163,7 @@ const serve = async ({ accessTokenLifeS, clients }) => {
       Grant: 86_400,
     },
     findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    extraTokenClaims: (_context, token) => claimsOf.get(token),
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
@@ -131,24 +173,39 @@ const serve = async ({ accessTokenLifeS, clients }) => {
         useGrantedResource: () => true,
         getResourceServerInfo: (_context, resource) => {
           if (resource !== RESOURCE) throw new errors.InvalidTarget();
-          return {
-            scope: SCOPE,
-            audience: RESOURCE,
-            accessTokenFormat: 'jwt',
-            accessTokenTTL: accessTokenLifeS,
-            jwt: { sign: { alg: 'ES256' } },
-          };
+          return resourceServer(RESOURCE);
         },
       },
     },
   });
 
   /** @type {Statistics} */
-  const statistics = { tokensIssued: 0, refusals: 0, reuses: 0 };
-  provider.on('grant.success', () => (statistics.tokensIssued += 1));
+  const statistics = { tokensIssued: 0, refusals: 0, reuses: 0, keyIds: [] };
+  provider.on('grant.success', (context) => {
+    statistics.tokensIssued += 1;
+    const [header] = context.oidc.body.client_assertion?.split('.') ?? [];
+    if (header) statistics.keyIds.push(JSON.parse(Buffer.from(header, 'base64url').toString()).kid);
+  });
   provider.on('grant.error', (_context, error) => {
     statistics.refusals += 1;
     if (/already used/.test(error.error_detail)) statistics.reuses += 1;
+  });
+  /** @param {any} context @param {import('./further-grants.js').Issuing} issuing */
+  const issue = async (context, { accountId, audience, scope, claims }) => {
+    const { client } = context.oidc;
+    const token = new provider.AccessToken({ accountId, client, gty: context.oidc.params.grant_type, scope });
+    token.resourceServer = new provider.ResourceServer(audience, resourceServer(audience));
+    claimsOf.set(token, claims);
+    const value = await token.save();
+    return { access_token: value, token_type: 'Bearer', expires_in: token.expiration, scope };
+  };
+  addFurtherGrants({
+    provider,
+    errors,
+    services,
+    ownKey: publicKey.export({ format: 'jwk' }),
+    resource: RESOURCE,
+    issue,
   });
   handle = provider.callback();
 
