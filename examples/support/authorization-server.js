@@ -203,7 +203,7 @@ const serve = async ({ accessTokenLifeS, clients, keyClients, services }) => {
     provider,
     errors,
     services,
-    ownKey: publicKey.export({ format: 'jwk' }),
+    ownKey: { ...publicKey.export({ format: 'jwk' }), alg: 'ES256' },
     resource: RESOURCE,
     issue,
   });

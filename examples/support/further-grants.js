@@ -62,9 +62,7 @@ const tokenExchange = ({ provider, errors, ownKey, resource, issue }) => {
   const read = async (token, type) => {
     const verified =
       type === ACCESS_TOKEN &&
-      (await jwtVerify(token ?? '', createLocalJWKSet({ keys: [ownKey] }), { issuer: provider.issuer }).catch(
-        () => undefined,
-      ));
+      (await jwtVerify(token ?? '', ownKey, { issuer: provider.issuer }).catch(() => undefined));
     if (!verified) throw new errors.InvalidRequest('a token is not accepted'); // RFC 8693 §2.2.2
     return verified.payload;
   };
