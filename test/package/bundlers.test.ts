@@ -1,4 +1,4 @@
-import { cp, rename } from 'node:fs/promises';
+import { cp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -77,4 +77,48 @@ describe('`workerUrl`', () => {
       stdout: expect.stringMatching(/^TokenvisorError CONFIG_INVALID: .*workerUrl/) as string,
     });
   });
+});
+
+describe('what a program loads by `new URL(…, import.meta.url)`', () => {
+  const LIFE = 'Bearer token-1, Bearer token-1, ok, Bearer token-1\n';
+  const modules = BUNDLES.filter(({ bundler, format }) => format === 'esm' && !bundler.includes(','));
+
+  it.each(modules)('a reader may have tokenvisor packed in: by $bundler', async ({ bundler, make }) => {
+    const own = await room(`reader-${bundler}`, 'life.mjs', 'provider.mjs', 'reader.mjs');
+    const packed = own.at('packed', 'reader.mjs');
+    await make(own.at('reader.mjs'), packed, false);
+    await rename(packed, own.at('reader.mjs'));
+    expect(await own.run('life.mjs')).toEqual({ code: 0, stdout: LIFE, stderr: '' });
+  });
+
+  const PROGRAM = `
+    import { credential, startSupervisor } from 'tokenvisor';
+    const provider = new URL('./provider.mjs', import.meta.url);
+    startSupervisor({ api: credential({ provider }) }).then(async (supervisor) => {
+      await supervisor.ready({ timeoutMs: 20_000 });
+      console.log(supervisor.children.api.current().authorization);
+      await supervisor.close();
+    });`;
+
+  it.each(BUNDLES.filter(({ bundler }) => bundler === 'webpack'))(
+    'webpack to $format takes a provider along',
+    async ({ format, make }) => {
+      const own = await room(`webpack-along-${format}`, 'provider.mjs');
+      const built = own.at('build', `program.${format === 'esm' ? 'mjs' : 'cjs'}`);
+      await make(await own.write('program.mjs', PROGRAM), built, true);
+      await rm(own.at('provider.mjs'));
+      expect(await own.run(built)).toMatchObject({ code: 0, stdout: 'Bearer token-1\n' });
+    },
+  );
+
+  it.each(modules.filter(({ bundler }) => bundler !== 'webpack'))(
+    'for $bundler a provider is an entry of its own',
+    async ({ bundler, make }) => {
+      const own = await room(`entries-${bundler}`, 'provider.mjs');
+      await make(await own.write('program.mjs', PROGRAM), own.at('build', 'program.mjs'), true);
+      await make(own.at('provider.mjs'), own.at('build', 'provider.mjs'), true);
+      await rm(own.at('provider.mjs'));
+      expect(await own.run('build/program.mjs')).toEqual({ code: 0, stdout: 'Bearer token-1\n', stderr: '' });
+    },
+  );
 });

@@ -9,8 +9,11 @@ import { room, type Room } from './room.js';
 
 let here: Room;
 let server: Server;
+/** Nobody is given leave to read it. */
+let secretFile: string;
 beforeAll(async () => {
   here = await room('permission', 'app.mjs', 'provider.mjs');
+  secretFile = await here.write('secret.txt', 'secret');
   server = createServer((request, response) => {
     request.resume();
     response.setHeader('content-type', 'application/json');
@@ -48,7 +51,7 @@ describe.each(VERSIONS)('the permission model of Node $version', ({ version, mod
   };
   const tokenEndpoint = (): Readonly<Record<string, string>> => ({
     TOKEN_ENDPOINT: `http://localhost:${(server.address() as AddressInfo).port}/token`,
-    SECRET: 'secret',
+    SECRET_FILE: secretFile,
   });
 
   it('runs with leave to start threads, and to read the program and its packages', async () => {
@@ -56,7 +59,7 @@ describe.each(VERSIONS)('the permission model of Node $version', ({ version, mod
     expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: 'Bearer token-1\n' });
   });
 
-  // Node does not bind worker threads by the model: those that mint need no leave for the network.
+  // Node does not bind worker threads by the model: one that mints needs no leave for the network, or for its secret.
   it.each(net ? ['', '--allow-net'] : [''])("asks a server, with '%s'", async (network) => {
     const { code, stdout, stderr } = await node(
       [...reads(), '--allow-worker', ...(network ? [network] : [])],

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { checkWaitOptions } from '../../src/config/check-timeout.js';
 import { url } from '../../src/config/check-url.js';
 import { moduleReference } from '../../src/config/module-reference.js';
+import { startSupervisor } from '../../src/index.js';
 import { openWords, allocateChildMemory } from '../../src/memory/child-memory.js';
+import { encodeOptions } from '../../src/providers/reference-tree.js';
 import { isAbortSignal, isError, isUrl } from '../../src/realm.js';
 
 /** A value of a `vm` context, as a test runner's code sees it: no class in it is one of ours. */
@@ -73,4 +75,20 @@ test('URLs of a stand-in are taken where a URL is', () => {
 test('a signal of a stand-in is taken where a signal is', () => {
   expect(() => checkWaitOptions({ signal })).not.toThrow();
   expect(() => checkWaitOptions({ signal: {} })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+});
+
+test.each(['new Date(0)', '/x/', 'new ArrayBuffer(1)', 'new SharedArrayBuffer(1)', 'new Uint8Array(1)'])(
+  'options hold %s of another realm',
+  (code) => {
+    const value = foreign(code);
+    expect(encodeOptions({ value }).options).toEqual({ value });
+  },
+);
+
+test('workerUrl may be a URL of a stand-in: it is the file that is missed', async () => {
+  const workerUrl = fileUrl as URL;
+  await expect(startSupervisor({}, { workerUrl })).rejects.toMatchObject({
+    code: 'FILE_MISSING',
+    message: expect.stringContaining('/srv/provider.js') as string,
+  });
 });
