@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => made.close());
 
-test('it reads with the token of the hour', async () => {
+await test('it reads with the token of the hour', async () => {
   const client = createClient([
     { value: 'token-1', expiresInS: 3_600 },
     { value: 'token-2', expiresInS: 3_600 },
@@ -40,7 +40,7 @@ test('it reads with the token of the hour', async () => {
   assert.equal(await client.report(), 'read with Bearer token-2');
 });
 
-test('an outage that is longer than a token lives shows in its health, and is over by itself', async () => {
+await test('an outage that is longer than a token lives shows in its health, and is over by itself', async () => {
   const down = ProviderError.transient('the server is down');
   const client = createClient([{ value: 'token-1', expiresInS: 60 }, ...Array(10).fill(down), 'token-2']);
   await made.ready();
@@ -54,7 +54,7 @@ test('an outage that is longer than a token lives shows in its health, and is ov
   assert.equal(await client.report(), 'read with Bearer token-2');
 });
 
-test('a token that the API refuses is replaced, and the report read all the same', async () => {
+await test('a token that the API refuses is replaced, and the report read all the same', async () => {
   const client = createClient(['revoked', 'token-2']);
   const report = client.report();
   await clock.advanceAsync(10_000);
@@ -62,7 +62,7 @@ test('a token that the API refuses is replaced, and the report read all the same
   assert.equal(made.left, 0);
 });
 
-test('a credential that is parked is told at once', async () => {
+await test('a credential that is parked is told at once', async () => {
   const client = createClient([ProviderError.fatal('the client is not known', { oauthError: 'invalid_client' })]);
   await assert.rejects(client.report(), { code: 'PARKED', message: /the client is not known/ });
 });

@@ -95,7 +95,8 @@ export class GenServer {
     const first = this.#init();
     const proceeds = directiveOf(first) === 'continue';
     this.#state = proceeds ? (first as Continue<unknown>).state : first;
-    queueMicrotask(() => {
+    // Not by queueMicrotask, which the fake timers of some test runners replace.
+    void Promise.resolve().then(() => {
       if (proceeds) this.#attempt(() => this.#continue((first as Continue<unknown>).argument));
       this.#mailbox.open();
     });

@@ -31,7 +31,7 @@ export class LocalIncarnation implements StartedIncarnation {
     } catch (thrown) {
       const error = toWireError(thrown);
       // As from a thread: not before whoever starts it has it.
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         listener.startFailed(error);
         this.#exit({ kind: 'crash', error });
       });

@@ -62,7 +62,7 @@ export class LocalSupervisor {
     this.events.on('event', () => undefined);
     // Who listens in the turn in which it is made has missed nothing.
     this.events.hold();
-    queueMicrotask(() => this.events.release());
+    void Promise.resolve().then(() => this.events.release());
   }
 
   /** The handles, by name. */

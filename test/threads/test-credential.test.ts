@@ -15,9 +15,9 @@ type Policy = Omit<CredentialOptions, 'provider' | 'options'>;
 interface Subject {
   readonly api: CredentialHandle;
   readonly heard: Heard;
-  ready(options?: { timeoutMs?: number }): Promise<void>;
-  health(): unknown;
-  close(): Promise<void>;
+  readonly ready: (options?: { timeoutMs?: number }) => Promise<void>;
+  readonly health: () => unknown;
+  readonly close: () => Promise<void>;
 }
 
 const makeTest = (answers: readonly Listed[], policy: Policy = {}): Promise<Subject> => {

@@ -4,6 +4,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ProviderError } from '../../../src/errors.js';
 import { createTestCredential, type TestCredential } from '../../../src/testing/index.js';
 
+const TIMERS = [
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'setImmediate',
+  'clearImmediate',
+] as const;
+
 let made: TestCredential;
 
 const make = (...[answers, options]: Parameters<typeof createTestCredential>) => {
@@ -11,8 +20,14 @@ const make = (...[answers, options]: Parameters<typeof createTestCredential>) =>
   return made.credential;
 };
 
-describe("vitest's (and jest's, which are the same library's)", () => {
-  beforeEach(() => void vi.useFakeTimers({ now: Date.UTC(2030, 0, 1) }));
+/** What each replaces, of the same library: jest also what microtasks are made with. */
+const FAKED = {
+  vitest: {},
+  jest: { toFake: [...TIMERS, 'Date', 'hrtime', 'performance', 'queueMicrotask'] },
+} as const;
+
+describe.each(['vitest', 'jest'] as const)('those of %s', (runner) => {
+  beforeEach(() => void vi.useFakeTimers({ now: Date.UTC(2030, 0, 1), ...FAKED[runner] } as never));
   afterEach(async () => {
     await made.close();
     expect(vi.getTimerCount()).toBe(0);
