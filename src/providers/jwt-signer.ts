@@ -3,10 +3,10 @@
  * wait for seconds while that is full. Loaded by those grants alone that sign, because the library costs memory.
  */
 import { createPrivateKey, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { createSigner, type Algorithm } from 'fast-jwt';
+import { createSigner } from 'fast-jwt';
 import { ProviderError } from '../errors.js';
 import type { Json, ProviderContext } from './provider.js';
-import type { SigningKey } from './signing-key.js';
+import type { SigningAlgorithm, SigningKey } from './signing-key.js';
 
 /** The claims of an assertion (RFC 7523 §3). Times and `jti` are added. */
 export interface AssertionClaims {
@@ -32,21 +32,21 @@ export const signAssertion: SignAssertion = ({ clock, secret }, key, claims, lif
   const { pem, keyId, algorithm } = readKey(secret(key.privateKey), key);
   const issuedAtS = Math.floor(clock.wallMs() / 1_000);
   const expiresAtS = issuedAtS + Math.ceil(lifetimeMs / 1_000);
+  const payload = { ...claims, iat: issuedAtS, exp: expiresAtS, jti: randomUUID() };
   try {
-    const sign = createSigner({ key: pem, algorithm, noTimestamp: true, ...(keyId !== undefined && { kid: keyId }) });
-    return sign({ ...claims, iat: issuedAtS, exp: expiresAtS, jti: randomUUID() });
+    return createSigner({ key: pem, algorithm, ...(keyId !== undefined && { kid: keyId }) })(payload);
   } catch {
-    throw unusable(`a ${algorithm} signature can't be made with it`);
+    throw unusable(`a signature by ${algorithm} can't be made with it`);
   }
 };
 
 interface ReadKey {
   readonly pem: string;
   readonly keyId: string | undefined;
-  readonly algorithm: Algorithm;
+  readonly algorithm: SigningAlgorithm;
 }
 
-const readKey = (text: string, { keyId, algorithm }: SigningKey): ReadKey => {
+const readKey = (text: string, { keyId, algorithm: wanted }: SigningKey): ReadKey => {
   const jwk = text.trimStart().startsWith('{') ? parseJwk(text) : undefined;
   let key: KeyObject;
   try {
@@ -54,15 +54,15 @@ const readKey = (text: string, { keyId, algorithm }: SigningKey): ReadKey => {
   } catch {
     throw unusable('it is neither a PEM nor a JWK of a private key that is not encrypted');
   }
-  const byDefault = nameOf(jwk?.['alg']) ?? defaultAlgorithm(key);
   return {
     pem: key.export({ type: 'pkcs8', format: 'pem' }) as string,
     keyId: keyId ?? nameOf(jwk?.['kid']),
-    algorithm: (algorithm ?? byDefault) as Algorithm,
+    algorithm: chooseAlgorithm(algorithmsOf(key), wanted, jwk?.['alg']),
   };
 };
 
-const nameOf = (member: unknown): string | undefined => (typeof member === 'string' ? member : undefined);
+const nameOf = (member: unknown): string | undefined =>
+  typeof member === 'string' && member !== '' ? member : undefined;
 
 const parseJwk = (text: string): JsonWebKey & Readonly<Record<string, unknown>> => {
   try {
@@ -72,14 +72,33 @@ const parseJwk = (text: string): JsonWebKey & Readonly<Record<string, unknown>> 
   }
 };
 
-const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
+const BY_RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
+const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
 
-const defaultAlgorithm = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string => {
-  const curve = CURVES[asymmetricKeyDetails?.namedCurve ?? ''];
-  if (asymmetricKeyType === 'rsa') return 'RS256';
-  if (asymmetricKeyType === 'ed25519') return 'EdDSA';
-  if (asymmetricKeyType === 'ec' && curve !== undefined) return curve;
+/** Those that a key of this kind can sign by, the usual one first. */
+const algorithmsOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly SigningAlgorithm[] => {
+  if (asymmetricKeyType === 'rsa') return BY_RSA;
+  if (asymmetricKeyType === 'ed25519') return ['EdDSA'];
+  const byCurve = asymmetricKeyType === 'ec' ? BY_CURVE[asymmetricKeyDetails?.namedCurve ?? ''] : undefined;
+  if (byCurve !== undefined) return [byCurve];
   throw unusable(`expected an RSA, EC (P-256, P-384, P-521) or Ed25519 key, got ${asymmetricKeyType ?? 'another'}`);
+};
+
+/** The library would sign by any: with a key of another curve, or by HMAC with the key's text as the secret. */
+const chooseAlgorithm = (
+  possible: readonly SigningAlgorithm[],
+  wanted: SigningAlgorithm | undefined,
+  alg: unknown,
+): SigningAlgorithm => {
+  const chosen = wanted ?? alg ?? possible[0];
+  const found = possible.find((one) => one === chosen);
+  if (found !== undefined) return found;
+  const came = wanted === undefined ? 'its `alg` says another' : `${wanted} is asked for`;
+  throw unusable(`a key of its kind signs by ${possible.join(', ')}, and ${came}`);
 };
 
 /** Nothing of the key is told. */

@@ -1,8 +1,8 @@
 /**
  * A real OAuth authorization server (oidc-provider) in a process of its own, for tests and for the demo.
  *
- * It issues access tokens by client credentials, and by refresh tokens that are single-use with reuse detection. Access
- * tokens are JWTs (RFC 9068), to be verified with the keys at `jwksUrl`. There is no browser: `issueRefreshToken` does
+ * It issues access tokens by client credentials, by refresh tokens that are single-use with reuse detection, by
+ * assertions (RFC 7523) and in exchange for tokens (RFC 8693). Access tokens are JWTs (RFC 9068), to be verified with the keys at `jwksUrl`. There is no browser: `issueRefreshToken` does
  * what a consent screen would have led to. The process ends with the one that started it.
  *
  * @example
@@ -13,14 +13,29 @@
  */
 import { fork } from 'node:child_process';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { fileURLToPath } from 'node:url';
+import { clientOf, issueRefreshToken, metadataOf, mutualTls, NO_CLIENT } from './authorization-clients.mjs';
+import { JWT_BEARER, registerGrants } from './authorization-grants.mjs';
+import { clientIdOf, countersOf, describeRequest, noteAnswer, readForm } from './authorization-requests.mjs';
 
 /**
  * @typedef {object} ClientOptions
  * @property {string} clientId
  * @property {string} [clientSecret] none: a public client
- * @property {'client_secret_basic' | 'client_secret_post' | 'none'} [authentication] default: by whether there is a secret
- * @property {string[]} [grants] `client_credentials` and `refresh_token` by default; without a secret only the latter
+ * @property {'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' |
+ *   'self_signed_tls_client_auth' | 'none'} [authentication] default: by whether there is a secret
+ * @property {string[]} [grants] `client_credentials` and `refresh_token` by default; with `none` only the latter
+ * @property {object[]} [keys] its public keys as JWKs; of a certificate that it has signed itself, with `x5c`
+ * @property {string} [certificateName] with `tls_client_auth`: the DNS name in its certificate
+ *
+ * @typedef {object} TrustedIssuer whose assertions buy tokens by the JWT bearer grant
+ * @property {string} issuer
+ * @property {object[]} keys public JWKs
+ * @property {string[]} subjects who it may speak for
+ * @property {string[]} [audiences] what `aud` may be: the issuer and the token endpoint by default
+ * @property {Record<string, unknown>} [claims] what else must be in an assertion
+ * @property {boolean} [google] as Google has it: the scope is a claim, `sub` and `jti` need not be there
  *
  * @typedef {object} ServerOptions
  * @property {number} [accessTokenTtlS] seconds; default 8
@@ -29,6 +44,10 @@ import { fileURLToPath } from 'node:url';
  * @property {string} [scope] what the resource offers, space-separated
  * @property {ClientOptions[]} [clients] default: see `defaultClients`
  * @property {number} [port] default: one that is free
+ * @property {TrustedIssuer[]} [trusted]
+ * @property {boolean} [withoutClient] admits the JWT bearer grant without a client
+ * @property {{ cert: string, key: string, clientCa: string }} [tls] speaks TLS, and at a second port, which its metadata
+ *   names (RFC 8705 §5), asks clients for certificates
  *
  * @typedef {object} Disturbance what becomes of answers of the token endpoint. The request is carried out with `lose`
  *   (the connection is cut in place of the answer), `delay` and `hold` (the answer waits until `release()`); it is not
@@ -50,16 +69,36 @@ import { fileURLToPath } from 'node:url';
  * @property {number} revokedGrants grants that were revoked, because of a reuse
  * @property {Record<string, { requests: number, issued: number, refused: number } | undefined>} byClient
  *
+ * @typedef {{ iss: string, sub: string, aud: string, jti: string, iat: number, exp: number, [claim: string]: unknown }} Claims
+ *
+ * @typedef {object} SeenTokenRequest one at the token endpoint, without secrets; of JWTs, what they say
+ * @property {number} atMs
+ * @property {string | null} grantType
+ * @property {string | null} clientId
+ * @property {string[]} parameters the names
+ * @property {number} port where it came in
+ * @property {{ header: object, payload: Claims } | undefined} clientAssertion
+ * @property {{ header: object, payload: Claims } | undefined} assertion
+ * @property {Claims | undefined} subjectToken
+ * @property {Claims | undefined} actorToken
+ * @property {number} [status]
+ * @property {Claims} [issued]
+ * @property {string} [error]
+ * @property {string} [description]
+ *
  * @typedef {object} AuthorizationServer
  * @property {string} issuer
  * @property {string} url the same, for those who don't ask for metadata
  * @property {string} tokenEndpoint
  * @property {string} jwksUrl
+ * @property {number | null} mtlsPort
  * @property {string} resource the `aud` of every access token
  * @property {Required<ClientOptions>[]} clients
  * @property {number} pid
  * @property {(clientId: string) => Promise<string>} issueRefreshToken
  * @property {() => Promise<ServerStats>} stats
+ * @property {() => Promise<SeenTokenRequest[]>} seen the last requests that were answered, the oldest first
+ * @property {(issuers: TrustedIssuer[]) => Promise<void>} trust instead of those before
  * @property {(ms: number) => Promise<void>} away closes the port and cuts all connections; resolves when it is back
  * @property {() => Promise<void>} leave as `away`, until `comeBack`
  * @property {() => Promise<void>} comeBack
@@ -129,6 +168,8 @@ export async function startAuthorizationServer(options = {}) {
     pid: child.pid,
     issueRefreshToken: (clientId) => ask('issueRefreshToken', clientId),
     stats: () => ask('stats'),
+    seen: () => ask('seen'),
+    trust: (issuers) => ask('trust', issuers),
     away: (ms) => ask('away', ms),
     leave: () => ask('leave'),
     comeBack: () => ask('comeBack'),
@@ -147,38 +188,50 @@ export async function startAuthorizationServer(options = {}) {
  */
 async function serve(options) {
   const { accessTokenTtlS = 8, rotation = 'single-use', resource = 'urn:example:api', scope = 'read write' } = options;
-  const clients = (options.clients ?? defaultClients).map((client) => {
-    const { clientId, clientSecret = '' } = client;
-    const authentication = client.authentication ?? (clientSecret === '' ? 'none' : 'client_secret_basic');
-    const grants = client.grants ?? [...(clientSecret === '' ? [] : ['client_credentials']), 'refresh_token'];
-    return { clientId, clientSecret, authentication, grants };
-  });
+  const clients = (options.clients ?? defaultClients).map(clientOf);
+  const noClient = clientOf({ clientId: NO_CLIENT, authentication: 'none', grants: [JWT_BEARER] });
+  let { trusted = [] } = options;
 
   /** @type {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => void} */
   let handle = (_request, response) => void response.writeHead(503).end();
-  const http = createServer((request, response) => handle(request, response));
+  const { tls } = options;
+  const http = tls
+    ? createTlsServer({ cert: tls.cert, key: tls.key }, (request, response) => handle(request, response))
+    : createServer((request, response) => handle(request, response));
+  const mtls =
+    tls &&
+    createTlsServer(
+      // Whether a certificate is good is for the provider to say: some are signed by those who show them.
+      { cert: tls.cert, key: tls.key, ca: tls.clientCa, requestCert: true, rejectUnauthorized: false },
+      (request, response) => handle(request, response),
+    );
   await listen(http, options.port ?? 0);
+  if (mtls) await listen(mtls, 0);
   const { port } = /** @type {import('node:net').AddressInfo} */ (http.address());
-  const issuer = `http://127.0.0.1:${port}`;
+  const mtlsPort = /** @type {import('node:net').AddressInfo | undefined} */ (mtls?.address())?.port;
+  const issuer = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
 
   const { generateKeyPairSync } = await import('node:crypto');
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   // It has no types; and its name in a variable keeps bundlers and the compiler from looking for some.
   const library = 'oidc-provider';
   const { default: Provider, errors } = await import(library);
+  const infoOf = (/** @type {string} */ audience) => ({
+    scope,
+    audience,
+    accessTokenFormat: 'jwt',
+    accessTokenTTL: accessTokenTtlS,
+    jwt: { sign: { alg: 'ES256' } },
+  });
   /** @type {any} */
   const provider = new Provider(issuer, {
-    clients: clients.map(({ clientId, clientSecret, authentication, grants }) => ({
-      client_id: clientId,
-      ...(clientSecret === '' ? {} : { client_secret: clientSecret }),
-      token_endpoint_auth_method: authentication,
-      // A client with refresh tokens has got them by a code, so it must be able to.
-      grant_types: grants.includes('refresh_token') ? ['authorization_code', ...grants] : grants,
-      response_types: grants.includes('refresh_token') ? ['code'] : [],
-      redirect_uris: grants.includes('refresh_token') ? ['https://client.example/callback'] : [],
-      scope: `openid offline_access ${scope}`,
-    })),
+    clients: [...clients, ...(options.withoutClient ? [noClient] : [])].map((client) => metadataOf(client, scope)),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    clientAuthMethods: [
+      ...['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+      ...(tls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
+    ],
+    enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'] },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
     // No client may have `admin`: to see how that is refused.
     scopes: ['openid', 'offline_access', 'admin', ...scope.split(' ')],
@@ -188,36 +241,46 @@ async function serve(options) {
       accountId,
       claims: () => ({ sub: accountId }),
     }),
+    extraTokenClaims: (/** @type {any} */ context) => context?.state.act && { act: context.state.act },
+    ...(mtls && { discovery: { mtls_endpoint_aliases: { token_endpoint: `https://127.0.0.1:${mtlsPort}/token` } } }),
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      ...(mtls && { mTLS: mutualTls }),
       resourceIndicators: {
         enabled: true,
         defaultResource: () => resource,
         useGrantedResource: () => true,
         getResourceServerInfo: (/** @type {unknown} */ _context, /** @type {string} */ indicator) => {
           if (indicator !== resource) throw new errors.InvalidTarget();
-          return {
-            scope,
-            audience: resource,
-            accessTokenFormat: 'jwt',
-            accessTokenTTL: accessTokenTtlS,
-            jwt: { sign: { alg: 'ES256' } },
-          };
+          return infoOf(resource);
         },
       },
     },
   });
+  await registerGrants(provider, errors, {
+    ...{ issuer, tokenEndpoint: `${issuer}/token`, resource, scope, infoOf },
+    keys: [publicKey.export({ format: 'jwk' })],
+    trusted: () => trusted,
+  });
 
   const stats = countersOf(provider, clients);
+  /** @type {SeenTokenRequest[]} */
+  const seen = [];
   /** @type {(Disturbance & { left: number })[]} */
   const disturbances = [];
   /** @type {((value?: unknown) => void)[]} */
   const held = [];
   provider.use(async (/** @type {any} */ context, /** @type {() => Promise<void>} */ next) => {
     if (context.path !== '/token') return next();
+    const form = await readForm(context);
+    const request = describeRequest(context, form);
+    if (options.withoutClient && request.clientId === null && request.grantType === JWT_BEARER) {
+      form.set('client_id', NO_CLIENT);
+      context.req.body = form.toString();
+    }
     if (context.headers.authorization !== undefined) stats.withBasic += 1;
-    const clientId = clientIdOf(context.headers.authorization);
+    const clientId = clientIdOf(context.headers.authorization) ?? form.get('client_id') ?? undefined;
     const index = disturbances.findIndex((one) => one.clientId === undefined || one.clientId === clientId);
     const disturbance = disturbances[index];
     if (disturbance !== undefined && --disturbance.left === 0) disturbances.splice(index, 1);
@@ -228,7 +291,10 @@ async function serve(options) {
       context.body = disturbance.body ?? '';
       return;
     }
-    if (disturbance?.kind !== 'drop') await next();
+    if (disturbance?.kind !== 'drop') {
+      await next();
+      noteAnswer(seen, request, context);
+    }
     if (disturbance?.kind === 'delay') await new Promise((resolve) => setTimeout(resolve, disturbance.ms ?? 1_000));
     if (disturbance?.kind === 'hold') await new Promise((resolve) => held.push(resolve));
     if (disturbance?.kind === 'lose' || disturbance?.kind === 'drop') {
@@ -251,10 +317,13 @@ async function serve(options) {
       url: issuer,
       tokenEndpoint: `${issuer}/token`,
       jwksUrl: `${issuer}/jwks`,
+      mtlsPort: mtlsPort ?? null,
       resource,
       clients,
     }),
     stats: () => stats,
+    seen: () => seen,
+    trust: (/** @type {TrustedIssuer[]} */ issuers) => void (trusted = issuers),
     disturb: (/** @type {Disturbance} */ disturbance) => {
       disturbances.push({ ...disturbance, left: disturbance.times ?? 1 });
     },
@@ -280,82 +349,6 @@ async function serve(options) {
     }
   };
   process.on('message', (message) => void obey(message));
-}
-
-/**
- * Counts by the events of the provider.
- * @param {any} provider
- * @param {{ clientId: string }[]} clients
- */
-function countersOf(provider, clients) {
-  /** @type {ServerStats} */
-  const stats = {
-    tokenRequests: 0,
-    withBasic: 0,
-    tokensIssued: 0,
-    refusals: 0,
-    reuses: 0,
-    revokedGrants: 0,
-    byClient: {},
-  };
-  for (const { clientId } of clients) stats.byClient[clientId] = { requests: 0, issued: 0, refused: 0 };
-  /** @type {(context: any) => { requests: number, issued: number, refused: number }} */
-  const entryOf = (context) => {
-    const clientId = context.oidc?.client?.clientId ?? 'unknown';
-    return (stats.byClient[clientId] ??= { requests: 0, issued: 0, refused: 0 });
-  };
-  provider.on('grant.success', (/** @type {any} */ context) => {
-    stats.tokenRequests += 1;
-    stats.tokensIssued += 1;
-    entryOf(context).requests += 1;
-    entryOf(context).issued += 1;
-  });
-  provider.on('grant.error', (/** @type {any} */ context, /** @type {any} */ error) => {
-    stats.tokenRequests += 1;
-    stats.refusals += 1;
-    entryOf(context).requests += 1;
-    entryOf(context).refused += 1;
-    if (String(error.error_detail).includes('already used')) stats.reuses += 1;
-  });
-  provider.on('grant.revoked', () => (stats.revokedGrants += 1));
-  return stats;
-}
-
-/**
- * A refresh token as an authorization code would have led to.
- * @param {any} provider
- * @param {string} clientId
- * @param {string} resource
- * @param {string} scope
- * @returns {Promise<string>}
- */
-async function issueRefreshToken(provider, clientId, resource, scope) {
-  const client = await provider.Client.find(clientId);
-  if (client === undefined) throw new Error(`There is no client ${clientId}`);
-  const accountId = `user-of-${clientId}`;
-  const grant = new provider.Grant({ accountId, clientId });
-  grant.addOIDCScope('offline_access');
-  grant.addResourceScope(resource, scope);
-  const grantId = await grant.save();
-  const refreshToken = new provider.RefreshToken({
-    accountId,
-    client,
-    grantId,
-    gty: 'authorization_code',
-    resource,
-    scope: `offline_access ${scope}`,
-  });
-  return refreshToken.save();
-}
-
-/**
- * Who asks with client_secret_basic; undefined for others.
- * @param {string | undefined} authorization
- */
-function clientIdOf(authorization) {
-  const encoded = /^basic (.*)$/i.exec(authorization ?? '')?.[1];
-  if (encoded === undefined) return undefined;
-  return decodeURIComponent(Buffer.from(encoded, 'base64').toString().split(':')[0] ?? '');
 }
 
 /**

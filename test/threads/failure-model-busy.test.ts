@@ -1,14 +1,12 @@
 /** The rows A17 and A18 of docs/explanation/failure-model.md: main blocked, and libuv's pool full. */
-import { pbkdf2 } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { actor, attach, credential } from 'tokenvisor';
 import { clientCredentials } from 'tokenvisor/providers';
+import { fillPool } from '../support/full-pool.js';
 import { type ScriptedServer, serve, tokenAnswer } from '../support/http-server.js';
 import {
-  afterTest,
   cleanUp,
   Control,
   eventually,
@@ -61,30 +59,6 @@ test('A17: main blocked: crashes, restarts and a mint go on, and every other thr
   expect(['token-1', 'token-2']).toEqual(expect.arrayContaining(Object.keys(await reader.stop())));
   expect(control.get(Word.MINTS)).toBe(2);
 });
-
-/**
- * Sixteen jobs of some tenths of a second for the four threads of libuv's pool, replaced as they end; and one more thing
- * for the pool to do, which has its turn after them.
- */
-const fillPool = (): { canaryWaits: () => boolean } => {
-  let running = true;
-  let pending = 0;
-  let waits = true;
-  const job = (): void => {
-    pending += 1;
-    pbkdf2('password', 'salt', 300_000, 64, 'sha512', () => {
-      pending -= 1;
-      if (running) job();
-    });
-  };
-  for (let jobs = 0; jobs < 16; jobs += 1) job();
-  void stat('.').then(() => (waits = false));
-  afterTest(async () => {
-    running = false;
-    await eventually('the last job', () => pending === 0);
-  });
-  return { canaryWaits: () => waits };
-};
 
 describe("A18: libuv's pool full", () => {
   /** Names that lead to this machine by its hosts file. */

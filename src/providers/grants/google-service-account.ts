@@ -1,10 +1,15 @@
 /** Google's service accounts: the JWT bearer grant from a key file, as it runs in the actor. */
-import { configError } from '../../config/check.js';
+import { check, configError } from '../../config/check.js';
+import { url } from '../../config/check-url.js';
 import { isPlainObject } from '../../config/describe.js';
 import { ProviderError } from '../../errors.js';
 import { loadSigner } from '../client-authentication.js';
 import type { ProviderContext, ProviderObject } from '../provider.js';
-import { checkGoogleServiceAccount, type GoogleServiceAccountOptions } from '../specs/google-service-account.js';
+import {
+  checkGoogleServiceAccount,
+  type CheckedGoogleServiceAccountOptions,
+  type GoogleServiceAccountOptions,
+} from '../specs/google-service-account.js';
 import { TokenEndpoint } from '../token-endpoint.js';
 import { JWT_BEARER_GRANT } from './jwt-bearer.js';
 
@@ -17,15 +22,15 @@ export const provider: ProviderObject<GoogleServiceAccountOptions> = {
   open(context) {
     const { value: options, problems } = checkGoogleServiceAccount(context.options, 'options');
     if (problems.length > 0) throw configError(problems, context.name);
-    const { keyFile, scope, subject, tokenEndpoint, ...request } = options;
+    const { keyFile: _, scope, subject, tokenEndpoint, ...request } = options;
     const sign = loadSigner();
     const endpointOf = ({ tokenUri }: KeyFile): TokenEndpoint =>
       new TokenEndpoint(context, { ...request, tokenEndpoint: tokenEndpoint ?? tokenUri });
-    warm(() => endpointOf(readKeyFile(context, keyFile)));
+    warm(() => endpointOf(readKeyFile(context, options)));
     return {
       async mint({ signal }) {
         // All of it may have been replaced since the last mint, the endpoint too.
-        const account = readKeyFile(context, keyFile);
+        const account = readKeyFile(context, options);
         const { issuer, exchange } = await endpointOf(account).prepare(signal);
         const { privateKey, keyId, email } = account;
         const claims = {
@@ -52,23 +57,32 @@ interface KeyFile {
 
 const readKeyFile = (
   { secret }: Pick<ProviderContext, 'secret'>,
-  reference: GoogleServiceAccountOptions['keyFile'],
+  { keyFile, allowInsecureHttp = false }: Pick<CheckedGoogleServiceAccountOptions, 'keyFile' | 'allowInsecureHttp'>,
 ): KeyFile => {
+  const text = secret(keyFile);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(secret(reference));
-  } catch (error) {
-    throw error instanceof ProviderError ? error : unusable('it is no JSON');
+    parsed = JSON.parse(text);
+  } catch {
+    throw unusable('it is no JSON');
   }
   if (!isPlainObject(parsed)) throw unusable('it is no JSON object');
   const { type, private_key, private_key_id, client_email, token_uri = DEFAULT_TOKEN_ENDPOINT } = parsed;
   if (type !== 'service_account') throw unusable('its `type` is not service_account');
-  if (typeof private_key !== 'string') throw unusable('it has no `private_key`');
-  if (typeof client_email !== 'string') throw unusable('it has no `client_email`');
-  if (typeof token_uri !== 'string' || !URL.canParse(token_uri)) throw unusable('its `token_uri` is no URL');
-  const keyId = typeof private_key_id === 'string' ? private_key_id : undefined;
-  return { privateKey: private_key, keyId, email: client_email, tokenUri: token_uri };
+  if (!isText(private_key)) throw unusable('it has no `private_key`');
+  if (!isText(client_email)) throw unusable('it has no `client_email`');
+  const { value: tokenUri, problems } = check(url({ allowInsecureHttp }), token_uri);
+  for (const { expected, came } of problems)
+    throw unusable(`expected its \`token_uri\` to be ${expected}, got ${came}`);
+  return {
+    privateKey: private_key,
+    keyId: isText(private_key_id) ? private_key_id : undefined,
+    email: client_email,
+    tokenUri,
+  };
 };
+
+const isText = (member: unknown): member is string => typeof member === 'string' && member !== '';
 
 /** The addresses are looked up early if they can be; what is wrong with the file, the first mint tells. */
 const warm = (open: () => unknown): void => {
