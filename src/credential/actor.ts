@@ -15,7 +15,7 @@ import type { ProviderSpec } from '../providers/provider.js';
 import { readAnswer } from './answer.js';
 import { ProviderHost, SealedState } from './provider-host.js';
 import { refresh } from './refresh.js';
-import { initialRefreshState, statusOf } from './refresh-state.js';
+import { initialRefreshState, isOverlap, statusOf } from './refresh-state.js';
 import type { RefreshEffect, RefreshEvent, RefreshPolicy } from './refresh-types.js';
 import type { TokenPayload } from './token.js';
 
@@ -219,6 +219,7 @@ class Credential {
       this.#clockOffsetMs = offsetMs;
       this.#dispatch({ kind: 'clock_stepped', byMs: Math.round(byMs) });
     }
+    this.#forgetPrevious();
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
     // A mint in flight may be using the replacement already.
     if (!this.#task && this.#host.sourcesChanged()) this.#dispatch({ kind: 'source_changed' });
@@ -228,6 +229,14 @@ class Credential {
       this.#dispatch({ kind: 'requested', wanted, invalidated });
     }
     this.#showStatus();
+  }
+
+  /** Secrets that will not be tried again stay in this thread no longer than that. */
+  #forgetPrevious(): void {
+    const { previous, ...options } = this.#options;
+    if (!previous || this.#task || isOverlap(options.policy.overlap, this.#context.clock.monoMs())) return;
+    this.#options = options;
+    this.#host.forgetPrevious();
   }
 
   #wakeAt(atMonoMs: number | undefined): void {

@@ -1,6 +1,7 @@
 /**
  * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
  */
+import { randomUUID } from 'node:crypto';
 import { anyOf, anything, boolean, number, object, oneOf, optional, type Check, type Report } from '../config/check.js';
 import { systemClock } from '../clock.js';
 import { checkWaitOptions } from '../config/check-timeout.js';
@@ -260,8 +261,9 @@ const kind: Kind<CredentialHandle> = {
     const options = { ...(request.current as CredentialOptions), ...(request.change as CredentialChange | undefined) };
     const { overlapMs } = rotateShape(request.how ?? {}, 'options', report);
     const prepared = prepare(options, path, report);
-    if (overlapMs === 0) return { prepared, options };
-    const next = prepared.options as CredentialActorOptions;
+    const crossing = prepared.options as CredentialActorOptions;
+    const next = { ...crossing, policy: { ...crossing.policy, revision: randomUUID() } };
+    if (overlapMs === 0) return { prepared: { ...prepared, options: next }, options };
     const overlap = overlapOf((request.running as CredentialActorOptions).provider, next.provider);
     if (!overlap) {
       report('options.overlapMs', 'given for a change of the secrets of one provider', 'one for another provider');

@@ -33,6 +33,8 @@ interface Sealed {
   readonly refresh?: PersistedRefresh;
   readonly vault?: Json;
   readonly addresses?: AddressBookState;
+  /** A digest of the contents of the secret files, as they were last looked at. */
+  readonly secrets?: string;
 }
 
 /** No mint takes longer, whatever the provider does. */
@@ -61,6 +63,10 @@ export class SealedState {
 
   get addresses(): AddressBookState | undefined {
     return this.#sealed.addresses;
+  }
+
+  get secrets(): string | undefined {
+    return this.#sealed.secrets;
   }
 
   keep(part: Sealed): void {
@@ -115,15 +121,14 @@ export class ProviderHost {
   readonly #sealed: SealedState;
   readonly #addresses: AddressBook;
   readonly #request: HttpDoor;
-  readonly #tokens = new TokenSources();
+  /** Those of the open session. */
+  #tokens = new TokenSources();
   #spec: ProviderSpec;
   /** What may be tried in its place, after a `rotate()` with an overlap. */
   #previous: ProviderSpec | undefined;
   /** That of `#spec`, or of `#previous` while and after that one was tried. */
   #session: ProviderSession;
   #opened: ProviderSpec;
-  #secretDigest: string;
-
   /** Opens the provider; throws if it can't be, which is an error of the start. */
   constructor(actor: ActorContext, sealed: SealedState, spec: ProviderSpec, previous?: ProviderSpec) {
     this.#actor = actor;
@@ -138,7 +143,8 @@ export class ProviderHost {
     this.#previous = previous;
     this.#session = this.#open(spec);
     this.#opened = spec;
-    this.#secretDigest = this.#digestSecrets();
+    // What has changed while no actor lived is a change as well.
+    if (sealed.secrets === undefined) this.secretsChanged();
   }
 
   /** True if an exchange spends something that can't be spent twice. */
@@ -161,7 +167,19 @@ export class ProviderHost {
     this.#switchTo(spec);
     this.#spec = spec;
     this.#previous = previous;
-    this.#secretDigest = this.#digestSecrets();
+    this.secretsChanged();
+  }
+
+  /** The overlap is over. */
+  forgetPrevious(): void {
+    this.#previous = undefined;
+    if (this.#opened === this.#spec) return;
+    try {
+      this.#switchTo(this.#spec);
+    } catch (error) {
+      // The next mint tries again, and fails by it.
+      this.#actor.emit('error', { during: 'the end of an overlap', error: this.failure(error).message });
+    }
   }
 
   /** One mint, bounded, with the configuration before this one if so asked. Rejects with whatever the provider threw. */
@@ -192,10 +210,10 @@ export class ProviderHost {
 
   /** True once after the contents of a secret file have changed: orchestrators swap links, so contents are compared. */
   secretsChanged(): boolean {
-    const digest = this.#digestSecrets();
-    const changed = digest !== this.#secretDigest;
-    this.#secretDigest = digest;
-    return changed;
+    const secrets = this.#digestSecrets();
+    if (secrets === this.#sealed.secrets) return false;
+    this.#sealed.keep({ secrets });
+    return true;
   }
 
   /** True once after another credential's token, which this one was minted from, has been replaced. */
@@ -209,7 +227,12 @@ export class ProviderHost {
 
   /** One session is open at a time: the two may keep what they hold in the same place. */
   #switchTo(spec: ProviderSpec): void {
-    this.close();
+    try {
+      this.close();
+    } catch (error) {
+      // What ends badly keeps nothing else from its beginning.
+      this.#actor.emit('error', { during: "a provider's close()", error: this.failure(error).message });
+    }
     try {
       this.#session = this.#open(spec);
       this.#opened = spec;
@@ -221,6 +244,9 @@ export class ProviderHost {
 
   #open(spec: ProviderSpec): ProviderSession {
     const provider = loadExport(spec.module, spec.export) as Provider;
+    // A session is told only of tokens that it was minted from itself.
+    const tokens = new TokenSources();
+    this.#tokens = tokens;
     const context: ProviderContext = {
       name: this.#actor.name,
       options: spec.options,
@@ -231,7 +257,7 @@ export class ProviderHost {
         write: (vault) => this.#sealed.keepVault(vault),
       },
       secret: (reference) => readSecret(reference),
-      token: (reference, wait) => this.#tokens.token(reference, wait),
+      token: (reference, wait) => tokens.token(reference, wait),
       request: this.#request,
       warm: (host) => this.#addresses.warm(host),
     };

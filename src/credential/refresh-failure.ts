@@ -1,11 +1,10 @@
 /**
  * What failures do to the refresh loop: back-off, parking, and how it comes out of them.
  */
-import type { Instant } from '../clock.js';
 import type { FailureClass, MintFailure } from '../errors.js';
-import { nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
+import { isOverlap, nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
 import type { Turn } from './refresh-turn.js';
-import type { ParkReason, RefreshPolicy } from './refresh-types.js';
+import type { ParkReason } from './refresh-types.js';
 import { retryAfterWaitMs, retryDelayMs } from './schedule.js';
 
 /** The attempt is over without a token. */
@@ -23,7 +22,10 @@ export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: Mint
   const parks = failure.class === 'fatal' || failure.class === 'park';
   // A failure of the older configuration: the newer one is neither held back nor parked by it.
   if (attempt.superseded && failure.class !== 'ambiguous') return failed();
-  if (isRefusedInOverlap(turn, failure)) {
+  // The word of a user was for the exchange that this one was to be; the session of the other secret has not heard it.
+  const unused = failure.class !== 'ambiguous' && failure.reason !== 'exchange_interrupted';
+  if (attempt.resumed && unused && turn.state.policy.overlap) turn.set({ resumed: true });
+  if (saysNothingFinal(turn, attempt, failure)) {
     fallBack(turn, attempt, failure);
     return failed();
   }
@@ -37,14 +39,19 @@ export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: Mint
   if (newlyParked) tellParked(turn, newlyParked);
 };
 
-/** True while a server may know the newer secret not yet, or the older one no longer. */
-export const isOverlap = ({ overlap }: RefreshPolicy, now: Instant): boolean =>
-  overlap !== undefined && now.monoMs < overlap.untilMonoMs;
+/**
+ * True of what the older secret met, whatever it was, and of a refusal of the newer one that was asked for in the
+ * overlap: a server may know the one no longer and the other not yet.
+ */
+const saysNothingFinal = ({ state }: Turn, attempt: AttemptInFlight, failure: MintFailure): boolean => {
+  if (failure.class === 'ambiguous') return false;
+  if (attempt.previous) return true;
+  // By when it began: what parks is a request that was made after the end.
+  const { overlap } = state.policy;
+  return isOverlap(overlap, attempt.startedMonoMs) && overlap!.refusals.includes(failure.oauthError ?? '');
+};
 
-const isRefusedInOverlap = ({ state: { policy }, now }: Turn, { oauthError = '' }: MintFailure): boolean =>
-  isOverlap(policy, now) && policy.overlap?.refusals.includes(oauthError) === true;
-
-/** The older secret comes next, at the floor. If that one is refused as well, nothing is final before the overlap ends. */
+/** The older secret comes next, at the floor. If that one is of no use either, the newer one comes again, with back-off. */
 const fallBack = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
   const { now, state } = turn;
   // It is wanted still, whatever this attempt was for.
@@ -95,8 +102,11 @@ export const resume = (turn: Turn, by: 'user' | 'secret'): void => {
 /** The token that this one was minted from has been replaced: it is minted anew, and what waited for it waits no more. */
 export const heedSource = (turn: Turn): void => {
   const { memory, generation, wanted } = turn.state;
+  const { notBeforeMonoMs } = memory;
+  const waited = memory.lastFailure?.reason === 'token_unavailable';
   if (memory.parked?.why === 'fatal_answer') clearFailures(turn, 'token');
-  else if (memory.lastFailure?.reason === 'token_unavailable') turn.forget('notBeforeMonoMs');
+  if (waited) turn.forget('notBeforeMonoMs');
+  else if (notBeforeMonoMs !== undefined) turn.holdUntil(notBeforeMonoMs);
   turn.set({ wanted: Math.max(wanted, generation + 1) });
 };
 

@@ -2,7 +2,7 @@
  * What the refresh loop knows, and the questions that can be asked of it: what is live, what is due, and when.
  */
 import type { Instant } from '../clock.js';
-import type { PersistedRefresh, RefreshPolicy, RefreshStatus, TokenSpans } from './refresh-types.js';
+import type { Overlap, PersistedRefresh, RefreshPolicy, RefreshStatus, TokenSpans } from './refresh-types.js';
 import { ageMs, tokenTimes } from './schedule.js';
 
 /** The token that the snapshot holds. */
@@ -24,6 +24,8 @@ export interface AttemptInFlight {
   readonly singleUse: boolean;
   /** It is made with the configuration before the last `rotate()`. */
   readonly previous?: true;
+  /** It is made by the word of a user: `resume()`, or a `rotate()`. */
+  readonly resumed?: true;
   /** A newer configuration waits for this exchange to end. */
   readonly superseded: boolean;
   /** Whatever parks has been mended meanwhile: a failure that would park is tried again. */
@@ -70,9 +72,15 @@ const usableMs = (token: KeptToken, now: Instant): number => token.spans.usableF
 
 export const isUsable = (token: KeptToken, now: Instant): boolean => usableMs(token, now) > 0;
 
+/** True while a server may know the newer secret not yet, or the older one no longer. */
+export const isOverlap = (overlap: Overlap | undefined, monoMs: number): boolean =>
+  overlap !== undefined && monoMs < overlap.untilMonoMs;
+
 /** When an attempt is wished for, whatever it may be held back by; `Infinity`: not at all. */
 const wishedMonoMs = (state: RefreshState, now: Instant): number => {
   const { policy, memory, token } = state;
+  // The second half of an attempt that has begun, also of a probe.
+  if (state.tryPrevious && isOverlap(policy.overlap, now.monoMs)) return now.monoMs;
   if (memory.parked) {
     // A probe of a single-use exchange could spend the refresh token for nothing.
     if (policy.singleUse || memory.parked.why === 'ambiguous_exchange') return Infinity;

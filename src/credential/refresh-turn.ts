@@ -28,7 +28,9 @@ export class Turn {
     this.set({ memory: { ...this.state.memory, ...change } });
   }
 
-  forget(...names: readonly ('lastFailure' | 'notBeforeMonoMs' | 'parked' | 'token')[]): void {
+  forget(
+    ...names: readonly ('lastFailure' | 'notBeforeMonoMs' | 'parked' | 'token' | 'revision' | 'unproved')[]
+  ): void {
     const memory = { ...this.state.memory };
     for (const name of names) delete memory[name];
     this.set({ memory });

@@ -31,6 +31,8 @@ export interface RefreshPolicy {
   readonly floorMs: number;
   /** True if an exchange spends a refresh token that can't be spent twice. */
   readonly singleUse: boolean;
+  /** Another after each `rotate()`, so that one which no actor was there to hear is heard by the next. */
+  readonly revision?: string;
   /** After a `rotate()`: what is to be tried with the configuration before it. */
   readonly overlap?: Overlap;
 }
@@ -84,6 +86,10 @@ export interface PersistedRefresh {
   readonly notBeforeMonoMs?: number;
   readonly lastFailure?: TimedFailure;
   readonly parked?: { readonly why: ParkReason; readonly atMonoMs: number };
+  /** The policy's that all this is about. */
+  readonly revision?: string;
+  /** No mint has succeeded since that came. */
+  readonly unproved?: boolean;
   /** What the snapshot does not tell of the token in it; it counts only if the generation is that token's. */
   readonly token?: PersistedToken;
 }

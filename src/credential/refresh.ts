@@ -6,8 +6,8 @@
  * which events come, a spurious wake is harmless, and the last effect always says when to look again.
  */
 import type { Instant } from '../clock.js';
-import { clearFailures, endInFailure, heedSource, isOverlap, meetObstacle, resume } from './refresh-failure.js';
-import { isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
+import { clearFailures, endInFailure, heedSource, meetObstacle, resume } from './refresh-failure.js';
+import { isOverlap, isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
 import { Turn, type EventOf } from './refresh-turn.js';
 import type { AdoptedToken, RefreshEffect, RefreshEvent } from './refresh-types.js';
 import {
@@ -105,6 +105,10 @@ const start = (turn: Turn, event: EventOf<'started'>): void => {
   }
   if (token) adopt(turn, token);
   heed(turn, event);
+  // A `rotate()` that no actor was there to hear, or that died before it had proved it.
+  if (persisted && persisted.revision !== policy.revision) takeConfiguration(turn);
+  else if (persisted?.unproved) wantProof(turn);
+  else if (!persisted) rememberRevision(turn);
   if (event.obstacle) meetObstacle(turn, event.obstacle);
 };
 
@@ -172,7 +176,7 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
   turn.remember({ mints: memory.mints + 1, refreshes: memory.refreshes + (state.generation > 0 ? 1 : 0) });
   if (!attempt.superseded) {
     turn.remember({ failures: 0 });
-    turn.forget('lastFailure', 'notBeforeMonoMs');
+    turn.forget('lastFailure', 'notBeforeMonoMs', 'unproved');
   }
   turn.do({ kind: 'publish', attempt: attempt.number, generation, times });
   turn.emit({
@@ -193,7 +197,7 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
 };
 
 const reconfigure = (turn: Turn, event: EventOf<'reconfigured'>): void => {
-  const { attempt, generation, wanted } = turn.state;
+  const { attempt } = turn.state;
   const { policy } = event;
   turn.set({ policy });
   if (attempt?.singleUse) {
@@ -202,11 +206,29 @@ const reconfigure = (turn: Turn, event: EventOf<'reconfigured'>): void => {
     turn.endAttempt();
     turn.do({ kind: 'cancel', attempt: attempt.number });
   }
+  takeConfiguration(turn);
+  if (event.obstacle) meetObstacle(turn, event.obstacle);
+};
+
+/** Nothing that the configuration before has met holds the new one back. */
+const takeConfiguration = (turn: Turn): void => {
   clearFailures(turn, 'rotate');
   turn.set({ resumed: true, tryPrevious: false });
-  // The new configuration is proved at once, unless nobody has asked for a token yet.
+  rememberRevision(turn);
+  turn.remember({ unproved: true });
+  wantProof(turn);
+};
+
+const rememberRevision = (turn: Turn): void => {
+  const { revision } = turn.state.policy;
+  turn.forget('revision');
+  if (revision !== undefined) turn.remember({ revision });
+};
+
+/** A new configuration is proved at once, unless nobody has asked for a token yet. */
+const wantProof = (turn: Turn): void => {
+  const { policy, generation, wanted } = turn.state;
   if (generation > 0 || policy.eager) turn.set({ wanted: Math.max(wanted, generation + 1) });
-  if (event.obstacle) meetObstacle(turn, event.obstacle);
 };
 
 // What follows, whatever the event was
@@ -237,9 +259,16 @@ const mintIfDue = (turn: Turn): void => {
   turn.remember({ attempts: number, lastRequestMonoMs: now.monoMs });
   // A probe counts from its start, so that one that takes the thread down is not made again at once.
   if (memory.parked) turn.remember({ parked: { ...memory.parked, atMonoMs: now.monoMs } });
-  const previous = tryPrevious && isOverlap(policy, now) ? ({ previous: true } as const) : undefined;
+  const previous = tryPrevious && isOverlap(policy.overlap, now.monoMs) ? ({ previous: true } as const) : undefined;
   turn.set({
-    attempt: { number, startedMonoMs: now.monoMs, singleUse: policy.singleUse, superseded: false, ...previous },
+    attempt: {
+      number,
+      startedMonoMs: now.monoMs,
+      singleUse: policy.singleUse,
+      superseded: false,
+      ...(resumed && { resumed }),
+      ...previous,
+    },
     resumed: false,
     tryPrevious: false,
   });

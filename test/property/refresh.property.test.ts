@@ -27,15 +27,18 @@ const failures: fc.Arbitrary<ServerPlan> = fc.record({
     .record({
       class: fc.constantFrom('transient', 'transient', 'fatal', 'park', 'ambiguous'),
       retryAfterMs: fc.option(fc.integer({ min: 0, max: 120_000 }), { nil: undefined }),
+      reason: fc.constantFrom('http_status', 'token_unavailable'),
     })
-    .map(({ class: failureClass, retryAfterMs }) =>
-      failureOf({ class: failureClass, ...(retryAfterMs !== undefined && { retryAfterMs }) }),
+    .map(({ class: failureClass, retryAfterMs, reason }) =>
+      failureOf({ class: failureClass, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) }),
     ),
 });
-const plans = fc.array(fc.oneof({ weight: 4, arbitrary: answers }, { weight: 3, arbitrary: failures }), {
-  minLength: 1,
-  maxLength: 12,
-});
+const refused = failureOf({ class: 'fatal', reason: 'oauth_error', oauthError: 'invalid_client' });
+const refusals: fc.Arbitrary<ServerPlan> = latencyMs.map((ms) => ({ latencyMs: ms, failure: refused }));
+const plans = fc.array(
+  fc.oneof({ weight: 4, arbitrary: answers }, { weight: 3, arbitrary: failures }, { weight: 3, arbitrary: refusals }),
+  { minLength: 1, maxLength: 12 },
+);
 
 const policies = fc.record({
   eager: fc.boolean(),
@@ -89,6 +92,32 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
       ),
     ),
   },
+  {
+    weight: 2,
+    arbitrary: fc.nat(60_000).map((ms) =>
+      named(
+        `rotate with an overlap of ${ms}`,
+        alive((driver) => driver.rotate(driver.overlap(ms))),
+      ),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .nat(60_000)
+      .map((ms) =>
+        named(`crash, rotate with an overlap of ${ms}`, (driver) => driver.crash().plan(driver.overlap(ms)).start()),
+      ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant(
+      named(
+        'source changed',
+        alive((driver) => driver.sourceChanged()),
+      ),
+    ),
+  },
   { weight: 2, arbitrary: fc.constant(named('crash', (driver) => driver.crash().start())) },
   {
     weight: 2,
@@ -125,8 +154,11 @@ const checkReader = (driver: RefreshDriver): void => {
 };
 
 const checkRequests = (driver: RefreshDriver): void => {
-  driver.requests.forEach(({ monoMs, attempt }, i) => {
+  driver.requests.forEach(({ monoMs, attempt, previous }, i) => {
     const before = driver.requests[i - 1];
+    // The newer secret has its turn first, each time.
+    if (previous) expect(before, `before request ${i} with the older secret`).toMatchObject({ attempt: attempt - 1 });
+    if (previous) expect(before).not.toHaveProperty('previous');
     if (!before) return;
     expect(monoMs - before.monoMs, `from request ${i - 1} to ${i}`).toBeGreaterThanOrEqual(FLOOR_MS);
     expect(attempt).toBeGreaterThan(before.attempt);
@@ -176,6 +208,53 @@ test('whatever happened, once the server answers and somebody resumes, there is 
       advance(driver, 125_000 + 2 * FLOOR_MS);
       expect(driver.read(), JSON.stringify(driver.status())).toBeDefined();
       expect(driver.status().state).toMatch(/fresh|refreshing/);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('in an overlap: whatever happened, there is a new token within a bound of when either secret is accepted', () => {
+  const overlaps = fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.nat(20_000).map((ms) => named(`advance ${ms}`, (driver) => advance(driver, ms))) },
+      fc.constantFrom<Action[]>(
+        named('want', (driver) => driver.want()),
+        named('invalidate', (driver) => driver.invalidate()),
+        named('wake', (driver) => driver.send({ kind: 'woken' })),
+        named('crash', (driver) => driver.crash().start()),
+        named('source changed', (driver) => driver.sourceChanged()),
+        named('secret', (driver) => driver.resume('secret')),
+        named('rotate', (driver) => driver.rotate(driver.overlap(2_000_000))),
+      ),
+    ),
+    { maxLength: 30 },
+  );
+  const known = fc.constantFrom('newer', 'older', 'both');
+  fc.assert(
+    fc.property(policies, extras, plans, randoms, scripts, overlaps, known, latencyMs, (...drawn) => {
+      const [policy, extra, serverPlans, random, script, meanwhile, which, delayMs] = drawn;
+      const driver = run({ policy: { ...policy, ...extra }, plans: serverPlans, random }, script);
+      driver.dieAfterEffects = undefined;
+      const refusal: ServerPlan = { latencyMs: delayMs, failure: refused };
+      driver.server = () => refusal;
+      // What was asked of the servers of before ends, however it does.
+      advance(driver, 5_000);
+      driver.rotate(driver.overlap(2_000_000)).want();
+      for (const act of meanwhile) act(driver);
+      expect(driver.status().parked).toBeUndefined();
+      const generation = driver.published?.generation ?? 0;
+      const good: ServerPlan = { latencyMs: delayMs, lifetime: { lifeMs: 100_000 } };
+      driver.server = ({ previous }) => (which === 'both' || (which === 'older') === !!previous ? good : refusal);
+      const asked = driver.requests.length;
+      // The longest back-off, what is in flight, and a round of both, each at the floor.
+      advance(driver, 30_000 + 3 * (5_000 + FLOOR_MS));
+      expect(driver.read()?.generation, JSON.stringify(driver.status())).toBeGreaterThan(generation);
+      const { previous } = driver.requests.at(-1)!;
+      if (which === 'newer') expect(previous).toBeUndefined();
+      // Both are known: the older is not asked, but for one whose turn had come already.
+      const older = driver.requests.slice(asked).filter((request) => request.previous);
+      if (which === 'both') expect(older.length).toBeLessThanOrEqual(1);
+      checkRequests(driver);
     }),
     { numRuns: 300 },
   );

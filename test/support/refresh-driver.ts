@@ -47,6 +47,7 @@ export interface RequestSeen {
   readonly attempt: number;
   readonly monoMs: number;
   readonly resumed: boolean;
+  readonly previous?: true;
 }
 
 export interface Published {
@@ -78,6 +79,7 @@ export class RefreshDriver {
   running = false;
 
   #policy: RefreshPolicy;
+  #revisions = 0;
   #persisted: string | undefined;
   #generation = 0;
   #wanted = 0;
@@ -153,13 +155,32 @@ export class RefreshDriver {
     return this.#tellWords();
   }
 
+  sourceChanged(): this {
+    return this.send({ kind: 'source_changed' });
+  }
+
   resume(by: 'user' | 'secret' = 'user'): this {
     return this.send({ kind: 'resumed', by });
   }
 
   rotate(change: Partial<RefreshPolicy> = {}, obstacle?: MintFailure): this {
-    this.#policy = { ...this.#policy, ...change };
-    return this.send({ kind: 'reconfigured', policy: this.#policy, ...(obstacle && { obstacle }) });
+    return this.plan(change).send({ kind: 'reconfigured', policy: this.#policy, ...(obstacle && { obstacle }) });
+  }
+
+  /** A `rotate()` that no actor hears: the next one is started with it. Without an overlap of its own it has none. */
+  plan({ overlap, ...change }: Partial<RefreshPolicy> = {}): this {
+    const { overlap: _, ...policy } = this.#policy;
+    this.#policy = { ...policy, ...change, ...(overlap && { overlap }), revision: `revision ${++this.#revisions}` };
+    return this;
+  }
+
+  get policy(): RefreshPolicy {
+    return this.#policy;
+  }
+
+  /** As long an overlap from now, for `rotate()` and `plan()`. */
+  overlap(forMs: number): Pick<RefreshPolicy, 'overlap'> {
+    return { overlap: { untilMonoMs: this.clock.monoMs() + forMs, refusals: ['invalid_client'] } };
   }
 
   /** What a reader in any thread is given: it has the wall clock alone. */
@@ -205,6 +226,23 @@ export class RefreshDriver {
     return this;
   }
 
+  #isOverlap(monoMs: number): boolean {
+    const { overlap } = this.#policy;
+    return overlap !== undefined && monoMs < overlap.untilMonoMs;
+  }
+
+  /** What has parked it: an obstacle, an ambiguous exchange, or the answer that has just come. */
+  #checkPark(): void {
+    const { monoMs, notice } = this.notices.at(-2) ?? {};
+    if (notice?.type !== 'mint:failed' || monoMs !== this.clock.monoMs()) return;
+    const { failure, attempt, previous } = notice;
+    if (failure.class === 'ambiguous') return;
+    expect(previous, 'parked by what the older secret met').toBeUndefined();
+    if (!this.#policy.overlap?.refusals.includes(failure.oauthError ?? '')) return;
+    const request = this.requests.find((one) => one.attempt === attempt);
+    expect(this.#isOverlap(request!.monoMs), 'parked by a refusal of what was asked in the overlap').toBe(false);
+  }
+
   #carryOut(effect: RefreshEffect): void {
     const now = this.clock.now();
     switch (effect.kind) {
@@ -212,7 +250,7 @@ export class RefreshDriver {
         this.#persisted = JSON.stringify(effect.persisted);
         return;
       case 'mint':
-        return this.#mint(effect.attempt, effect.resumed);
+        return this.#mint(effect.attempt, effect.resumed, effect.previous);
       case 'cancel':
         expect(this.#inFlight.has(effect.attempt)).toBe(true);
         this.#inFlight.get(effect.attempt)?.cancel();
@@ -244,15 +282,17 @@ export class RefreshDriver {
         return;
       case 'emit':
         this.notices.push({ monoMs: now.monoMs, notice: effect.event });
+        if (effect.event.type === 'child:parked') this.#checkPark();
         return;
     }
   }
 
-  #mint(attempt: number, resumed: boolean): void {
+  #mint(attempt: number, resumed: boolean, previous?: true): void {
     expect(this.#inFlight.size, 'attempts in flight').toBe(0);
     const sentAt = this.clock.now();
-    const request = { attempt, monoMs: sentAt.monoMs, resumed };
+    const request = { attempt, monoMs: sentAt.monoMs, resumed, ...(previous && { previous }) };
     this.requests.push(request);
+    if (previous) expect(this.#isOverlap(sentAt.monoMs), 'the older secret in its overlap').toBe(true);
     const plan = this.server(request);
     if (plan === 'hangs') {
       this.#inFlight.set(attempt, undefined);

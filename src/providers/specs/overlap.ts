@@ -10,7 +10,9 @@ import { jwtBearerModule } from './jwt-bearer.js';
 import { refreshTokenModule } from './refresh-token.js';
 import { tokenExchangeModule } from './token-exchange.js';
 
-const CLIENT = ['clientId', 'clientSecret', 'clientAssertion', 'clientAuthentication', 'tls'];
+const CLIENT = ['clientId', 'clientSecret', 'clientAssertion', 'clientAuthentication'];
+/** Of `tls`: whom to trust is no proof of who asks. */
+const CERTIFICATE = ['cert', 'key'];
 
 /** The options that prove who asks, and the OAuth errors that say that the proof is not known. */
 interface Proof {
@@ -44,9 +46,19 @@ export const overlapOf = (before: ProviderSpec, next: ProviderSpec): ProviderOve
   const proof = PROOFS.get(next.module);
   // A module of the user's knows by itself which of its options are secrets.
   if (!proof) return { previous: before, refusals: byClient.refusals };
-  const options = { ...without(next.options, proof.keys), ...only(before.options, proof.keys) };
-  return { previous: { ...next, options }, refusals: proof.refusals };
+  const options = without(mixed(before.options, next.options, proof.keys), ['tls']);
+  const tls = mixed(tlsOf(before.options), tlsOf(next.options), CERTIFICATE);
+  const previous = { ...next, options: { ...options, ...(Object.keys(tls).length > 0 && { tls }) } };
+  return { previous, refusals: proof.refusals };
 };
+
+/** `next`, but with those members as they were. */
+const mixed = (before: unknown, next: unknown, keys: readonly string[]): object => ({
+  ...without(next, keys),
+  ...only(before, keys),
+});
+
+const tlsOf = (options: unknown): unknown => entriesOf(options).find(([key]) => key === 'tls')?.[1];
 
 const entriesOf = (options: unknown): readonly (readonly [string, unknown])[] =>
   isPlainObject(options) ? Object.entries(options) : [];
