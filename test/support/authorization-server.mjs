@@ -96,6 +96,7 @@ import { clientIdOf, countersOf, describeRequest, noteAnswer, readForm } from '.
  * @property {Required<ClientOptions>[]} clients
  * @property {number} pid
  * @property {(clientId: string) => Promise<string>} issueRefreshToken
+ * @property {(clientId: string, clientSecret: string) => Promise<void>} setSecret of a client; the one before is no good any more
  * @property {() => Promise<ServerStats>} stats
  * @property {() => Promise<SeenTokenRequest[]>} seen the last requests that were answered, the oldest first
  * @property {(issuers: TrustedIssuer[]) => Promise<void>} trust instead of those before
@@ -167,6 +168,7 @@ export async function startAuthorizationServer(options = {}) {
     ...facts,
     pid: child.pid,
     issueRefreshToken: (clientId) => ask('issueRefreshToken', clientId),
+    setSecret: (clientId, clientSecret) => ask('setSecret', { clientId, clientSecret }),
     stats: () => ask('stats'),
     seen: () => ask('seen'),
     trust: (issuers) => ask('trust', issuers),
@@ -328,6 +330,9 @@ async function serve(options) {
       disturbances.push({ ...disturbance, left: disturbance.times ?? 1 });
     },
     issueRefreshToken: (/** @type {string} */ clientId) => issueRefreshToken(provider, clientId, resource, scope),
+    setSecret: async (/** @type {{ clientId: string, clientSecret: string }} */ { clientId, clientSecret }) => {
+      (await provider.Client.find(clientId)).clientSecret = clientSecret;
+    },
     away: async (/** @type {number} */ ms) => {
       await leave();
       await new Promise((resolve) => setTimeout(resolve, ms));
