@@ -4,15 +4,7 @@
  */
 import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
-import {
-  fenceRecord,
-  NO_INSTANTS,
-  RecordWriter,
-  takeSeat,
-  wipeAfter,
-  withdrawRecord,
-  type WriterSeat,
-} from '../memory/record.js';
+import { NO_INSTANTS, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
@@ -20,7 +12,6 @@ import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
-import { newPersistedChild } from './supervisor-state.js';
 import type { ChildRules, PersistedChild } from './types.js';
 
 /** Everything about a child that crosses to the supervisor thread. */
@@ -219,23 +210,3 @@ export class ChildShell {
     wipeAfter(this.#sealed, SEALED, sealed.bank);
   }
 }
-
-/** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
-export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
-  const words = openWords(shared);
-  const persisted = readSupervision(words);
-  if (persisted?.phase !== 'stopped') {
-    // The supervisor thread may have been told to end and not have heard it yet.
-    const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
-    const writer = new RecordWriter(words, SUPERVISION, {
-      epoch: 0,
-      bank,
-      control: fenceRecord(words, SUPERVISION, bank),
-    });
-    const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
-    writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
-  }
-  withdrawRecord(words, SNAPSHOT, { wipe: true });
-  withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
-  ring(words, Header.CHANGE);
-};

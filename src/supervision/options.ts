@@ -78,7 +78,12 @@ const shape = object({
   parkMs: optional(number({ min: 10, max: 3_600_000 }), 60_000),
   parkMaxMs: optional(number({ min: 10, max: 3_600_000 }), 600_000),
   ref: optional(boolean(), false),
-  workerUrl: optional(custom('a file: URL', (value): value is URL => isUrl(value) && value.protocol === 'file:')),
+  workerUrl: optional(
+    custom(
+      'a file: URL without a host',
+      (value): value is URL => isUrl(value) && value.protocol === 'file:' && value.host === '',
+    ),
+  ),
 });
 
 export interface CheckedSupervisorOptions {

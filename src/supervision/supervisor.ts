@@ -16,7 +16,6 @@ import { isError } from '../realm.js';
 import { within } from '../within.js';
 import { allReady } from './all-ready.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
-import { stopMemory } from './child-shell.js';
 import { ChildTable, type HeldChild } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
 import {
@@ -30,6 +29,7 @@ import {
   type SupervisorOptions,
 } from './options.js';
 import type { ChildCounts, ChildSummary } from './supervisor-state.js';
+import { stopMemory } from './stop-memory.js';
 import { SupervisorLink } from './supervisor-link.js';
 import type { SupervisorMessage } from './supervisor-thread.js';
 import type { CommandOutcome, SupervisorCommand } from './types.js';

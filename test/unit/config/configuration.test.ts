@@ -50,8 +50,9 @@ describe('startSupervisor: bad options', () => {
     ['parkMs', 9, 'a number >= 10 and <= 3600000', '9 (number)'],
     ['parkMaxMs', NaN, 'a number >= 10 and <= 3600000', 'NaN (number)'],
     ['ref', 'yes', 'true or false', "'yes' (string)"],
-    ['workerUrl', 'file:///x', 'a file: URL', "'file:///x' (string)"],
-    ['workerUrl', new URL('https://a.example'), 'a file: URL', 'an instance of URL'],
+    ['workerUrl', 'file:///x', 'a file: URL without a host', "'file:///x' (string)"],
+    ['workerUrl', new URL('file://elsewhere/x'), 'a file: URL without a host', 'an instance of URL'],
+    ['workerUrl', new URL('https://a.example'), 'a file: URL without a host', 'an instance of URL'],
   ])('%s: %o', (key, value, expected, came) => {
     expect(problemsOf({}, { [key]: value })).toEqual([{ path: `options.${key}`, expected, came }]);
   });

@@ -1,0 +1,32 @@
+/**
+ * The end of a child as its memory tells it. In a file of its own: the starting thread needs it, and nothing of what
+ * starts threads.
+ */
+import { readSupervision } from '../actor/actor-reader.js';
+import { openWords, type ChildMemory } from '../memory/child-memory.js';
+import { bankOf, Header, SEALED, SEALED_BYTES, SNAPSHOT, SUPERVISION } from '../memory/layout.js';
+import { fenceRecord, NO_INSTANTS, RecordWriter, withdrawRecord } from '../memory/record.js';
+import { ring } from '../memory/words.js';
+import { newPersistedChild } from './supervisor-state.js';
+
+const encoder = new TextEncoder();
+
+/** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
+export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
+  const words = openWords(shared);
+  const persisted = readSupervision(words);
+  if (persisted?.phase !== 'stopped') {
+    // The supervisor thread may have been told to end and not have heard it yet.
+    const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
+    const writer = new RecordWriter(words, SUPERVISION, {
+      epoch: 0,
+      bank,
+      control: fenceRecord(words, SUPERVISION, bank),
+    });
+    const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
+    writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
+  }
+  withdrawRecord(words, SNAPSHOT, { wipe: true });
+  withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
+  ring(words, Header.CHANGE);
+};

@@ -1,0 +1,26 @@
+import path from 'node:path';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from '../run/setup.mjs';
+
+/** The packages that a module needs to be loaded, over all that it imports. */
+const packagesOf = async (module: string): Promise<readonly string[]> => {
+  const { metafile } = await build({
+    entryPoints: [path.join(ROOT, 'src', module)],
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    write: false,
+    metafile: true,
+  });
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  return [...new Set(imports.map((one) => one.path).filter((name) => !name.startsWith('node:')))].sort();
+};
+
+describe('what the starting thread loads', () => {
+  it('is neither what starts threads nor what mints tokens', async () => {
+    expect(await packagesOf('index.ts')).toEqual(['comlink', 'eventemitter3']);
+    expect(await packagesOf('providers/index.ts')).toEqual([]);
+  });
+});
