@@ -193,7 +193,7 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
     for (const { name } of checked) refuseCircle(name, checked, report);
     return {
       children: checked,
-      supervisor: { rules, ref, ...(workerUrl && { workerUrl: new URL(workerUrl.href) }) },
+      supervisor: { rules, ref, ...(isUrl(workerUrl) && { workerUrl: new URL(workerUrl.href) }) },
     };
   });
 
