@@ -93,6 +93,11 @@ export async function startAuthorizationServer({
     /** @returns {Promise<Statistics>} */
     statistics: () => ask({ kind: 'statistics' }),
     /**
+     * Gives a client another secret; the one before is no good any more.
+     * @param {string} clientSecret @param {string} [clientId] @returns {Promise<void>}
+     */
+    setSecret: (clientSecret, clientId = clients[0]) => ask({ kind: 'setSecret', clientId, clientSecret }),
+    /**
      * Answers what is being answered, then refuses connections for so long. Resolves when the server is back.
      * @param {number} ms @returns {Promise<void>}
      */
@@ -236,17 +241,22 @@ const serve = async ({ accessTokenLifeS, clients, keyClients, services }) => {
     await once(http.listen(port, '127.0.0.1'), 'listening');
   };
 
-  return { issuer, issueRefreshToken, statistics, away };
+  const setSecret = async (clientId, clientSecret) => {
+    (await provider.Client.find(clientId)).clientSecret = clientSecret;
+  };
+
+  return { issuer, issueRefreshToken, setSecret, statistics, away };
 };
 
 if (process.argv[2] === '--serve' && process.send) {
   /** @type {Awaited<ReturnType<typeof serve>> | undefined} */
   let server;
   process.on('disconnect', () => process.exit());
-  process.on('message', async (/** @type {any} */ { id, kind, options, clientId, ms }) => {
+  process.on('message', async (/** @type {any} */ { id, kind, options, clientId, clientSecret, ms }) => {
     const answer = async () => {
       if (kind === 'serve') return (server = await serve(options)).issuer;
       if (kind === 'away') return server?.away(ms);
+      if (kind === 'setSecret') return server?.setSecret(clientId, clientSecret);
       return kind === 'statistics' ? server?.statistics : server?.issueRefreshToken(clientId);
     };
     process.send?.({ id, value: await answer() });

@@ -72,6 +72,8 @@ class Credential {
       ...this.#requests(),
       ...(obstacle && { obstacle }),
     });
+    // While no actor lived.
+    if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     return this;
   }
@@ -152,6 +154,7 @@ class Credential {
         if (this.#answer?.attempt !== effect.attempt) return;
         this.#context.publish(this.#answer.payload, { ...effect.times, generation: effect.generation });
         this.#answer = undefined;
+        this.#host.published();
         return;
       case 'republish': {
         const live = this.#context.live();

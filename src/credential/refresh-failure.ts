@@ -54,8 +54,6 @@ const saysNothingFinal = ({ state }: Turn, attempt: AttemptInFlight, failure: Mi
 /** The older secret comes next, at the floor. If that one is of no use either, the newer one comes again, with back-off. */
 const fallBack = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
   const { now, state } = turn;
-  // It is wanted still, whatever this attempt was for.
-  turn.set({ wanted: Math.max(state.wanted, state.generation + 1) });
   if (attempt.previous) return void bookFailure(turn, failure, 'transient');
   turn.set({ tryPrevious: true });
   turn.remember({ failures: state.memory.failures + 1, lastFailure: { ...failure, atMs: now.wallMs } });
