@@ -21,12 +21,12 @@ import type {
   ProviderSpec,
 } from '../providers/provider.js';
 import { stringsIn } from '../providers/redact.js';
-import { secretFiles, secretValues } from '../providers/reference-tree.js';
+import { secretFiles, secretValues, tokenReferences } from '../providers/reference-tree.js';
 import { file, readSecret } from '../providers/secrets.js';
 import { within } from '../within.js';
 import { readFailure } from './answer.js';
 import type { PersistedRefresh } from './refresh-types.js';
-import { TokenSources } from './token-sources.js';
+import { TokenSources, type SourceGenerations } from './token-sources.js';
 
 /** All that a credential keeps in its sealed record. */
 interface Sealed {
@@ -35,6 +35,8 @@ interface Sealed {
   readonly addresses?: AddressBookState;
   /** A digest of the contents of the secret files, as they were last looked at. */
   readonly secrets?: string;
+  /** Which tokens of other credentials the live token was minted from. */
+  readonly sources?: SourceGenerations;
 }
 
 /** No mint takes longer, whatever the provider does. */
@@ -67,6 +69,10 @@ export class SealedState {
 
   get secrets(): string | undefined {
     return this.#sealed.secrets;
+  }
+
+  get sources(): SourceGenerations | undefined {
+    return this.#sealed.sources;
   }
 
   keep(part: Sealed): void {
@@ -216,6 +222,12 @@ export class ProviderHost {
     return true;
   }
 
+  /** What was minted last is the live token now: a successor watches the same sources. */
+  published(): void {
+    const sources = this.#tokens.used();
+    if (sources.length > 0) this.#sealed.keep({ sources });
+  }
+
   /** True once after another credential's token, which this one was minted from, has been replaced. */
   sourcesChanged(): boolean {
     return this.#tokens.changed();
@@ -244,8 +256,9 @@ export class ProviderHost {
 
   #open(spec: ProviderSpec): ProviderSession {
     const provider = loadExport(spec.module, spec.export) as Provider;
-    // A session is told only of tokens that it was minted from itself.
+    // A session is told of tokens that it was minted from itself, or that the live token was.
     const tokens = new TokenSources();
+    tokens.watch(tokenReferences(spec.options), this.#sealed.sources ?? []);
     this.#tokens = tokens;
     const context: ProviderContext = {
       name: this.#actor.name,

@@ -7,6 +7,9 @@ import type { Token } from './token.js';
 
 const DEFAULT_WAIT_MS = 10_000;
 
+/** Which tokens a token was minted from: the generation of each source's, by its name. */
+export type SourceGenerations = readonly (readonly [name: string, generation: number])[];
+
 interface Source {
   readonly reader: CredentialReader;
   /** Of the token that was last used. */
@@ -33,6 +36,20 @@ export class TokenSources {
         cause: error,
       });
     }
+  }
+
+  /** Goes on with what an earlier session has used: `minted` is what the live token was minted from. */
+  watch(references: readonly TokenReference[], minted: SourceGenerations): void {
+    for (const reference of references) {
+      const used = minted.find(([name]) => name === reference.name)?.[1];
+      if (used !== undefined && referencedMemory(reference)) this.#sourceOf(reference).used = used;
+    }
+  }
+
+  /** What was used so far. */
+  used(): SourceGenerations {
+    const sources = [...this.#sources.values()].filter(({ used }) => used > 0);
+    return sources.map(({ reader, used }) => [reader.name, used]);
   }
 
   /** True once after a token that was used, or was not to be had, has been replaced by another. */

@@ -127,10 +127,17 @@ export const secretValues = (options: unknown): readonly string[] =>
     }
   });
 
-const secretsIn = (options: unknown): readonly SecretReference[] => {
-  const found: SecretReference[] = [];
+/** Every reference to another credential's token in the options. */
+export const tokenReferences = (options: unknown): readonly TokenReference[] =>
+  referencesIn(options).filter((reference) => reference instanceof TokenReference);
+
+const secretsIn = (options: unknown): readonly SecretReference[] =>
+  referencesIn(options).filter((reference) => reference instanceof SecretReference);
+
+const referencesIn = (options: unknown): readonly Reference[] => {
+  const found: Reference[] = [];
   mapReferences(options, '', (reference) => {
-    if (reference instanceof SecretReference) found.push(reference);
+    found.push(reference);
     return reference;
   });
   return found;

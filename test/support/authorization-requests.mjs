@@ -63,8 +63,8 @@ export function describeRequest(context, form) {
  */
 export function noteAnswer(seen, request, context) {
   const issued = decoded(context.body?.access_token ?? null)?.payload;
-  const { error, error_description: description } = context.body ?? {};
-  seen.push({ ...request, status: context.status, issued, ...(error && { error, description }) });
+  const { error } = context.body ?? {};
+  seen.push({ ...request, status: context.status, issued, ...(error && { error, detail: context.state.detail }) });
   if (seen.length > KEPT) seen.shift();
 }
 
@@ -101,6 +101,7 @@ export function countersOf(provider, clients) {
     stats.refusals += 1;
     entryOf(context).requests += 1;
     entryOf(context).refused += 1;
+    context.state.detail = error.error_detail;
     if (String(error.error_detail).includes('already used')) stats.reuses += 1;
   });
   provider.on('grant.revoked', () => (stats.revokedGrants += 1));

@@ -84,7 +84,7 @@ import { clientIdOf, countersOf, describeRequest, noteAnswer, readForm } from '.
  * @property {number} [status]
  * @property {Claims} [issued]
  * @property {string} [error]
- * @property {string} [description]
+ * @property {string} [detail] of the refusal, which the client is not told
  *
  * @typedef {object} AuthorizationServer
  * @property {string} issuer
@@ -118,6 +118,9 @@ export const defaultClients = [
   { clientId: 'mail', clientSecret: 'mail-secret-4711' },
   { clientId: 'mobile' },
 ];
+
+/** Of the key that signs access tokens. */
+const KEY_ID = 'own-key';
 
 const isChild = process.send !== undefined && process.argv[2] === '--authorization-server';
 
@@ -234,7 +237,7 @@ async function serve(options) {
       ...(tls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
     ],
     enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'] },
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256' }] },
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES256', kid: KEY_ID }] },
     // No client may have `admin`: to see how that is refused.
     scopes: ['openid', 'offline_access', 'admin', ...scope.split(' ')],
     rotateRefreshToken: rotation === 'single-use',
@@ -262,7 +265,7 @@ async function serve(options) {
   });
   await registerGrants(provider, errors, {
     ...{ issuer, tokenEndpoint: `${issuer}/token`, resource, scope, infoOf },
-    keys: [publicKey.export({ format: 'jwk' })],
+    keys: [{ ...publicKey.export({ format: 'jwk' }), kid: KEY_ID }],
     trusted: () => trusted,
   });
 
