@@ -18,20 +18,29 @@ const tables = readdirSync(path.join(ROOT, 'docs/reference'))
 /** What the reference has to have a complete table of. */
 const REQUIRED = [
   ...['TokenvisorErrorCode', 'FailureReason', 'FailureClass', 'TokenvisorEvents', 'CredentialState', 'ChildPhase'],
-  ...['SupervisorOptions', 'ChildOptions', 'CredentialOptions', 'ActorOptions', 'GrantOptions'],
-  ...['ClientCredentialsOptions', 'RefreshTokenOptions', 'TlsOptions', 'GetOptions', 'CallOptions', 'ReadyOptions'],
+  ...['SupervisorOptions', 'ChildOptions', 'CredentialOptions', 'ActorOptions', 'TokenRequestOptions', 'ClientOptions'],
+  ...['ClientAssertion', 'SigningKey', 'TlsOptions', 'RefreshTokenOptions', 'JwtBearerOptions', 'AssertionOptions'],
+  ...['GoogleServiceAccountOptions', 'TokenExchangeOptions'],
+  ...['GetOptions', 'RotateOptions', 'CallOptions', 'ReadyOptions'],
   ...['SupervisorHealth', 'MintFailure', 'TokenvisorError', 'ProviderError'],
 ];
 
-/** `5_000`, `5,000` and `5000` are the same, and so is a word in backticks or out of them. */
-const plain = (text: string): string => text.replaceAll(/(?<=\d)[_,](?=\d)/g, '').replaceAll(/[`'\\]/g, '');
+/** `5_000`, `5,000` and `5000` are the same, and so is a word in backticks or out of them, on one line or on two. */
+const plain = (text: string): string =>
+  text
+    .replaceAll(/(?<=\d)[_,](?=\d)/g, '')
+    .replaceAll(/[`'\\]/g, '')
+    .replaceAll(/\s+/g, ' ');
 
 /** What inherits a member names its table, so that a member is documented once. */
 const INHERITED: Readonly<Record<string, readonly string[]>> = {
   CredentialOptions: ['ChildOptions'],
   ActorOptions: ['ChildOptions'],
-  ClientCredentialsOptions: ['GrantOptions'],
-  RefreshTokenOptions: ['GrantOptions'],
+  ClientAssertion: ['SigningKey'],
+  AssertionOptions: ['SigningKey'],
+  RefreshTokenOptions: ['TokenRequestOptions', 'ClientOptions'],
+  JwtBearerOptions: ['TokenRequestOptions', 'ClientOptions'],
+  TokenExchangeOptions: ['TokenRequestOptions', 'ClientOptions'],
   ProviderError: ['TokenvisorError'],
 };
 
