@@ -1,5 +1,5 @@
 /** How a client proves who it is: the options that every grant takes, and their checks. */
-import { object, oneOf, optional, string, type Check, type Report } from '../config/check.js';
+import { joinPath, object, oneOf, optional, string, type Check, type Report } from '../config/check.js';
 import { describeKind, isPlainObject } from '../config/describe.js';
 import { isSecret, secret } from './secret-check.js';
 import type { SecretReference } from './secrets.js';
@@ -82,7 +82,7 @@ const NEEDS: Readonly<Record<ClientAuthentication, readonly [has: (given: Given)
 
 /** What concerns several of them. `mustProve`: a client that proves nothing is a problem. */
 export const checkClient = (given: Given, path: string, report: Report, mustProve = false): void => {
-  const at = (key: string): string => (path === '' ? key : `${path}.${key}`);
+  const at = (key: string): string => joinPath(path, key);
   const { clientSecret, clientAssertion: assertion, clientAuthentication: method } = given;
   // Most often a variable that is not set: no client becomes a public one by accident.
   const unset = ['clientSecret', 'clientAssertion'].filter((key) => key in given && given[key] === undefined);
@@ -90,11 +90,15 @@ export const checkClient = (given: Given, path: string, report: Report, mustProv
   if (clientSecret !== undefined && assertion !== undefined) {
     report(path, 'an object with `clientSecret` or `clientAssertion`', 'both');
   }
-  if (given['clientId'] === undefined && (clientSecret !== undefined || assertion !== undefined)) {
-    report(at('clientId'), 'given beside `clientSecret` and `clientAssertion`', 'nothing');
+  const isMeant = clientSecret !== undefined || assertion !== undefined || method !== undefined;
+  if (given['clientId'] === undefined && isMeant) {
+    report(at('clientId'), 'given beside what proves who the client is', 'nothing');
   }
   const proves = clientSecret !== undefined || assertion !== undefined || hasCertificate(given);
-  if (mustProve && unset.length === 0 && (!proves || method === 'none')) {
+  if (mustProve && method === 'none') {
+    const expected = "absent, or not 'none': this grant needs a client that proves who it is";
+    report(at('clientAuthentication'), expected, "'none'");
+  } else if (mustProve && unset.length === 0 && !proves) {
     report(
       at('clientSecret'),
       'a secret: env(), file() or a non-empty string (or `clientAssertion`, or `tls` with a certificate)',

@@ -3,6 +3,7 @@ import {
   anyOf,
   boolean,
   custom,
+  joinPath,
   list,
   number,
   object,
@@ -39,8 +40,10 @@ export interface TokenRequestOptions {
   readonly resource?: string | readonly string[];
   /** Extra form parameters, secret references among them. Those that the grant itself sets can't be given. */
   readonly parameters?: Readonly<Record<string, string | SecretReference>>;
-  /** With `cert` and `key` the client shows its certificate, and uses the issuer's `mtls_endpoint_aliases` (RFC 8705). */
-  /** Certificates, where the machine's will not do. */
+  /**
+   * Certificates, where the machine's will not do. With `cert` and `key` the client shows its own, and uses the issuer's
+   * `mtls_endpoint_aliases` (RFC 8705 §5).
+   */
   readonly tls?: TlsOptions;
   /**
    * Lets requests leave the machine over http.
@@ -96,7 +99,7 @@ const parameters = (): Check<Readonly<Record<string, string | SecretReference>>>
     const checked = plain(value, path, report);
     for (const name of OWN_PARAMETERS) {
       if (Object.hasOwn(checked, name))
-        report(`${path}.${name}`, 'left to the grant', 'an extra parameter of that name');
+        report(joinPath(path, name), 'left to the grant', 'an extra parameter of that name');
     }
     return checked;
   };
@@ -152,7 +155,7 @@ export const checkEndpoints = (value: Given, path: string, report: Report): void
     report(path, 'an object with either `issuer` or `tokenEndpoint`', given.length === 0 ? 'neither' : 'both');
   }
   if (value['discovery'] !== undefined && value['tokenEndpoint'] !== undefined) {
-    report(`${path === '' ? '' : `${path}.`}discovery`, 'absent beside `tokenEndpoint`', 'both');
+    report(joinPath(path, 'discovery'), 'absent beside `tokenEndpoint`', 'both');
   }
 };
 

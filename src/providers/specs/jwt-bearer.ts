@@ -1,5 +1,15 @@
 /** The JWT bearer grant as data. */
-import { check, number, object, optional, record, string, type Check, type CheckResult } from '../../config/check.js';
+import {
+  check,
+  joinPath,
+  number,
+  object,
+  optional,
+  record,
+  string,
+  type Check,
+  type CheckResult,
+} from '../../config/check.js';
 import { describeKind, isPlainObject } from '../../config/describe.js';
 import type { ClientOptions } from '../client-options.js';
 import {
@@ -83,7 +93,7 @@ const OWN_CLAIMS = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti'];
 const claims: Check<Readonly<Record<string, Json>>> = (value, path, report) => {
   const checked = record(json)(value, path, report);
   for (const name of OWN_CLAIMS) {
-    if (Object.hasOwn(checked, name)) report(`${path}.${name}`, 'left to the grant', 'a further claim of that name');
+    if (Object.hasOwn(checked, name)) report(joinPath(path, name), 'left to the grant', 'a further claim of that name');
   }
   return checked;
 };

@@ -1,5 +1,5 @@
 /** Token exchange as data. */
-import { check, object, optional, string, type Check, type CheckResult } from '../../config/check.js';
+import { check, joinPath, object, optional, string, type Check, type CheckResult } from '../../config/check.js';
 import { describeKind } from '../../config/describe.js';
 import type { ClientOptions } from '../client-options.js';
 import {
@@ -94,7 +94,7 @@ export const checkTokenExchange = (options: unknown, path: string): CheckResult<
     (value, at, report) => {
       checkGrant(value, at, report);
       if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
-        report(`${at}.actorTokenType`, 'given beside an `actorToken` only', 'one without it');
+        report(joinPath(at, 'actorTokenType'), 'given beside an `actorToken` only', 'one without it');
       }
     },
   );

@@ -1,4 +1,5 @@
 /** A user's options as they can travel and be printed. */
+import { types } from 'node:util';
 import { isPlainObject } from '../../config/describe.js';
 import { ownModule } from '../../own-files.js';
 import { isUrl } from '../../realm.js';
@@ -13,12 +14,20 @@ const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
 export const wrapped = <T>(options: T): T => {
   if (!isPlainObject(options)) return options;
   const entries = Object.entries(options).map(([key, value]) => {
-    const isText = typeof value === 'string' && value !== '';
-    if (isText && (SECRETS.has(key) || HOLDERS.has(key))) return [key, literal(value)];
-    if (HOLDERS.has(key)) return [key, wrapped(value)];
+    const mayBeSecret = SECRETS.has(key) || HOLDERS.has(key);
+    if (mayBeSecret && typeof value === 'string' && value !== '') return [key, literal(value)];
+    if (HOLDERS.has(key) && isPlainObject(value)) return [key, wrapped(value)];
+    if (mayBeSecret) return [key, emptied(value)];
     return [key, isUrl(value) ? value.href : value];
   });
   return Object.fromEntries(entries) as T;
+};
+
+/** What is no secret in the form that it must have (a parsed key, say) is refused later, and must not print till then. */
+const emptied = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(() => null);
+  if (isPlainObject(value)) return {};
+  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? Buffer.alloc(0) : value;
 };
 
 /** The name of a grant's code, which the actor loads. */
