@@ -3,7 +3,7 @@
  * seen of its objects, events and errors has one of them in it.
  */
 import { fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,7 +18,33 @@ const cores = {
   refresh: randomBytes(12).toString('hex'),
   access: randomBytes(12).toString('hex'),
   own: randomBytes(12).toString('hex'),
+  assertion: randomBytes(12).toString('hex'),
+  subject: randomBytes(12).toString('hex'),
 };
+
+const newKey = (): { readonly pem: string; readonly scalar: string; readonly jwk: string } => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = privateKey.export({ format: 'jwk' });
+  return {
+    pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    scalar: jwk.d!,
+    jwk: JSON.stringify(jwk),
+  };
+};
+const keys = { literal: newKey(), file: newKey(), jwk: newKey() };
+const account = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
+const accountPem = account.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+/** What tells a private key, in each of its forms: the lines of its PEM that a public key has not, and its number. */
+const keyForms: readonly { readonly name: string; readonly form: string }[] = [
+  ...Object.entries(keys).flatMap(([name, { pem, scalar }]) => [
+    { name: `key ${name}`, form: pem.split('\n')[1]!.slice(36) },
+    { name: `key ${name}`, form: scalar },
+    { name: `key ${name}`, form: Buffer.from(scalar, 'base64url').toString('hex') },
+  ]),
+  { name: 'key of the account', form: accountPem.split('\n')[10]! },
+  { name: 'key of the account', form: account.export({ format: 'jwk' }).d!.slice(0, 60) },
+];
 
 /** How a text looks in base64, whatever stands before it; in hexadecimal; and in a dump of bytes. */
 const formsOf = (core: string): string[] => {
@@ -32,7 +58,10 @@ const formsOf = (core: string): string[] => {
   return [core, ...inBase64, bytes, bytes.replaceAll(/(..)(?=.)/g, '$1 ')];
 };
 
-const forms = Object.entries(cores).flatMap(([name, core]) => formsOf(core).map((form) => ({ name, form })));
+const forms = [
+  ...Object.entries(cores).flatMap(([name, core]) => formsOf(core).map((form) => ({ name, form }))),
+  ...keyForms,
+];
 
 /** Which canaries are in a text, with what is around them. */
 const canariesIn = (text: string): string[] =>
@@ -47,8 +76,16 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
+/** The signatures of the assertions that were sent: whoever has one can ask in the client's name for a while. */
+const signatures = new Set<string>();
+const noteAssertion = (assertion: string | null): void => {
+  const [, , signature] = (assertion ?? '').split('.');
+  if (signature !== undefined && signature.length > 40) signatures.add(signature.slice(0, 40));
+};
+
 /** A server that says all that it was sent. */
 const answer = ({ path: at, headers, form }: SeenRequest): ScriptedAnswer => {
+  for (const name of ['client_assertion', 'assertion']) noteAssertion(form.get(name));
   const said = `${headers.authorization ?? ''} ${form.toString()} ${cores.literal} ${cores.refresh}`;
   switch (at) {
     case '/good':
@@ -87,6 +124,9 @@ test('a canary is found where there is one', () => {
     Buffer.from(`client:${cores.env}`).toString('base64'),
     Buffer.from(`c:p-${cores.env}`).toString('base64url'),
     encodeURIComponent(`%/${cores.env}`),
+    keys.file.pem,
+    keys.jwk.jwk,
+    JSON.stringify({ private_key: accountPem }),
   ]) {
     expect(canariesIn(text), text).toHaveLength(1);
   }
@@ -97,6 +137,16 @@ test('a process full of secrets, failing in every way, tells none', async () => 
   await using server = await serve(answer);
   const secretFile = path.join(directory, 'secret');
   await writeFile(secretFile, `file/+%&:${cores.file}\n`);
+  const keyFile = path.join(directory, 'key.pem');
+  await writeFile(keyFile, keys.file.pem);
+  const accountFile = path.join(directory, 'account.json');
+  await writeFile(
+    accountFile,
+    JSON.stringify({
+      ...{ type: 'service_account', private_key_id: 'k', client_email: 'a@b.example' },
+      ...{ private_key: accountPem, token_uri: `${server.origin}/denied` },
+    }),
+  );
   const child = fork(new URL('./fixtures/canary.mjs', import.meta.url), [], {
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -110,6 +160,13 @@ test('a process full of secrets, failing in every way, tells none', async () => 
         literal: `literal/+%&:${cores.literal}`,
         refresh: `refresh-${cores.refresh}`,
         token: `own-${cores.own}`,
+        keyFile,
+        accountFile,
+        key: keys.literal.pem,
+        jwk: keys.jwk.jwk,
+        broken: `{"private_key": "${accountPem}`,
+        assertion: `assertion.${cores.assertion}.x`,
+        subject: `subject-${cores.subject}`,
       }),
     },
   });
@@ -150,6 +207,10 @@ test('a process full of secrets, failing in every way, tells none', async () => 
   expect(output).toContain('mint:failed');
   expect(all).toMatch(/witness \(result\): \{"env":\{\},"argv":\[\],"execArgv":\[\]/);
   expect(server.seen.some(({ headers }) => canariesIn(headers.authorization ?? '').length > 0)).toBe(true);
+
+  // Each way to sign was gone.
+  expect(signatures.size).toBeGreaterThanOrEqual(8);
+  for (const signature of signatures) forms.push({ name: 'an assertion', form: signature });
 
   expect(canariesIn(output)).toEqual([]);
   expect(gathered.flatMap(canariesIn).slice(0, 5)).toEqual([]);
