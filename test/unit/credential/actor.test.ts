@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import type { ActorContext, Behaviour } from '../../../src/actor/behaviour.js';
+import { credentialBehaviour, type CredentialActorOptions } from '../../../src/credential/actor.js';
+import type { ProviderSpec } from '../../../src/providers/provider.js';
+import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
+import { policyOf } from '../../support/refresh-driver.js';
+
+type Credential = typeof credentialBehaviour extends Behaviour<infer State, CredentialActorOptions> ? State : never;
+
+const log: string[] = [];
+const specOf = (secret: string, options: object = {}): ProviderSpec => ({
+  module: new URL('fixtures/noting-provider.mjs', import.meta.url).href,
+  export: 'provider',
+  options: { log, secret, ...options },
+  fenceable: true,
+});
+
+/** The behaviour without a thread, a mailbox or memory: what it sends to itself comes at its time. */
+const actorOf = (
+  options: CredentialActorOptions,
+): { clock: ReturnType<typeof createSimulatedClock>; settled: () => Promise<void> } => {
+  const clock = createSimulatedClock();
+  const tasks: Promise<void>[] = [];
+  let generation = 0;
+  const tell = (message: unknown): void => {
+    credentialBehaviour.handleInfo?.(message as never, credential, context);
+  };
+  const context = {
+    name: 'api',
+    owner: 'test',
+    options,
+    clock,
+    sealed: () => undefined,
+    seal: () => undefined,
+    live: () => undefined,
+    generation: () => generation,
+    wanted: () => 0,
+    invalidated: () => 0,
+    publish: (_value: unknown, published: { generation: number }) => (generation = published.generation),
+    setStatus: () => undefined,
+    emit: () => undefined,
+    sendAfter: (message: unknown, delayMs: number) => clock.setTimer(delayMs, () => tell(message)),
+    startTask: (run: (signal: AbortSignal) => unknown, tag: unknown) => {
+      const settled = Promise.resolve(run(new AbortController().signal)).then(
+        (value) => tell({ kind: 'task', tag, ok: true, value }),
+        (error: unknown) => tell({ kind: 'task', tag, ok: false, error }),
+      );
+      tasks.push(settled);
+      return { settled, cancel: () => undefined };
+    },
+  } as unknown as ActorContext<CredentialActorOptions>;
+  const credential = (credentialBehaviour.init(context) as { state: Credential }).state;
+  credentialBehaviour.handleContinue?.(undefined, credential, context);
+  const settled = async (): Promise<void> => {
+    while (tasks.length > 0) await tasks.shift();
+  };
+  return { clock, settled };
+};
+
+test('within a second of its end an overlap has no session, nor anything else, of the older secret', async () => {
+  const clock = createSimulatedClock();
+  const overlap = { untilMonoMs: clock.monoMs() + 5_000, refusals: ['invalid_client'] };
+  const actor = actorOf({
+    policy: { ...policyOf(), overlap },
+    provider: specOf('new', { refused: true }),
+    previous: specOf('old'),
+  });
+  await actor.settled();
+  actor.clock.advance(1_000);
+  await actor.settled();
+  expect(log).toEqual(['open new', 'mint new', 'close new', 'open old', 'mint old']);
+  actor.clock.advance(3_900);
+  expect(log).toHaveLength(5);
+  actor.clock.advance(1_000);
+  expect(log.slice(5)).toEqual(['close old', 'open new']);
+});
