@@ -12,7 +12,7 @@ const issued = 'urn:ietf:params:oauth:token-type:jwt';
 const exchanged = async (more: object) => {
   await using server = await serve(tokenAnswer(more));
   const { options } = tokenExchange({ tokenEndpoint: server.origin, subjectToken: 'subject' });
-  return byExchange.open(contextOf(options)).mint(attempt());
+  return await byExchange.open(contextOf(options)).mint(attempt());
 };
 
 describe('token exchange', () => {
