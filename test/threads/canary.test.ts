@@ -35,14 +35,22 @@ const keys = { literal: newKey(), file: newKey(), jwk: newKey() };
 const account = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
 const accountPem = account.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-/** What tells a private key, in each of its forms: the lines of its PEM that a public key has not, and its number. */
+/** The lines of a PEM, less what all keys of its kind begin with. */
+const linesOf = (pem: string): string[] =>
+  pem
+    .split('\n')
+    .slice(1, -2)
+    .map((line, index) => (index === 0 ? line.slice(36) : line))
+    .filter((line) => line.length > 16);
+
+/** What tells a private key, in each of its forms: every line of its PEM, because messages may be cut, and its number. */
 const keyForms: readonly { readonly name: string; readonly form: string }[] = [
   ...Object.entries(keys).flatMap(([name, { pem, scalar }]) => [
-    { name: `key ${name}`, form: pem.split('\n')[1]!.slice(36) },
+    ...linesOf(pem).map((form) => ({ name: `key ${name}`, form })),
     { name: `key ${name}`, form: scalar },
     { name: `key ${name}`, form: Buffer.from(scalar, 'base64url').toString('hex') },
   ]),
-  { name: 'key of the account', form: accountPem.split('\n')[10]! },
+  ...linesOf(accountPem).map((form) => ({ name: 'key of the account', form })),
   { name: 'key of the account', form: account.export({ format: 'jwk' }).d!.slice(0, 60) },
 ];
 
@@ -124,9 +132,9 @@ test('a canary is found where there is one', () => {
     Buffer.from(`client:${cores.env}`).toString('base64'),
     Buffer.from(`c:p-${cores.env}`).toString('base64url'),
     encodeURIComponent(`%/${cores.env}`),
-    keys.file.pem,
     keys.jwk.jwk,
-    JSON.stringify({ private_key: accountPem }),
+    keys.file.pem.split('\n')[2]!,
+    JSON.stringify({ private_key: accountPem }).slice(500, 600),
   ]) {
     expect(canariesIn(text), text).toHaveLength(1);
   }
