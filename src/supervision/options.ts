@@ -81,7 +81,7 @@ const shape = object({
   workerUrl: optional(
     custom(
       'a file: URL without a host',
-      (value): value is URL => isUrl(value) && value.protocol === 'file:' && value.host === '',
+      (value): value is URL => isUrl(value) && value.protocol === 'file:' && !value.host,
     ),
   ),
 });
