@@ -4,9 +4,17 @@
  * each of the demo's actors dies by something in its own thread, at any moment, as it would by a bug.
  */
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const require = createRequire(import.meta.url);
+
+const OURS = 'tokenvisor:';
+
+/** A `file:` URL; or, for a built-in grant, the path from the folder of the package's own files. @param {string} module */
+const fileOf = (module) => {
+  const ours = pathToFileURL(require.resolve('tokenvisor'));
+  return fileURLToPath(module.startsWith(OURS) ? new URL(module.slice(OURS.length), ours) : module);
+};
 
 /** By what is in the word. */
 export const CRASHES = /** @type {const} */ (['', 'throw', 'exit', 'loop']);
@@ -32,7 +40,7 @@ const crashable = {
   open(context) {
     const { provider, crashWord } = context.options;
     // Loaded as the actor loads a provider: with no need of libuv's pool.
-    const inner = require(fileURLToPath(provider.module))[provider.export];
+    const inner = require(fileOf(provider.module))[provider.export];
     /** @type {import('tokenvisor/providers').ProviderSession} */
     const session = inner.open({ ...context, options: provider.options });
     const word = new Int32Array(crashWord);
