@@ -15,6 +15,7 @@ export {
   type CredentialOptions,
   type RotateOptions,
 } from './credential/credential.js';
+export type { WireError } from './actor/wire.js';
 export type { CredentialReader, GetOptions, WaitForTokenOptions } from './credential/reader.js';
 export type { CredentialState, CredentialStatus } from './credential/status.js';
 export { Token } from './credential/token.js';

@@ -71,7 +71,15 @@ export class ActorMemory {
   }
 
   seal(value: unknown): void {
-    this.#seal.publish(NO_INSTANTS, serialize(value));
+    let bytes: Uint8Array;
+    try {
+      bytes = serialize(value);
+    } catch (error) {
+      throw new TokenvisorError('NOT_CLONEABLE', 'Expected what is sealed to be a value that can be cloned', {
+        cause: error,
+      });
+    }
+    this.#seal.publish(NO_INSTANTS, bytes);
   }
 
   sealed(): unknown {

@@ -6,30 +6,29 @@ import {
   type ConfigProblem,
   type FailureClass,
   type FailureReason,
+  type MintFailure,
   ProviderError,
   TokenvisorError,
   type TokenvisorErrorCode,
 } from '../errors.js';
 import { isError } from '../realm.js';
 
-/** An error as it crosses: name, message, code and cause; no stack, no own properties that nobody vouched for. */
+/** An error as it crosses threads, and as events tell it: plain data, with no stack and no secret. */
 export interface WireError {
+  /** The error's name: `TokenvisorError`, or that of any other. */
   readonly name: string;
+  /** What it said, at most 1,000 characters. */
   readonly message: string;
+  /** Its code, if it has one. */
   readonly code?: string;
+  /** The child that it is about. */
   readonly child?: string;
+  /** What led to it. */
   readonly cause?: WireError;
+  /** Of CONFIG_INVALID: what is wrong, one by one. */
   readonly problems?: readonly ConfigProblem[];
-  /** Of a ProviderError: how it is to be treated. */
-  readonly failure?: WireFailure;
-}
-
-interface WireFailure {
-  readonly class: FailureClass;
-  readonly reason: FailureReason;
-  readonly oauthError?: string;
-  readonly status?: number;
-  readonly retryAfterMs?: number;
+  /** Of a ProviderError: how it is to be treated, and what the server said. */
+  readonly failure?: Omit<MintFailure, 'message'>;
 }
 
 const MAX_MESSAGE = 1_000;
@@ -62,7 +61,7 @@ const problemsOf = (error: Error): readonly ConfigProblem[] => {
   });
 };
 
-const failureOf = (error: Error): WireFailure => {
+const failureOf = (error: Error): NonNullable<WireError['failure']> => {
   const optional = { oauthError: 'string', status: 'number', retryAfterMs: 'number' } as const;
   const details = Object.entries(optional).flatMap(([key, type]) => {
     const value = propertyOf(error, key);

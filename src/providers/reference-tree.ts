@@ -112,6 +112,12 @@ export const referencedTokens = ({ references }: WireOptions): readonly string[]
   ...new Set(references.flatMap(({ kind, name }) => (kind === 'token' ? [name] : []))),
 ];
 
+/** The same options, with the references to that credential's token leading to other memory. */
+export const repointed = (wire: WireOptions, name: string, memory: SharedArrayBuffer): WireOptions => ({
+  ...wire,
+  references: wire.references.map((one) => (one.kind === 'token' && one.name === name ? { ...one, memory } : one)),
+});
+
 /** The paths of the secret files in the options, each once, for the actor to watch. */
 export const secretFiles = (options: unknown): readonly string[] => [
   ...new Set(secretsIn(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : []))),

@@ -9,8 +9,6 @@ import { checkWaitOptions } from '../config/check-timeout.js';
 import { TokenvisorError } from '../errors.js';
 import { Events, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from '../events.js';
 import { openWords } from '../memory/child-memory.js';
-import { OneByOne } from '../one-by-one.js';
-import { decodeOptions } from '../providers/reference-tree.js';
 import { supervisorEntry } from '../own-files.js';
 import { isError } from '../realm.js';
 import { within } from '../within.js';
@@ -19,16 +17,14 @@ import type { ChildSpec, HandleOf } from './child-spec.js';
 import { ChildTable, type HeldChild } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
 import {
-  checkAll,
   checkConfiguration,
   type CheckedChild,
   type CheckedSupervisorOptions,
   checkOneChild,
-  encodePrepared,
-  refuseCircle,
   type SupervisorOptions,
 } from './options.js';
 import type { ChildCounts, ChildSummary } from './supervisor-state.js';
+import { Reconfigurations } from './reconfigurations.js';
 import { stopMemory } from './stop-memory.js';
 import { SupervisorLink } from './supervisor-link.js';
 import type { SupervisorMessage } from './supervisor-thread.js';
@@ -79,11 +75,17 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   readonly #events = new Events();
   readonly #children = new ChildTable((name) => ({
     // Each changes what the one before has left.
-    rotate: (change, how) => this.#rotations.run(name, () => this.#rotate(name, change, how)),
+    rotate: async (change, how) => {
+      this.#refuseIfEnded();
+      await this.#reconfigurations.rotate(name, change, how);
+    },
     resume: () => this.#command({ kind: 'resume_child', name }),
     castFailed: ({ code }) => this.#events.emit('cast:failed', { name, code }),
   }));
-  readonly #rotations = new OneByOne();
+  readonly #reconfigurations = new Reconfigurations(this.#children, async (name, options) => {
+    this.#refuseIfEnded();
+    return this.#link.ask((service) => service.reconfigure(name, options));
+  });
   readonly #workerUrl: URL;
   #link: SupervisorLink;
   /** When supervisor threads were replaced, monotonic. */
@@ -189,6 +191,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       throw error;
     }
     this.#children.change(child, () => ({ starting: false }));
+    await this.#reconfigurations.repoint(child);
     return child.handle as Handle;
   }
 
@@ -297,32 +300,6 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     if (name === undefined) return void (await this.#link.terminate(EXIT_MS));
     const { rules } = this.#children.get(name).plan;
     await this.#link.ask((service) => service.endThread(rules.name));
-  }
-
-  /** New options for a child: checked here, taken or refused by the actor, and kept for every restart. */
-  async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
-    this.#refuseIfEnded();
-    const child = this.#children.get(name);
-    const { plan, spec } = child;
-    const { kind } = spec;
-    const rotate = kind.rotate?.bind(kind);
-    if (!rotate) {
-      throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' can't be rotated`, { child: name });
-    }
-    const { options, wire } = checkAll((report) => {
-      const request = { current: child.options, change, how, running: decodeOptions(plan.options) };
-      const rotated = rotate(request, name, report);
-      if (plan.rules.fenceable && !rotated.prepared.fenceable) {
-        report(name, 'options that keep its refresh token where they did', 'a file store: start another child with it');
-      }
-      const encoded = encodePrepared(rotated.prepared, name, report, (of) => this.#children.tokenMemory(of));
-      const others = this.#children.all.map(({ plan: { rules, options: wire } }) => ({ name: rules.name, wire }));
-      refuseCircle(name, [{ name, wire: encoded.wire }, ...others], report);
-      return { options: rotated.options, ...encoded };
-    }, name);
-    const refusal = await this.#link.ask((service) => service.reconfigure(name, wire));
-    if (refusal) throw fromWireError(refusal);
-    this.#children.change(child, (held) => ({ options, plan: { ...held.plan, options: wire } }));
   }
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {

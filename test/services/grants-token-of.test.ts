@@ -179,6 +179,17 @@ describe.concurrent('it goes on after', () => {
       },
     ],
     [
+      'another child under the name of the source',
+      async (two) => {
+        const { supervisor, user } = two;
+        await supervisor.terminateChild('user');
+        await supervisor.deleteChild('user');
+        await supervisor.startChild('user', user());
+        // A crash after it is started with the same memory.
+        await killChildThread(supervisor, 'orders');
+      },
+    ],
+    [
       'the death of the supervisor thread',
       async ({ supervisor, children, heard }) => {
         await killSupervisorThread(supervisor);
@@ -190,9 +201,11 @@ describe.concurrent('it goes on after', () => {
 
   test.each(troubles)('%s', async (_what, trouble) => {
     const supervised = await pair();
-    const { children, heard } = supervised;
+    const { supervisor, heard } = supervised;
     await trouble(supervised);
-    await followed(children.user, children.orders);
+    // The handles of now.
+    const { user, orders } = supervisor.children;
+    await followed(user, orders);
     expect(heard.of('child:parked', 'orders')).toEqual([]);
   });
 });

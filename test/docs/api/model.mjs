@@ -163,8 +163,6 @@ export const readSurface = async (root, out) => {
       excludeInternal: true,
       excludeExternals: true,
       sort: ['source-order'],
-      // What events and exits tell of an error that has crossed a thread: an Error's members, as plain data.
-      intentionallyNotExported: ['WireError'],
       router: 'module',
       theme: 'reference',
       validation: {
