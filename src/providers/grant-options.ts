@@ -105,11 +105,13 @@ const parameters = (): Check<Readonly<Record<string, string | SecretReference>>>
   };
 };
 
-const strings = anyOf<string | readonly string[]>(
+/** A string, or several. */
+export const strings = anyOf<string | readonly string[]>(
   'a string or a list of strings',
   string(),
   list(string(), { min: 1 }),
 );
+
 const tls = object(
   {
     ca: optional(
@@ -124,7 +126,7 @@ const tls = object(
   },
   (value, path, report) => {
     if ((value['cert'] === undefined) !== (value['key'] === undefined)) {
-      report(path, 'an object with `cert` and `key` together', `one of them`);
+      report(path, 'an object with `cert` and `key` together', 'one of them');
     }
   },
 );

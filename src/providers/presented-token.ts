@@ -1,7 +1,11 @@
 /** A token that a grant presents: a secret, or another credential's. */
 import type { ProviderContext, TokenWait } from './provider.js';
+import { isSecret } from './secret-check.js';
 import type { SecretReference } from './secrets.js';
 import { TokenReference } from './token-reference.js';
+
+export const isPresented = (value: unknown): value is SecretReference | TokenReference | string =>
+  isSecret(value) || value instanceof TokenReference;
 
 /** Its value. For another credential's it waits; see `ProviderContext.token`. */
 export const presentedToken = async (

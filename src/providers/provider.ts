@@ -198,9 +198,9 @@ export interface ProviderFunctionContext<Options = unknown> {
 
 /** A provider as data: what `credential({ provider })` takes, and what crosses to the actor. */
 export interface ProviderSpec<Options = unknown> {
-  /** The module's URL, `file:` or `node_modules` resolved by the caller. */
+  /** The module: its `file:` URL, or the name of one of tokenvisor's own (`tokenvisor:…`). */
   readonly module: string;
-  /** The name of the export; `default` if there is none. */
+  /** The name of the export that is the provider. */
   readonly export: string;
   /** What it is opened with. */
   readonly options: Options;

@@ -7,6 +7,6 @@ import { SecretReference } from './secrets.js';
 export const isSecret = (value: unknown): value is SecretReference | string =>
   value instanceof SecretReference || (typeof value === 'string' && value !== '');
 
-/** A secret, and what else may stand in its place. */
-export const secret = (alternatives = ''): Check<SecretReference | string> =>
-  custom(`a secret: env(), file() or a non-empty string${alternatives}`, isSecret, describeKind);
+/** A check for {@link isSecret}. */
+export const secret = (): Check<SecretReference | string> =>
+  custom('a secret: env(), file() or a non-empty string', isSecret, describeKind);

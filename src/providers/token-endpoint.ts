@@ -155,7 +155,7 @@ export class TokenEndpoint {
     const { scope, audience, resource, parameters = {} } = this.#options;
     const form = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) form.set(name, this.#context.secret(value));
-    if (scope !== undefined) form.set('scope', typeof scope === 'string' ? scope : scope.join(' '));
+    if (scope !== undefined) form.set('scope', [scope].flat().join(' '));
     if (audience !== undefined) form.set('audience', audience);
     for (const one of resource === undefined ? [] : [resource].flat()) form.append('resource', one);
     for (const [name, value] of Object.entries(own)) form.set(name, value);

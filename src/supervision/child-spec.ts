@@ -136,7 +136,7 @@ export interface RotateRequest {
 export interface Kind<Handle> {
   /** How `handle()` and `whichChildren()` call it. */
   readonly name: string;
-  /** The `file:` URL of the module, and the name of the behaviour that it exports. */
+  /** The module, by its `file:` URL or as ownModule() names one of ours, and the name of the behaviour in it. */
   readonly module: string;
   readonly export: string;
   /** Checks the options and reports every problem with its path. */

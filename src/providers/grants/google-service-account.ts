@@ -1,5 +1,5 @@
 /** Google's service accounts: the JWT bearer grant from a key file, as it runs in the actor. */
-import { check, configError } from '../../config/check.js';
+import { check } from '../../config/check.js';
 import { url } from '../../config/check-url.js';
 import { isPlainObject } from '../../config/describe.js';
 import { ProviderError } from '../../errors.js';
@@ -11,6 +11,7 @@ import {
   type GoogleServiceAccountOptions,
 } from '../specs/google-service-account.js';
 import { TokenEndpoint } from '../token-endpoint.js';
+import { checkedOptions } from './checked-options.js';
 import { JWT_BEARER_GRANT } from './jwt-bearer.js';
 
 const DEFAULT_TOKEN_ENDPOINT = 'https://oauth2.googleapis.com/token';
@@ -20,8 +21,7 @@ const ASSERTION_LIFETIME_MS = 3_600_000;
 
 export const provider: ProviderObject<GoogleServiceAccountOptions> = {
   open(context) {
-    const { value: options, problems } = checkGoogleServiceAccount(context.options, 'options');
-    if (problems.length > 0) throw configError(problems, context.name);
+    const options = checkedOptions(context, checkGoogleServiceAccount);
     const { keyFile: _, scope, subject, tokenEndpoint, ...request } = options;
     const sign = loadSigner();
     const endpointOf = ({ tokenUri }: KeyFile): TokenEndpoint =>
@@ -37,7 +37,7 @@ export const provider: ProviderObject<GoogleServiceAccountOptions> = {
           iss: email,
           ...(subject !== undefined && { sub: subject }),
           aud: issuer,
-          scope: typeof scope === 'string' ? scope : scope.join(' '),
+          scope: [scope].flat().join(' '),
         };
         const key = { privateKey, ...(keyId !== undefined && { keyId }), algorithm: 'RS256' } as const;
         const assertion = sign(context, key, claims, ASSERTION_LIFETIME_MS);

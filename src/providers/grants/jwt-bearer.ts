@@ -1,12 +1,10 @@
 /** The JWT bearer grant (RFC 7523 §2.1), as it runs in the actor. */
-import { configError } from '../../config/check.js';
 import { loadSigner } from '../client-authentication.js';
-import { presentedToken } from '../presented-token.js';
+import { isPresented, presentedToken } from '../presented-token.js';
 import type { MintAttempt, ProviderContext, ProviderObject } from '../provider.js';
-import { isSecret } from '../secret-check.js';
 import { checkJwtBearer, type CheckedJwtBearerOptions, type JwtBearerOptions } from '../specs/jwt-bearer.js';
 import { TokenEndpoint } from '../token-endpoint.js';
-import { TokenReference } from '../token-reference.js';
+import { checkedOptions } from './checked-options.js';
 
 /** RFC 7523 §2.1. */
 export const JWT_BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -16,8 +14,7 @@ type Assert = (issuer: string, attempt: MintAttempt) => string | Promise<string>
 
 export const provider: ProviderObject<JwtBearerOptions> = {
   open(context) {
-    const { value: options, problems } = checkJwtBearer(context.options, 'options');
-    if (problems.length > 0) throw configError(problems, context.name);
+    const options = checkedOptions(context, checkJwtBearer);
     const endpoint = new TokenEndpoint(context, options);
     const assert = asserter(context, options);
     return {
@@ -32,7 +29,7 @@ export const provider: ProviderObject<JwtBearerOptions> = {
 };
 
 const asserter = (context: ProviderContext, { assertion, timeoutMs }: CheckedJwtBearerOptions): Assert => {
-  if (isSecret(assertion) || assertion instanceof TokenReference) {
+  if (isPresented(assertion)) {
     return (_issuer, { signal }) => presentedToken(context, assertion, { signal, timeoutMs });
   }
   const { issuer: iss, subject: sub = iss, audience, claims = {}, lifetimeMs } = assertion;

@@ -4,7 +4,6 @@
  * A single-use refresh token is spent by the request that carries it. A server that sees it twice takes it for stolen
  * and revokes the whole grant (RFC 9700 §4.14.2). So an exchange whose outcome is not known is never repeated unasked.
  */
-import { configError } from '../../config/check.js';
 import { ProviderError } from '../../errors.js';
 import { FileStore } from '../file-store.js';
 import {
@@ -17,11 +16,11 @@ import { RefreshKeeper } from '../refresh-keeper.js';
 import { digestOf, leavesOpen, openIntent, type Intent, type RefreshRecord } from '../refresh-record.js';
 import { refreshTokenIn } from '../token-answer.js';
 import { TokenEndpoint } from '../token-endpoint.js';
+import { checkedOptions } from './checked-options.js';
 
 export const provider: ProviderObject<RefreshTokenOptions> = {
   open(context) {
-    const { value: options, problems } = checkRefreshToken(context.options, 'options');
-    if (problems.length > 0) throw configError(problems, context.name);
+    const options = checkedOptions(context, checkRefreshToken);
     return new RefreshTokenSession(context, options);
   },
 };

@@ -1,17 +1,16 @@
 /** Token exchange (RFC 8693), as it runs in the actor. */
-import { configError } from '../../config/check.js';
 import { presentedToken } from '../presented-token.js';
 import type { ProviderObject } from '../provider.js';
 import { checkTokenExchange, type TokenExchangeOptions } from '../specs/token-exchange.js';
 import { TokenEndpoint } from '../token-endpoint.js';
+import { checkedOptions } from './checked-options.js';
 
 /** RFC 8693 §2.1. */
 const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 export const provider: ProviderObject<TokenExchangeOptions> = {
   open(context) {
-    const { value: options, problems } = checkTokenExchange(context.options, 'options');
-    if (problems.length > 0) throw configError(problems, context.name);
+    const options = checkedOptions(context, checkTokenExchange);
     const { subjectToken, subjectTokenType, actorToken, actorTokenType, requestedTokenType, timeoutMs } = options;
     const endpoint = new TokenEndpoint(context, options);
     return {

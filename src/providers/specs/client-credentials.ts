@@ -9,7 +9,7 @@ import {
   type GrantOptions,
 } from '../grant-options.js';
 import type { ProviderSpec } from '../provider.js';
-import { grantModule, wrapped } from './wrapped.js';
+import { grantModule, grantSpec } from './grant-spec.js';
 
 /**
  * Options of {@link clientCredentials}: the client must prove who it is, by a `clientSecret`, a `clientAssertion` or a
@@ -25,12 +25,8 @@ export const clientCredentialsModule = grantModule('client-credentials');
  * @example
  * credential({ provider: clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') }) });
  */
-export const clientCredentials = (options: ClientCredentialsOptions): ProviderSpec<ClientCredentialsOptions> => ({
-  module: clientCredentialsModule,
-  export: 'provider',
-  options: wrapped(options),
-  fenceable: true,
-});
+export const clientCredentials = (options: ClientCredentialsOptions): ProviderSpec<ClientCredentialsOptions> =>
+  grantSpec(clientCredentialsModule, options);
 
 /** Checks the options of the client credentials grant. */
 export const checkClientCredentials = (options: unknown, path: string): CheckResult<CheckedGrantOptions> =>

@@ -1,10 +1,10 @@
 /** Google's service accounts as data: the JWT bearer grant, with all that it needs in one key file. */
-import { anyOf, check, list, object, optional, string, type CheckResult } from '../../config/check.js';
-import { allowsInsecureHttp, tokenRequestShape, type TokenRequestOptions } from '../grant-options.js';
+import { check, object, optional, string, type CheckResult } from '../../config/check.js';
+import { allowsInsecureHttp, strings, tokenRequestShape, type TokenRequestOptions } from '../grant-options.js';
 import type { ProviderSpec } from '../provider.js';
 import { secret } from '../secret-check.js';
 import type { SecretReference } from '../secrets.js';
-import { grantModule, wrapped } from './wrapped.js';
+import { grantModule, grantSpec } from './grant-spec.js';
 
 /** Options of {@link googleServiceAccount}. */
 export interface GoogleServiceAccountOptions extends Pick<
@@ -45,14 +45,8 @@ export const googleServiceAccountModule = grantModule('google-service-account');
  *   }),
  * });
  */
-export const googleServiceAccount = (
-  options: GoogleServiceAccountOptions,
-): ProviderSpec<GoogleServiceAccountOptions> => ({
-  module: googleServiceAccountModule,
-  export: 'provider',
-  options: wrapped(options),
-  fenceable: true,
-});
+export const googleServiceAccount = (options: GoogleServiceAccountOptions): ProviderSpec<GoogleServiceAccountOptions> =>
+  grantSpec(googleServiceAccountModule, options);
 
 /** Checks the options of a Google service account. */
 export const checkGoogleServiceAccount = (
@@ -60,13 +54,16 @@ export const checkGoogleServiceAccount = (
   path: string,
 ): CheckResult<CheckedGoogleServiceAccountOptions> => {
   const { tokenEndpoint, tls, allowInsecureHttp, timeoutMs } = tokenRequestShape(allowsInsecureHttp(options));
-  const scope = anyOf<string | readonly string[]>(
-    'a string or a list of strings',
-    string(),
-    list(string(), { min: 1 }),
-  );
   return check(
-    object({ keyFile: secret(), scope, subject: optional(string()), tokenEndpoint, tls, allowInsecureHttp, timeoutMs }),
+    object({
+      keyFile: secret(),
+      scope: strings,
+      subject: optional(string()),
+      tokenEndpoint,
+      tls,
+      allowInsecureHttp,
+      timeoutMs,
+    }),
     options,
     path,
   );

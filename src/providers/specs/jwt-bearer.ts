@@ -19,13 +19,13 @@ import {
   type CheckedGrantOptions,
   type TokenRequestOptions,
 } from '../grant-options.js';
+import { isPresented } from '../presented-token.js';
 import type { Json, ProviderSpec } from '../provider.js';
-import { isSecret } from '../secret-check.js';
 import type { SecretReference } from '../secrets.js';
 import { signingKeyShape, type SigningKey } from '../signing-key.js';
-import { TokenReference } from '../token-reference.js';
+import type { TokenReference } from '../token-reference.js';
+import { grantModule, grantSpec } from './grant-spec.js';
 import { json } from './json-check.js';
-import { grantModule, wrapped } from './wrapped.js';
 
 /** A key, and what the assertions say that it signs (RFC 7523 §3). */
 export interface AssertionOptions extends SigningKey {
@@ -81,12 +81,8 @@ export const jwtBearerModule = grantModule('jwt-bearer');
  *   }),
  * });
  */
-export const jwtBearer = (options: JwtBearerOptions): ProviderSpec<JwtBearerOptions> => ({
-  module: jwtBearerModule,
-  export: 'provider',
-  options: wrapped(options),
-  fenceable: true,
-});
+export const jwtBearer = (options: JwtBearerOptions): ProviderSpec<JwtBearerOptions> =>
+  grantSpec(jwtBearerModule, options);
 
 const OWN_CLAIMS = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti'];
 
@@ -108,7 +104,7 @@ const key = object({
 });
 
 const assertion: Check<CheckedJwtBearerOptions['assertion']> = (value, path, report) => {
-  if (isSecret(value) || value instanceof TokenReference) return value;
+  if (isPresented(value)) return value;
   if (isPlainObject(value)) return key(value, path, report);
   report(path, 'an object with a `privateKey`, or a secret or tokenOf() that is an assertion', describeKind(value));
   return '';
@@ -116,6 +112,6 @@ const assertion: Check<CheckedJwtBearerOptions['assertion']> = (value, path, rep
 
 /** Checks the options of the JWT bearer grant. */
 export const checkJwtBearer = (options: unknown, path: string): CheckResult<CheckedJwtBearerOptions> => {
-  const { clientId: _, ...shape } = grantShape(allowsInsecureHttp(options));
-  return check(object({ ...shape, clientId: optional(string()), assertion }, checkGrant), options, path);
+  const shape = { ...grantShape(allowsInsecureHttp(options)), clientId: optional(string()), assertion };
+  return check(object(shape, checkGrant), options, path);
 };

@@ -14,7 +14,7 @@ import {
 import type { ProviderSpec } from '../provider.js';
 import { secret } from '../secret-check.js';
 import type { SecretReference } from '../secrets.js';
-import { grantModule, wrapped } from './wrapped.js';
+import { grantModule, grantSpec } from './grant-spec.js';
 
 /** A file that keeps a refresh token; made by {@link fileStore}. */
 export interface FileStoreSpec {
@@ -71,7 +71,7 @@ export const refreshTokenModule = grantModule('refresh-token');
 export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> => {
   // No fence reaches a file, so the next incarnation waits for the exit of the one before.
   const fenceable = typeof (options as Partial<RefreshTokenOptions> | undefined)?.store !== 'object';
-  return { module: refreshTokenModule, export: 'provider', options: wrapped(options), fenceable };
+  return grantSpec(refreshTokenModule, options, fenceable);
 };
 
 /**

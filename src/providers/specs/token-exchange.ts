@@ -9,11 +9,11 @@ import {
   type CheckedGrantOptions,
   type TokenRequestOptions,
 } from '../grant-options.js';
+import { isPresented } from '../presented-token.js';
 import type { ProviderSpec } from '../provider.js';
-import { isSecret } from '../secret-check.js';
 import type { SecretReference } from '../secrets.js';
-import { TokenReference } from '../token-reference.js';
-import { grantModule, wrapped } from './wrapped.js';
+import type { TokenReference } from '../token-reference.js';
+import { grantModule, grantSpec } from './grant-spec.js';
 
 /** Options of {@link tokenExchange}. Some servers need no client beside the tokens. */
 export interface TokenExchangeOptions extends TokenRequestOptions, Partial<ClientOptions> {
@@ -63,27 +63,22 @@ export const tokenExchangeModule = grantModule('token-exchange');
  *   }),
  * });
  */
-export const tokenExchange = (options: TokenExchangeOptions): ProviderSpec<TokenExchangeOptions> => ({
-  module: tokenExchangeModule,
-  export: 'provider',
-  options: wrapped(options),
-  fenceable: true,
-});
+export const tokenExchange = (options: TokenExchangeOptions): ProviderSpec<TokenExchangeOptions> =>
+  grantSpec(tokenExchangeModule, options);
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 const token: Check<SecretReference | TokenReference | string> = (value, path, report) => {
-  if (isSecret(value) || value instanceof TokenReference) return value;
+  if (isPresented(value)) return value;
   report(path, 'a token: tokenOf(), env(), file() or a non-empty string', describeKind(value));
   return '';
 };
 
 /** Checks the options of token exchange. */
 export const checkTokenExchange = (options: unknown, path: string): CheckResult<CheckedTokenExchangeOptions> => {
-  const { clientId: _, ...shape } = grantShape(allowsInsecureHttp(options));
   const whole = object(
     {
-      ...shape,
+      ...grantShape(allowsInsecureHttp(options)),
       clientId: optional(string()),
       subjectToken: token,
       subjectTokenType: optional(string(), ACCESS_TOKEN),

@@ -1,7 +1,6 @@
 /** A user's options as they can travel and be printed. */
 import { types } from 'node:util';
 import { isPlainObject } from '../../config/describe.js';
-import { ownModule } from '../../own-files.js';
 import { isUrl } from '../../realm.js';
 import { literal } from '../secrets.js';
 
@@ -29,6 +28,3 @@ const emptied = (value: unknown): unknown => {
   if (isPlainObject(value)) return {};
   return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? Buffer.alloc(0) : value;
 };
-
-/** The name of a grant's code, which the actor loads. */
-export const grantModule = (grant: string): string => ownModule(`providers/grants/${grant}.js`);
