@@ -17,7 +17,7 @@ export const url =
   (value, path, report) => {
     const parsed = parse(value);
     if (parsed === undefined) {
-      report(path, 'a URL', describeKind(value));
+      report(path, 'a URL (https://…)', describeKind(value));
     } else if (parsed.username !== '' || parsed.password !== '') {
       report(path, 'a URL without credentials', 'a URL with a user or a password in it');
     } else if (parsed.hash !== '') {

@@ -106,7 +106,8 @@ export class CredentialReader {
     const ready = this.#lasting(minTtlMs);
     if (ready) return ready;
     let wanted = this.#want();
-    return this.#wait(options, `a token that is usable for more than ${minTtlMs} ms`, () => {
+    const what = minTtlMs > 0 ? `a token that is usable for more than ${minTtlMs} ms` : 'a usable token';
+    return this.#wait(options, what, () => {
       const token = this.#lasting(minTtlMs);
       if (token) return token;
       const latest = this.#load();

@@ -4,6 +4,7 @@ import { loadExport } from '../actor/load-module.js';
 import { ownModule } from '../own-files.js';
 import type { CheckedGrantOptions } from './grant-options.js';
 import type { SignAssertion } from './jwt-signer.js';
+import { presentedAssertion } from './presented-assertion.js';
 import type { ProviderContext } from './provider.js';
 import { isSecret } from './secret-check.js';
 
@@ -35,7 +36,7 @@ export const clientAuthentication = (
     };
   }
   if (clientAssertion === undefined) return None;
-  if (isSecret(clientAssertion)) return () => withAssertion(context.secret(clientAssertion));
+  if (isSecret(clientAssertion)) return () => withAssertion(presentedAssertion(context.secret(clientAssertion)));
   const sign = loadSigner();
   return (server) => {
     const claims = { iss: clientId, sub: clientId, aud: clientAssertion.audience ?? server.issuer };

@@ -109,7 +109,7 @@ class Exchange {
       lookup: this.#addresses.lookup,
       // Said aloud, because the defaults differ between the versions of Node, and 250 ms is too short for far hosts.
       ...{ autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS },
-      ...(secure && tls !== undefined ? { secureContext: secureContextFor(tls, this.#target.host) } : {}),
+      ...(secure && tls !== undefined ? { secureContext: secureContextFor(tls) } : {}),
     };
     let request: ClientRequest;
     try {

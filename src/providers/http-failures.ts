@@ -26,7 +26,7 @@ export const givenUp = (phase: RequestPhase, why: string, host: string): Provide
     ? ProviderError.transient(`There was no whole answer from ${host}: ${why}`, { reason: 'timed_out' })
     : ProviderError.transient(`No connection to ${host} could be made: ${why}`, { reason: 'connect_failed' });
 
-export const tlsFailure = (host: string, code: string): ProviderError =>
+const tlsFailure = (host: string, code: string): ProviderError =>
   new ProviderError(`TLS with ${host} failed (${code}): check the certificates on both sides`, {
     class: 'park',
     reason: 'tls_failed',

@@ -52,7 +52,9 @@ const readKey = (text: string, { keyId, algorithm: wanted }: SigningKey): ReadKe
   try {
     key = createPrivateKey(jwk ? { key: jwk, format: 'jwk' } : text);
   } catch {
-    throw unusable('it is neither a PEM nor a JWK of a private key that is not encrypted');
+    throw unusable(
+      'it is neither a PEM nor a JWK of a private key that is not encrypted (a path is given as file(path))',
+    );
   }
   return {
     pem: key.export({ type: 'pkcs8', format: 'pem' }) as string,

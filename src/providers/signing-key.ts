@@ -12,7 +12,8 @@ export type SigningAlgorithm = (typeof ALGORITHMS)[number];
 export interface SigningKey {
   /**
    * The key: PEM (PKCS #8, PKCS #1 or SEC 1, not encrypted), or a private JWK (RFC 7517) as JSON. Read at every
-   * signature, so a file that is replaced is picked up by the next attempt.
+   * signature, so a file that is replaced is picked up by the next attempt. A string is the key itself; a path is given
+   * as `file(path)`.
    */
   readonly privateKey: SecretReference | string;
   /**

@@ -1,6 +1,7 @@
 /** The TLS identity of a request, from PEM texts that may be secrets. */
 import type { SecureContext } from 'node:tls';
-import { codeOf, tlsFailure } from './http-failures.js';
+import { ProviderError } from '../errors.js';
+import { codeOf } from './http-failures.js';
 import type { TlsOptions } from './provider.js';
 import { readSecret } from './secrets.js';
 
@@ -9,7 +10,7 @@ import { readSecret } from './secrets.js';
  *
  * @throws `park` ProviderErrors: `secret_unreadable`, or `tls_failed` for a text that is no certificate or key
  */
-export const secureContextFor = (tls: TlsOptions, host: string): SecureContext => {
+export const secureContextFor = (tls: TlsOptions): SecureContext => {
   const pem = {
     ...(tls.ca === undefined ? {} : { ca: [tls.ca].flat().map((one) => readSecret(one as string)) }),
     ...(tls.cert === undefined ? {} : { cert: readSecret(tls.cert) }),
@@ -18,6 +19,9 @@ export const secureContextFor = (tls: TlsOptions, host: string): SecureContext =
   try {
     return process.getBuiltinModule('node:tls').createSecureContext(pem);
   } catch (error) {
-    throw tlsFailure(host, codeOf(error));
+    throw new ProviderError(
+      `Expected \`tls\` to have PEM texts that fit together, got what can't be used (${codeOf(error)}). A path is given as file(path)`,
+      { class: 'park', reason: 'tls_failed' },
+    );
   }
 };

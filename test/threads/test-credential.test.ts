@@ -159,8 +159,7 @@ describe.each([
     expect(await errorOf(() => api.get({ timeoutMs: 30 }))).toEqual({
       name: 'TokenvisorError',
       code: 'TIMEOUT',
-      message:
-        "'api' had no token that is usable for more than 0 ms within 30 ms (state: starting): the server is down",
+      message: "'api' had no usable token within 30 ms (state: starting): the server is down",
       child: 'api',
       cause: 'the server is down',
     });

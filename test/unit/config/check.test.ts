@@ -70,7 +70,7 @@ describe('bad options', () => {
       { name: 'a', leedMs: 4 },
       'Expected `github.leedMs` to be a known option (did you mean `leadMs`?), got an unknown one',
     ],
-    ['no URL', { name: 'a', issuer: 'issuer' }, 'Expected `github.issuer` to be a URL, got a string'],
+    ['no URL', { name: 'a', issuer: 'issuer' }, 'Expected `github.issuer` to be a URL (https://…), got a string'],
     [
       'http',
       { name: 'a', issuer: 'http://a.example' },
