@@ -13,10 +13,11 @@ import {
 import { CLOCK_STEP_MS, wallOffsetMs, type Instant, type Timer } from '../clock.js';
 import type { ProviderSpec } from '../providers/provider.js';
 import { readAnswer } from './answer.js';
-import { ProviderHost, SealedState } from './provider-host.js';
+import { ProviderHost } from './provider-host.js';
 import { refresh } from './refresh.js';
 import { initialRefreshState, isOverlap, statusOf } from './refresh-state.js';
 import type { RefreshEffect, RefreshEvent, RefreshPolicy } from './refresh-types.js';
+import { SealedState } from './sealed-state.js';
 import type { TokenPayload } from './token.js';
 
 /** The options as they cross to the actor. */
@@ -111,10 +112,8 @@ class Credential {
       this.#dispatch({ kind: 'reconfigured', policy: { ...options.policy, singleUse: true } });
       return this;
     }
-    this.#host.reopen(options.provider, options.previous);
-    this.#options = options;
-    const obstacle = this.#host.obstacle();
-    this.#dispatch({ kind: 'reconfigured', policy: this.#policy(), ...(obstacle && { obstacle }) });
+    this.#take(options);
+    this.#tellReconfigured();
     return this;
   }
 
@@ -205,11 +204,19 @@ class Credential {
     if (!options) return;
     this.#nextOptions = undefined;
     try {
-      this.#host.reopen(options.provider, options.previous);
-      this.#options = options;
+      this.#take(options);
     } catch (error) {
       this.#context.emit('error', { during: 'rotate()', error: this.#host.failure(error).message });
     }
+    this.#tellReconfigured();
+  }
+
+  #take(options: CredentialActorOptions): void {
+    this.#host.reopen(options.provider, options.previous);
+    this.#options = options;
+  }
+
+  #tellReconfigured(): void {
     const obstacle = this.#host.obstacle();
     this.#dispatch({ kind: 'reconfigured', policy: this.#policy(), ...(obstacle && { obstacle }) });
   }

@@ -1,17 +1,13 @@
 /**
- * Where a provider lives in the actor: it is loaded, opened, asked to mint, closed. What it must not lose is kept in the
- * actor's sealed record, beside what the refresh loop keeps there.
+ * Where a provider lives in the actor: it is loaded, opened, asked to mint, closed.
  */
 import { createHash } from 'node:crypto';
-import { serialize } from 'node:v8';
 import { loadExport } from '../actor/load-module.js';
 import type { ActorContext } from '../actor/behaviour.js';
 import { type MintFailure, ProviderError, TokenvisorError } from '../errors.js';
-import { payloadBytes, SEALED } from '../memory/layout.js';
-import { AddressBook, type AddressBookState } from '../providers/addresses.js';
+import { AddressBook } from '../providers/addresses.js';
 import { createHttpDoor, type HttpDoor } from '../providers/http-door.js';
 import type {
-  Json,
   MintAttempt,
   Provider,
   ProviderContext,
@@ -25,82 +21,11 @@ import { secretFiles, secretValues, tokenReferences } from '../providers/referen
 import { file, readSecret } from '../providers/secrets.js';
 import { within } from '../within.js';
 import { readFailure } from './answer.js';
-import type { PersistedRefresh } from './refresh-types.js';
-import { TokenSources, type SourceGenerations } from './token-sources.js';
-
-/** All that a credential keeps in its sealed record. */
-interface Sealed {
-  readonly refresh?: PersistedRefresh;
-  readonly vault?: Json;
-  readonly addresses?: AddressBookState;
-  /** A digest of the contents of the secret files, as they were last looked at. */
-  readonly secrets?: string;
-  /** Which tokens of other credentials the live token was minted from. */
-  readonly sources?: SourceGenerations;
-}
+import type { SealedState } from './sealed-state.js';
+import { TokenSources } from './token-sources.js';
 
 /** No mint takes longer, whatever the provider does. */
 const MINT_TIMEOUT_MS = 30_000;
-
-/** What the vault leaves of the sealed record is for the refresh loop, which must be able to write at any time. */
-const MAX_VAULT_BYTES = payloadBytes(SEALED) - 8_192;
-
-/** The sealed record, part by part: each write is of the whole, so that a crash finds all of it or what was before. */
-export class SealedState {
-  readonly #context: ActorContext;
-  #sealed: Sealed;
-
-  constructor(context: ActorContext) {
-    this.#context = context;
-    this.#sealed = (context.sealed() as Sealed | undefined) ?? {};
-  }
-
-  get refresh(): PersistedRefresh | undefined {
-    return this.#sealed.refresh;
-  }
-
-  get vault(): Json | undefined {
-    return this.#sealed.vault;
-  }
-
-  get addresses(): AddressBookState | undefined {
-    return this.#sealed.addresses;
-  }
-
-  get secrets(): string | undefined {
-    return this.#sealed.secrets;
-  }
-
-  get sources(): SourceGenerations | undefined {
-    return this.#sealed.sources;
-  }
-
-  keep(part: Sealed): void {
-    const next = { ...this.#sealed, ...part };
-    try {
-      this.#context.seal(next);
-      this.#sealed = next;
-    } catch (error) {
-      if (!(error instanceof TokenvisorError) || error.code !== 'RECORD_TOO_LARGE' || !next.addresses) throw error;
-      // Addresses can be had again; a successor will have to look them up.
-      const { addresses: _, ...rest } = next;
-      this.#context.seal(rest);
-      this.#sealed = rest;
-    }
-  }
-
-  /** Throws RECORD_TOO_LARGE with nothing changed. */
-  keepVault(vault: Json): void {
-    const { byteLength } = serialize(vault);
-    if (byteLength > MAX_VAULT_BYTES) {
-      throw new TokenvisorError(
-        'RECORD_TOO_LARGE',
-        `Expected a vault of at most ${MAX_VAULT_BYTES} bytes, got ${byteLength}`,
-      );
-    }
-    this.keep({ vault });
-  }
-}
 
 const isFunction = (provider: unknown): provider is ProviderFunction => typeof provider === 'function';
 const isObject = (provider: unknown): provider is ProviderObject =>
@@ -135,6 +60,7 @@ export class ProviderHost {
   /** That of `#spec`, or of `#previous` while and after that one was tried. */
   #session: ProviderSession;
   #opened: ProviderSpec;
+
   /** Opens the provider; throws if it can't be, which is an error of the start. */
   constructor(actor: ActorContext, sealed: SealedState, spec: ProviderSpec, previous?: ProviderSpec) {
     this.#actor = actor;

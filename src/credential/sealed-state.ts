@@ -1,0 +1,82 @@
+/**
+ * What a credential must not lose, in its sealed record: what its refresh loop remembers, beside what its provider does.
+ */
+import { serialize } from 'node:v8';
+import type { ActorContext } from '../actor/behaviour.js';
+import { TokenvisorError } from '../errors.js';
+import { payloadBytes, SEALED } from '../memory/layout.js';
+import type { AddressBookState } from '../providers/addresses.js';
+import type { Json } from '../providers/provider.js';
+import type { PersistedRefresh } from './refresh-types.js';
+import type { SourceGenerations } from './token-sources.js';
+
+/** All that a credential keeps in its sealed record. */
+interface Sealed {
+  readonly refresh?: PersistedRefresh;
+  readonly vault?: Json;
+  readonly addresses?: AddressBookState;
+  /** A digest of the contents of the secret files, as they were last looked at. */
+  readonly secrets?: string;
+  /** Which tokens of other credentials the live token was minted from. */
+  readonly sources?: SourceGenerations;
+}
+
+/** What the vault leaves of the sealed record is for the refresh loop, which must be able to write at any time. */
+const MAX_VAULT_BYTES = payloadBytes(SEALED) - 8_192;
+
+/** Part by part; but each write is of the whole, so that a crash finds all of it or what was before. */
+export class SealedState {
+  readonly #context: ActorContext;
+  #sealed: Sealed;
+
+  constructor(context: ActorContext) {
+    this.#context = context;
+    this.#sealed = (context.sealed() as Sealed | undefined) ?? {};
+  }
+
+  get refresh(): PersistedRefresh | undefined {
+    return this.#sealed.refresh;
+  }
+
+  get vault(): Json | undefined {
+    return this.#sealed.vault;
+  }
+
+  get addresses(): AddressBookState | undefined {
+    return this.#sealed.addresses;
+  }
+
+  get secrets(): string | undefined {
+    return this.#sealed.secrets;
+  }
+
+  get sources(): SourceGenerations | undefined {
+    return this.#sealed.sources;
+  }
+
+  keep(part: Sealed): void {
+    const next = { ...this.#sealed, ...part };
+    try {
+      this.#context.seal(next);
+      this.#sealed = next;
+    } catch (error) {
+      if (!(error instanceof TokenvisorError) || error.code !== 'RECORD_TOO_LARGE' || !next.addresses) throw error;
+      // Addresses can be had again; a successor will have to look them up.
+      const { addresses: _, ...rest } = next;
+      this.#context.seal(rest);
+      this.#sealed = rest;
+    }
+  }
+
+  /** @throws RECORD_TOO_LARGE, with nothing changed */
+  keepVault(vault: Json): void {
+    const { byteLength } = serialize(vault);
+    if (byteLength > MAX_VAULT_BYTES) {
+      throw new TokenvisorError(
+        'RECORD_TOO_LARGE',
+        `Expected a vault of at most ${MAX_VAULT_BYTES} bytes, got ${byteLength}`,
+      );
+    }
+    this.keep({ vault });
+  }
+}
