@@ -29,15 +29,12 @@ export {
   type TokenvisorErrorCode,
 } from './errors.js';
 export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
+export type { ReadyOptions } from './supervision/all-ready.js';
 export type { TransferableHandle } from './supervision/actor-door.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/child-spec.js';
 export type { SupervisorOptions } from './supervision/options.js';
-export {
-  startSupervisor,
-  type HandlesOf,
-  type ReadyOptions,
-  type SupervisorHealth,
-  type TokenSupervisor,
-} from './supervision/supervisor.js';
+export { startSupervisor } from './supervision/start-supervisor.js';
+export type { HandlesOf, TokenSupervisor } from './supervision/supervisor.js';
+export type { SupervisorHealth } from './supervision/supervisor-health.js';
 export type { ChildCounts, ChildSummary } from './supervision/supervisor-state.js';
 export type { ChildPhase, ExitReason, RestartType, Shutdown } from './supervision/types.js';

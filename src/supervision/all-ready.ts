@@ -1,20 +1,31 @@
 /**
  * The wait of `ready()`: until every child can serve.
  */
+import { checkWaitOptions } from '../config/check-timeout.js';
 import { TokenvisorError } from '../errors.js';
 import { Doorbell } from '../memory/doorbell.js';
 import type { HeldChild } from './child-table.js';
 
+/** Options of `ready()`. */
+export interface ReadyOptions {
+  /**
+   * How long to wait: ms, 0 to 2^31 - 1; then the wait rejects with TIMEOUT.
+   * @default 30_000
+   */
+  readonly timeoutMs?: number;
+  /** Ends the wait; it rejects with ABORTED. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Resolves when all are ready. Holds the process open.
  *
- * @throws TIMEOUT naming those that are not, ABORTED, and as soon as there is one what makes waiting hopeless.
+ * @throws TIMEOUT naming those that are not, ABORTED, CONFIG_INVALID, and as soon as there is one what makes waiting
+ * hopeless.
  */
-export const allReady = async (
-  children: readonly HeldChild[],
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<void> => {
+export const allReady = async (children: readonly HeldChild[], options: ReadyOptions): Promise<void> => {
+  checkWaitOptions(options);
+  const { timeoutMs = 30_000, signal } = options;
   const over = new AbortController();
   const either = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   const waits = children.map(({ handle }) => {

@@ -2,7 +2,7 @@
  * The main thread's side of supervision: it owns all shared memory and the specs, holds the typed handles, and starts a
  * new supervisor thread when one dies.
  */
-import { readSupervision, type Health } from '../actor/actor-reader.js';
+import { readSupervision } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
 import { systemClock } from '../clock.js';
 import { checkWaitOptions } from '../config/check-timeout.js';
@@ -12,21 +12,16 @@ import { openWords } from '../memory/child-memory.js';
 import { supervisorEntry } from '../own-files.js';
 import { isError } from '../realm.js';
 import { within } from '../within.js';
-import { allReady } from './all-ready.js';
+import { allReady, type ReadyOptions } from './all-ready.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
 import { ChildTable, type HeldChild } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
-import {
-  checkConfiguration,
-  type CheckedChild,
-  type CheckedSupervisorOptions,
-  checkOneChild,
-  type SupervisorOptions,
-} from './options.js';
+import { type CheckedChild, type CheckedSupervisorOptions, checkOneChild } from './options.js';
 import type { ChildCounts, ChildSummary } from './supervisor-state.js';
 import { Reconfigurations } from './reconfigurations.js';
 import { stopMemory } from './stop-memory.js';
 import { SupervisorLink } from './supervisor-link.js';
+import { healthOf, type SupervisorHealth, type SupervisorPhase } from './supervisor-health.js';
 import type { SupervisorMessage } from './supervisor-thread.js';
 import type { CommandOutcome, SupervisorCommand } from './types.js';
 
@@ -35,37 +30,12 @@ export type HandlesOf<Specs extends Readonly<Record<string, ChildSpec>>> = {
   readonly [Name in keyof Specs]: HandleOf<Specs[Name]>;
 };
 
-/** How the whole does, from shared memory. */
-export interface SupervisorHealth {
-  /**
-   * `ok`: every child is; `degraded`: every one can serve, but nobody would restart one now, or one has failed;
-   * `down`: one can't serve, or the supervisor has ended.
-   */
-  readonly status: Health;
-  /** `restarting`: its thread has died, and another adopts the children. */
-  readonly supervisor: 'running' | 'restarting' | 'ended';
-  /** How each child does, by name. */
-  readonly children: Readonly<Record<string, Health>>;
-}
-
-/** Options of {@link TokenSupervisor.ready}. */
-export interface ReadyOptions {
-  /**
-   * How long to wait: ms, 0 to 2^31 - 1; then the wait rejects with TIMEOUT.
-   * @default 30_000
-   */
-  readonly timeoutMs?: number;
-  /** Ends the wait; it rejects with ABORTED. */
-  readonly signal?: AbortSignal;
-}
-
-const DEFAULT_READY_MS = 30_000;
 const DEFAULT_CLOSE_MS = 30_000;
 /** How long an end waits for threads that have been told to. */
 const EXIT_MS = 2_000;
 
 /**
- * A running supervisor; made by {@link startSupervisor}, and used by the thread that called it. Nothing here blocks. A
+ * A running supervisor; made by `startSupervisor()`, and used by the thread that called it. Nothing here blocks. A
  * pending `ready`, `get`, `call` or command holds the process open; an idle supervisor does not. `await using` closes it.
  *
  * A command that rejects with ACTOR_DOWN met the death of the supervisor thread: it may be repeated.
@@ -74,7 +44,6 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   readonly #options: CheckedSupervisorOptions;
   readonly #events = new Events();
   readonly #children = new ChildTable((name) => ({
-    // Each changes what the one before has left.
     rotate: async (change, how) => {
       this.#refuseIfEnded();
       await this.#reconfigurations.rotate(name, change, how);
@@ -90,7 +59,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   #link: SupervisorLink;
   /** When supervisor threads were replaced, monotonic. */
   #restartsAtMs: readonly number[] = [];
-  #phase: 'starting' | 'running' | 'restarting' | 'closing' | 'ended' = 'starting';
+  #phase: SupervisorPhase = 'starting';
   #restartTimer: NodeJS.Timeout | undefined;
   #hold: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -144,24 +113,13 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * await supervisor.ready({ timeoutMs: 10_000 });
    */
   async ready(options: ReadyOptions = {}): Promise<void> {
-    checkWaitOptions(options);
-    const { timeoutMs = DEFAULT_READY_MS, signal } = options;
     this.#refuseIfEnded();
-    await allReady(this.#children.all, timeoutMs, signal);
+    await allReady(this.#children.all, options);
   }
 
   /** How the whole does. Synchronous: it reads shared memory. */
   health(): SupervisorHealth {
-    const children = Object.fromEntries(this.#children.all.map(({ door, handle }) => [door.name, handle.health()]));
-    const all = Object.values(children);
-    const ended = this.#phase === 'ended' || this.#phase === 'closing';
-    const restarting = this.#phase === 'restarting';
-    const worst = all.includes('down') ? 'down' : all.includes('degraded') || restarting ? 'degraded' : 'ok';
-    return {
-      status: ended ? 'down' : worst,
-      supervisor: ended ? 'ended' : restarting ? 'restarting' : 'running',
-      children,
-    };
+    return healthOf(this.#phase, this.#children.all);
   }
 
   /**
@@ -431,28 +389,4 @@ const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<
 
 const unwrap = (outcome: CommandOutcome): void => {
   if (!outcome.ok) throw fromWireError(outcome.error, 'START_FAILED');
-};
-
-/**
- * Starts a supervisor and its children, and resolves when every child's `init` is done. It does not wait for tokens:
- * `ready()` does.
- *
- * @param children what `credential()` and `actor()` return, by name (1 to 100 letters, digits, or `_.:@/-`); started in
- *   this order, stopped in reverse.
- * @throws CONFIG_INVALID with every problem in it; START_FAILED with the child and the reason, nothing left running.
- * @example
- * const supervisor = await startSupervisor({
- *   github: credential({ provider: clientCredentials({ issuer, clientId, clientSecret: env('GITHUB_SECRET') }) }),
- * });
- * await supervisor.ready();
- * supervisor.children.github.current().authorization;
- */
-export const startSupervisor = async <const Specs extends Readonly<Record<string, ChildSpec>>>(
-  children: Specs,
-  options: SupervisorOptions = {},
-): Promise<TokenSupervisor<Specs>> => {
-  const checked = checkConfiguration(children, options);
-  const supervisor = new TokenSupervisor<Specs>(checked.supervisor);
-  await supervisor.start(checked.children);
-  return supervisor;
 };

@@ -6,36 +6,23 @@ import * as credentialActor from '../credential/actor.js';
 import { registerBundled } from '../actor/load-module.js';
 import { fromWireError } from '../actor/wire.js';
 import { idleClock, type Clock, type Timer } from '../clock.js';
-import { checkWaitOptions } from '../config/check-timeout.js';
 import { TokenvisorError } from '../errors.js';
 import { Events } from '../events.js';
-import { OneByOne } from '../one-by-one.js';
-import { decodeOptions } from '../providers/reference-tree.js';
-import { allReady } from '../supervision/all-ready.js';
+import { allReady, type ReadyOptions } from '../supervision/all-ready.js';
 import { ChildShell, type Launch } from '../supervision/child-shell.js';
 import { ChildTable } from '../supervision/child-table.js';
-import { checkAll, encodePrepared, type CheckedChild } from '../supervision/options.js';
+import { checkConfiguration, type CheckedChild } from '../supervision/options.js';
+import { Reconfigurations } from '../supervision/reconfigurations.js';
 import { stopMemory } from '../supervision/stop-memory.js';
-import type { ReadyOptions } from '../supervision/supervisor.js';
 import { initialSupervisorState, supervise, type SupervisorState } from '../supervision/supervisor-core.js';
-import type { SupervisorCommand, SupervisorEffect, SupervisorEvent, SupervisorRules } from '../supervision/types.js';
+import type { SupervisorCommand, SupervisorEffect, SupervisorEvent } from '../supervision/types.js';
 import { LocalIncarnation } from './local-incarnation.js';
 import type { SimulatedClock } from './simulated-clock.js';
 
 registerBundled({ '../credential/actor.js': () => credentialActor });
 
 /** Those of startSupervisor(), where nothing else is said. */
-const RULES: SupervisorRules = {
-  escalation: 'child',
-  maxRestarts: 3,
-  maxSeconds: 5,
-  startConcurrency: 64,
-  zombieAfterMs: 10_000,
-  parkMs: 60_000,
-  parkMaxMs: 600_000,
-};
-
-const DEFAULT_READY_MS = 30_000;
+const { rules } = checkConfiguration({}, {}).supervisor;
 
 type Answered = Extract<SupervisorEffect, { kind: 'reply' }>['outcome'];
 
@@ -43,15 +30,21 @@ export class LocalSupervisor {
   readonly events = new Events();
   readonly #clock: Clock;
   readonly #table = new ChildTable((name) => ({
-    rotate: (change, how) => this.#rotations.run(name, () => this.#rotate(name, change, how)),
+    rotate: async (change, how) => {
+      this.#refuseIfClosed();
+      await this.#reconfigurations.rotate(name, change, how);
+    },
     resume: () => this.#command({ kind: 'resume_child', name }),
     castFailed: ({ code }) => this.#tell('cast:failed', { name, code }),
   }));
-  readonly #rotations = new OneByOne();
+  readonly #reconfigurations = new Reconfigurations(this.#table, async (name, options) => {
+    this.#refuseIfClosed();
+    return this.#shells.get(name)?.reconfigure(options);
+  });
   readonly #shells = new Map<string, ChildShell>();
   readonly #requests = new Map<number, (outcome: Answered) => void>();
   readonly #queue: SupervisorEvent[] = [];
-  #state: SupervisorState = initialSupervisorState(RULES);
+  #state: SupervisorState = initialSupervisorState(rules);
   #dispatching = false;
   #lastRequest = 0;
   #wake: Timer | undefined;
@@ -82,10 +75,8 @@ export class LocalSupervisor {
   }
 
   async ready(options: ReadyOptions = {}): Promise<void> {
-    checkWaitOptions(options);
-    const { timeoutMs = DEFAULT_READY_MS, signal } = options;
     this.#refuseIfClosed();
-    await allReady(this.#table.all, timeoutMs, signal);
+    await allReady(this.#table.all, options);
   }
 
   close(): Promise<void> {
@@ -110,20 +101,6 @@ export class LocalSupervisor {
     this.#refuseIfClosed();
     const outcome = await this.#request((request) => ({ kind: 'command', request, command }));
     if (!outcome.ok) throw fromWireError(outcome.error);
-  }
-
-  async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
-    this.#refuseIfClosed();
-    const child = this.#table.get(name);
-    const { options, wire } = checkAll((report) => {
-      const running = decodeOptions(child.plan.options);
-      const rotated = child.spec.kind.rotate!({ current: child.options, change, how, running }, name, report);
-      const encoded = encodePrepared(rotated.prepared, name, report, () => undefined);
-      return { options: rotated.options, wire: encoded.wire };
-    }, name);
-    const refusal = await this.#shells.get(name)?.reconfigure(wire);
-    if (refusal) throw fromWireError(refusal);
-    this.#table.change(child, ({ plan }) => ({ options, plan: { ...plan, options: wire } }));
   }
 
   #request(event: (request: number) => SupervisorEvent): Promise<Answered> {

@@ -72,11 +72,11 @@ describe('a table of the reference has all that there is, and nothing else:', ()
 describe('a table of the reference has the defaults of', () => {
   const withDefaults = tables.flatMap((table) =>
     (ownMembers(table.of) ?? []).flatMap(({ name, defaultText }) =>
-      defaultText === undefined ? [] : [{ name, defaultText, row: table.rows.get(name) ?? '', of: table.of }],
+      defaultText === undefined ? [] : [{ at: `${table.of}.${name}`, defaultText, row: table.rows.get(name) ?? '' }],
     ),
   );
 
-  it.each(withDefaults)('$of.$name', ({ defaultText, row }) => {
+  it.each(withDefaults)('$at', ({ defaultText, row }) => {
     expect(plain(row)).toContain(plain(defaultText));
   });
 });
