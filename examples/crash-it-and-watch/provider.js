@@ -10,7 +10,11 @@ import { randomBytes } from 'node:crypto';
 const mint = async ({ options, attempt }) => {
   const order = Atomics.exchange(options.order, 0, 0);
   if (order === 1) throw new Error(`attempt ${attempt} fails, as was ordered`);
-  if (order === 2) setImmediate(() => JSON.parse('an uncaught error'));
+  if (order === 2) {
+    setImmediate(() => {
+      throw new Error('thrown where nobody catches it, as was ordered');
+    });
+  }
   if (order === 3) process.exit(7);
   if (order === 4) for (;;);
   return { value: randomBytes(16).toString('hex'), expiresInS: 20 };

@@ -3,7 +3,7 @@
  * When is a token replaced? What each option makes of the schedule, as `status()` shows it.
  *
  * What you see: one credential a line. First what the defaults make of lives from a minute to a day, then what each
- * option changes. Up to 5 % of a life is jitter, so no two runs are the same. At the end one that nobody had asked for,
+ * option changes, with the names of what was changed; `untold` is a token whose server says no life. Up to 5 % of a life is jitter, so no two runs are the same. At the end one that nobody had asked for,
  * and one whose first attempts fail.
  */
 import assert from 'node:assert/strict';
@@ -58,6 +58,8 @@ for (const [name, api] of Object.entries(supervisor.children)) {
   assert.ok(refreshAtMs < expiresAtMs);
   console.log(`${name.padEnd(36)}${inWords(refreshAtMs - issuedAtMs).padEnd(18)}${inWords(expiresAtMs - issuedAtMs)}`);
 }
+
+console.log('(untold: the server says no life)');
 
 const { lazy } = supervisor.children;
 console.log(

@@ -37,7 +37,7 @@ export interface ClientOptions {
   readonly clientSecret?: SecretReference | string;
   /**
    * `private_key_jwt` (RFC 7523): a key, by which an assertion is signed afresh for each attempt. Or a secret that is
-   * an assertion already: the file of a workload's identity, which its platform replaces.
+   * an assertion (a JWT) already: the file of a workload's identity, which its platform replaces.
    */
   readonly clientAssertion?: ClientAssertion | SecretReference | string;
   /**

@@ -32,7 +32,9 @@ export interface MintedToken {
   readonly fields?: { readonly [key: string]: Json };
 }
 
-/** PEM texts for TLS, or references to them. `cert` and `key` go together. */
+/**
+ * PEM texts for TLS, or references to them: a path is given as `file(path)`. `cert` and `key` go together.
+ */
 export interface TlsOptions {
   /** Certificate authorities to trust instead of the well-known ones. */
   readonly ca?: SecretReference | string | readonly (SecretReference | string)[];
@@ -204,6 +206,9 @@ export interface ProviderSpec<Options = unknown> {
   readonly export: string;
   /** What it is opened with. */
   readonly options: Options;
-  /** A refresh-token file can't be fenced: no successor before the exit. */
+  /**
+   * False if what it writes can't be fenced, as a refresh-token file can't: no successor starts before its thread has
+   * exited.
+   */
   readonly fenceable: boolean;
 }

@@ -64,7 +64,7 @@ const readKeyFile = (
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw unusable('it is no JSON');
+    throw unusable('it is no JSON (a path is given as file(path))');
   }
   if (!isPlainObject(parsed)) throw unusable('it is no JSON object');
   const { type, private_key, private_key_id, client_email, token_uri = DEFAULT_TOKEN_ENDPOINT } = parsed;

@@ -1,5 +1,6 @@
 /** The JWT bearer grant (RFC 7523 §2.1), as it runs in the actor. */
 import { loadSigner } from '../client-authentication.js';
+import { presentedAssertion } from '../presented-assertion.js';
 import { isPresented, presentedToken } from '../presented-token.js';
 import type { MintAttempt, ProviderContext, ProviderObject } from '../provider.js';
 import { checkJwtBearer, type CheckedJwtBearerOptions, type JwtBearerOptions } from '../specs/jwt-bearer.js';
@@ -30,7 +31,8 @@ export const provider: ProviderObject<JwtBearerOptions> = {
 
 const asserter = (context: ProviderContext, { assertion, timeoutMs }: CheckedJwtBearerOptions): Assert => {
   if (isPresented(assertion)) {
-    return (_issuer, { signal }) => presentedToken(context, assertion, { signal, timeoutMs });
+    return async (_issuer, { signal }) =>
+      presentedAssertion(await presentedToken(context, assertion, { signal, timeoutMs }));
   }
   const { issuer: iss, subject: sub = iss, audience, claims = {}, lifetimeMs } = assertion;
   const sign = loadSigner();

@@ -13,7 +13,8 @@ export interface GoogleServiceAccountOptions extends Pick<
 > {
   /**
    * The JSON key file as Google hands it out. Read at every mint, so a file that is replaced is picked up by the next
-   * one: the key, its id, the account and the token endpoint are all in it.
+   * one: the key, its id, the account and the token endpoint are all in it. A string is its contents; a path is given as
+   * `file(path)`.
    */
   readonly keyFile: SecretReference | string;
   /** Scopes, space-separated or a list. */

@@ -237,7 +237,7 @@ class Page extends MarkdownThemeContext {
     const names = (declared.extendedTypes ?? [])
       .filter((each) => !(each instanceof ReferenceType) || each.reflection !== undefined || each.name === 'Error')
       .map((each) => this.type(each));
-    return names.length > 0 ? [`It has also what ${names.join(' and ')} has.`] : [];
+    return names.length > 0 ? [`It has also what ${names.join(' and ')} ${names.length > 1 ? 'have' : 'has'}.`] : [];
   }
 
   /** @param {Declaration} declared */
