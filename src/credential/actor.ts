@@ -151,9 +151,10 @@ class Credential {
         return;
       case 'publish':
         if (this.#answer?.attempt !== effect.attempt) return;
+        // First: readers know of the token as soon as it is there, and may end this thread.
+        this.#host.publishing(effect.generation);
         this.#context.publish(this.#answer.payload, { ...effect.times, generation: effect.generation });
         this.#answer = undefined;
-        this.#host.published();
         return;
       case 'republish': {
         const live = this.#context.live();

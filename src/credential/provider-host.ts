@@ -148,10 +148,10 @@ export class ProviderHost {
     return true;
   }
 
-  /** What was minted last is the live token now: a successor watches the same sources. */
-  published(): void {
-    const sources = this.#tokens.used();
-    if (sources.length > 0) this.#sealed.keep({ sources });
+  /** What was minted last is about to be the live token: a successor watches the same sources. */
+  publishing(generation: number): void {
+    const used = this.#tokens.used();
+    if (used.length > 0) this.#sealed.keep({ sources: { generation, used } });
   }
 
   /** True once after another credential's token, which this one was minted from, has been replaced. */
@@ -184,7 +184,10 @@ export class ProviderHost {
     const provider = loadExport(spec.module, spec.export) as Provider;
     // A session is told of tokens that it was minted from itself, or that the live token was.
     const tokens = new TokenSources();
-    tokens.watch(tokenReferences(spec.options), this.#sealed.sources ?? []);
+    const { generation, used = [] } = this.#sealed.sources ?? {};
+    // An actor may have died before it published: what the live token was minted from is not known, so it is minted anew.
+    const minted = generation === this.#actor.generation() ? used : used.map(([name]) => [name, 0] as const);
+    tokens.watch(tokenReferences(spec.options), minted);
     this.#tokens = tokens;
     const context: ProviderContext = {
       name: this.#actor.name,

@@ -17,8 +17,8 @@ interface Sealed {
   readonly addresses?: AddressBookState;
   /** A digest of the contents of the secret files, as they were last looked at. */
   readonly secrets?: string;
-  /** Which tokens of other credentials the live token was minted from. */
-  readonly sources?: SourceGenerations;
+  /** Which tokens of other credentials the token of that generation was minted from. */
+  readonly sources?: { readonly generation: number; readonly used: SourceGenerations };
 }
 
 /** What the vault leaves of the sealed record is for the refresh loop, which must be able to write at any time. */
@@ -50,7 +50,7 @@ export class SealedState {
     return this.#sealed.secrets;
   }
 
-  get sources(): SourceGenerations | undefined {
+  get sources(): Sealed['sources'] {
     return this.#sealed.sources;
   }
 

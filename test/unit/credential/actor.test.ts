@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import type { ActorContext, Behaviour } from '../../../src/actor/behaviour.js';
 import { credentialBehaviour, type CredentialActorOptions } from '../../../src/credential/actor.js';
+import { allocateChildMemory } from '../../../src/memory/child-memory.js';
 import type { ProviderSpec } from '../../../src/providers/provider.js';
+import { TokenReference } from '../../../src/providers/token-reference.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
 import { policyOf } from '../../support/refresh-driver.js';
+import { publisherOf } from '../../support/token-publisher.js';
 
 type Credential = typeof credentialBehaviour extends Behaviour<infer State, CredentialActorOptions> ? State : never;
 
@@ -18,8 +21,15 @@ const specOf = (secret: string, options: object = {}): ProviderSpec => ({
 /** The behaviour without a thread, a mailbox or memory: what it sends to itself comes at its time. */
 const actorOf = (
   options: CredentialActorOptions,
-): { clock: ReturnType<typeof createSimulatedClock>; settled: () => Promise<void> } => {
+): {
+  readonly clock: ReturnType<typeof createSimulatedClock>;
+  readonly settled: () => Promise<void>;
+  /** What was sealed when each token was published. */
+  readonly sealedAtPublish: readonly unknown[];
+} => {
   const clock = createSimulatedClock();
+  const sealedAtPublish: unknown[] = [];
+  let sealed: unknown;
   const tasks: Promise<void>[] = [];
   let generation = 0;
   const tell = (message: unknown): void => {
@@ -30,13 +40,16 @@ const actorOf = (
     owner: 'test',
     options,
     clock,
-    sealed: () => undefined,
-    seal: () => undefined,
+    sealed: () => sealed,
+    seal: (value: unknown) => (sealed = structuredClone(value)),
     live: () => undefined,
     generation: () => generation,
     wanted: () => 0,
     invalidated: () => 0,
-    publish: (_value: unknown, published: { generation: number }) => (generation = published.generation),
+    publish: (_value: unknown, published: { generation: number }) => {
+      sealedAtPublish.push(sealed);
+      generation = published.generation;
+    },
     setStatus: () => undefined,
     emit: () => undefined,
     sendAfter: (message: unknown, delayMs: number) => clock.setTimer(delayMs, () => tell(message)),
@@ -54,7 +67,7 @@ const actorOf = (
   const settled = async (): Promise<void> => {
     while (tasks.length > 0) await tasks.shift();
   };
-  return { clock, settled };
+  return { clock, settled, sealedAtPublish };
 };
 
 test('within a second of its end an overlap has no session, nor anything else, of the older secret', async () => {
@@ -73,4 +86,13 @@ test('within a second of its end an overlap has no session, nor anything else, o
   expect(log).toHaveLength(5);
   actor.clock.advance(1_000);
   expect(log.slice(5)).toEqual(['close old', 'open new']);
+});
+
+test('what a token was minted from is sealed before anybody can see the token', async () => {
+  const { shared } = allocateChildMemory();
+  publisherOf(shared)(7);
+  const provider = specOf('any', { from: new TokenReference('source', shared) });
+  const actor = actorOf({ policy: policyOf(), provider });
+  await actor.settled();
+  expect(actor.sealedAtPublish).toMatchObject([{ sources: { generation: 1, used: [['source', 7]] } }]);
 });

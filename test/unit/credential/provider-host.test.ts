@@ -5,13 +5,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { ActorContext } from '../../../src/actor/behaviour.js';
 import { ProviderHost } from '../../../src/credential/provider-host.js';
 import { SealedState } from '../../../src/credential/sealed-state.js';
-import { allocateChildMemory, openWords } from '../../../src/memory/child-memory.js';
-import { SNAPSHOT } from '../../../src/memory/layout.js';
-import { RecordWriter, takeSeat } from '../../../src/memory/record.js';
+import { allocateChildMemory } from '../../../src/memory/child-memory.js';
 import { file, literal } from '../../../src/providers/index.js';
 import type { ProviderSpec } from '../../../src/providers/provider.js';
 import { TokenReference } from '../../../src/providers/token-reference.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
+import { publisherOf } from '../../support/token-publisher.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-host-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,6 +20,7 @@ class Actor {
   readonly log: string[] = [];
   readonly events: unknown[] = [];
   kept: unknown;
+  generation = 0;
 
   spec(secret: string, options: object = {}): ProviderSpec {
     const module = new URL('fixtures/noting-provider.mjs', import.meta.url).href;
@@ -35,6 +35,7 @@ class Actor {
       sealed: () => this.kept,
       seal: (value: unknown) => (this.kept = structuredClone(value)),
       live: () => undefined,
+      generation: () => this.generation,
       emit: (type: string, details: object) => this.events.push({ type, ...details }),
     } as unknown as ActorContext;
     return new ProviderHost(context, new SealedState(context), spec, previous);
@@ -131,17 +132,6 @@ describe('a secret file', () => {
   });
 });
 
-/** A reader's view of a token; who reads it asks for no more of it here. */
-const publisherOf = (memory: SharedArrayBuffer): ((generation: number) => void) => {
-  const words = openWords(memory);
-  const writer = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 1, []));
-  return (generation) => {
-    const payload = JSON.stringify({ value: `token-${generation}`, tokenType: 'Bearer', scopes: [], fields: {} });
-    const header = { generation, issuedAtMs: Date.now(), expiresAtMs: Infinity, usableUntilMs: Infinity };
-    writer.publish(header, new TextEncoder().encode(payload));
-  };
-};
-
 describe('the token of another credential', () => {
   test('is watched for as long as the session that asked for it is open', async () => {
     const actor = new Actor();
@@ -162,5 +152,26 @@ describe('the token of another credential', () => {
     host.reopen(actor.spec('newer'));
     publish(3);
     expect(host.sourcesChanged()).toBe(false);
+  });
+
+  test.each([
+    ['after it had published', 1, false],
+    ['before it had published', 0, true],
+  ])('is watched by the successor of an actor that died %s', async (_when, published, isNewAlready) => {
+    const actor = new Actor();
+    const { shared } = allocateChildMemory();
+    const publish = publisherOf(shared);
+    publish(1);
+    const spec = actor.spec('new', { from: new TokenReference('source', shared) });
+    const host = actor.open(spec);
+    await mint(host);
+    host.publishing(1);
+    actor.generation = published;
+    const next = actor.open(spec);
+    // What is not known to be minted from this one is minted anew.
+    expect(next.sourcesChanged()).toBe(isNewAlready);
+    expect(next.sourcesChanged()).toBe(false);
+    publish(2);
+    expect(next.sourcesChanged()).toBe(true);
   });
 });
