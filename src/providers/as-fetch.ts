@@ -20,5 +20,5 @@ export const asFetch =
     toResponse(await ask(url, { method, headers, ...(body == null ? {} : { body: body.toString() }) }));
 
 /** An answer as a Response. */
-export const toResponse = ({ status, headers, body }: HttpAnswer): Response =>
+const toResponse = ({ status, headers, body }: HttpAnswer): Response =>
   new Response(NO_BODY.has(status) ? null : body, { status, headers });

@@ -2,8 +2,9 @@
  * A real OAuth authorization server (oidc-provider) in a process of its own, for tests and for the demo.
  *
  * It issues access tokens by client credentials, by refresh tokens that are single-use with reuse detection, by
- * assertions (RFC 7523) and in exchange for tokens (RFC 8693). Access tokens are JWTs (RFC 9068), to be verified with the keys at `jwksUrl`. There is no browser: `issueRefreshToken` does
- * what a consent screen would have led to. The process ends with the one that started it.
+ * assertions (RFC 7523) and in exchange for tokens (RFC 8693). Access tokens are JWTs (RFC 9068), to be verified with the
+ * keys at `jwksUrl`. There is no browser: `issueRefreshToken` does what a consent screen would have led to. The process
+ * ends with the one that started it.
  *
  * @example
  * const server = await startAuthorizationServer({ accessTokenTtlS: 8 });
@@ -112,7 +113,7 @@ import { clientIdOf, countersOf, describeRequest, noteAnswer, readForm } from '.
  * The clients of a server that is not told which.
  * @type {ClientOptions[]}
  */
-export const defaultClients = [
+const defaultClients = [
   { clientId: 'reports', clientSecret: 'reports-secret-4711' },
   { clientId: 'billing', clientSecret: 'billing-secret:with/odd+chars %', authentication: 'client_secret_post' },
   { clientId: 'mail', clientSecret: 'mail-secret-4711' },
