@@ -75,6 +75,7 @@ class Credential {
     });
     // While no actor lived.
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
+    if (!this.#task && this.#host.sourcesChanged()) this.#dispatch({ kind: 'source_changed' });
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     return this;
   }

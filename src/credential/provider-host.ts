@@ -186,7 +186,7 @@ export class ProviderHost {
     const tokens = new TokenSources();
     const { generation, used = [] } = this.#sealed.sources ?? {};
     // An actor may have died before it published: what the live token was minted from is not known, so it is minted anew.
-    const minted = generation === this.#actor.generation() ? used : used.map(([name]) => [name, 0] as const);
+    const minted = generation === this.#actor.generation() ? used : used.map(([name]) => [name, undefined] as const);
     tokens.watch(tokenReferences(spec.options), minted);
     this.#tokens = tokens;
     const context: ProviderContext = {

@@ -8,7 +8,7 @@ import { payloadBytes, SEALED } from '../memory/layout.js';
 import type { AddressBookState } from '../providers/addresses.js';
 import type { Json } from '../providers/provider.js';
 import type { PersistedRefresh } from './refresh-types.js';
-import type { SourceGenerations } from './token-sources.js';
+import type { SourceTokens } from './token-sources.js';
 
 /** All that a credential keeps in its sealed record. */
 interface Sealed {
@@ -18,7 +18,7 @@ interface Sealed {
   /** A digest of the contents of the secret files, as they were last looked at. */
   readonly secrets?: string;
   /** Which tokens of other credentials the token of that generation was minted from. */
-  readonly sources?: { readonly generation: number; readonly used: SourceGenerations };
+  readonly sources?: { readonly generation: number; readonly used: SourceTokens };
 }
 
 /** What the vault leaves of the sealed record is for the refresh loop, which must be able to write at any time. */

@@ -1,4 +1,5 @@
 /** The other credentials whose tokens this one is minted from, as its actor reads them. */
+import { createHash } from 'node:crypto';
 import { ProviderError } from '../errors.js';
 import type { TokenWait } from '../providers/provider.js';
 import { referencedMemory, type TokenReference } from '../providers/token-reference.js';
@@ -7,16 +8,28 @@ import type { Token } from './token.js';
 
 const DEFAULT_WAIT_MS = 10_000;
 
-/** Which tokens a token was minted from: the generation of each source's, by its name. */
-export type SourceGenerations = readonly (readonly [name: string, generation: number])[];
+/** A token of a source's. Generations are counted from 1 again where another child has got the source's name. */
+interface Seen {
+  readonly generation: number;
+  readonly digest: string;
+}
+
+/** Which tokens a token was minted from, by the names of their sources; undefined for one that is not known. */
+export type SourceTokens = readonly (readonly [name: string, token: Seen | undefined])[];
 
 interface Source {
   readonly reader: CredentialReader;
-  /** Of the token that was last used. */
-  used: number;
-  /** Of the replacement that was last told of. */
-  told: number;
+  /** The token that was last used. */
+  used: Seen | undefined;
+  /** The replacement that was last told of. */
+  told: Seen | undefined;
 }
+
+/** So that a token that may be good still is kept in one place only. */
+const digestOf = ({ value }: Token): string => createHash('sha256').update(value).digest('base64url');
+
+const isOf = (token: Token, seen: Seen | undefined): boolean =>
+  token.generation === seen?.generation && digestOf(token) === seen.digest;
 
 export class TokenSources {
   readonly #sources = new Map<SharedArrayBuffer, Source>();
@@ -26,7 +39,7 @@ export class TokenSources {
     const source = this.#sourceOf(reference);
     try {
       const token = await source.reader.get({ timeoutMs, ...(signal && { signal }) });
-      source.used = token.generation;
+      source.used = { generation: token.generation, digest: digestOf(token) };
       return token;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it can not be read';
@@ -39,26 +52,25 @@ export class TokenSources {
   }
 
   /** Goes on with what an earlier session has used: `minted` is what the live token was minted from. */
-  watch(references: readonly TokenReference[], minted: SourceGenerations): void {
+  watch(references: readonly TokenReference[], minted: SourceTokens): void {
     for (const reference of references) {
-      const used = minted.find(([name]) => name === reference.name)?.[1];
-      if (used !== undefined && referencedMemory(reference)) this.#sourceOf(reference).used = used;
+      const known = minted.find(([name]) => name === reference.name);
+      if (known && referencedMemory(reference)) this.#sourceOf(reference).used = known[1];
     }
   }
 
   /** What was used so far. */
-  used(): SourceGenerations {
-    const sources = [...this.#sources.values()].filter(({ used }) => used > 0);
-    return sources.map(({ reader, used }) => [reader.name, used]);
+  used(): SourceTokens {
+    return [...this.#sources.values()].flatMap(({ reader, used }) => (used ? [[reader.name, used] as const] : []));
   }
 
   /** True once after a token that was used, or was not to be had, has been replaced by another. */
   changed(): boolean {
     let changed = false;
     for (const source of this.#sources.values()) {
-      const latest = source.reader.peek()?.generation ?? 0;
-      if (latest <= Math.max(source.used, source.told)) continue;
-      source.told = latest;
+      const latest = source.reader.peek();
+      if (!latest || isOf(latest, source.used) || isOf(latest, source.told)) continue;
+      source.told = { generation: latest.generation, digest: digestOf(latest) };
       changed = true;
     }
     return changed;
@@ -82,7 +94,7 @@ export class TokenSources {
     }
     const known = this.#sources.get(memory);
     if (known) return known;
-    const source = { reader: new CredentialReader(reference.name, memory), used: 0, told: 0 };
+    const source: Source = { reader: new CredentialReader(reference.name, memory), used: undefined, told: undefined };
     this.#sources.set(memory, source);
     return source;
   }

@@ -9,7 +9,7 @@ import type { AtomicWords } from '../memory/words.js';
 import { ActorDoor, type DoorKeeper } from './actor-door.js';
 import type { ChildPlan } from './child-shell.js';
 import type { ChildSpec } from './child-spec.js';
-import { isCredential, type CheckedChild } from './options.js';
+import { isCredential, type CheckedChild, type Referring } from './options.js';
 import { notFound } from './supervisor-errors.js';
 
 /** What every handle has for its supervisor. */
@@ -46,6 +46,11 @@ export class ChildTable {
 
   get all(): readonly HeldChild[] {
     return [...this.#byName.values()];
+  }
+
+  /** What each refers to. */
+  get referring(): readonly Referring[] {
+    return this.all.map(({ plan: { rules, options } }) => ({ name: rules.name, wire: options }));
   }
 
   find(name: string): HeldChild | undefined {

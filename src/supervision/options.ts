@@ -200,12 +200,14 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
 /** True for a child whose token others can refer to. */
 export const isCredential = (spec: unknown): boolean => isChildSpec(spec) && spec.kind.name === 'credential';
 
+/** A child, by what it refers to. */
+export interface Referring {
+  readonly name: string;
+  readonly wire: WireOptions;
+}
+
 /** Credentials whose tokens are minted from one another would all wait for ever. */
-export const refuseCircle = (
-  name: string,
-  children: readonly { readonly name: string; readonly wire: WireOptions }[],
-  report: Report,
-): void => {
+export const refuseCircle = (name: string, children: readonly Referring[], report: Report): void => {
   const circle = circleOf(name, (of) => {
     const child = children.find((one) => one.name === of);
     return child ? referencedTokens(child.wire) : [];
@@ -213,5 +215,16 @@ export const refuseCircle = (
   if (circle) report(name, 'minted from no token that is minted from its own', `the circle ${circle.join(' -> ')}`);
 };
 
-export const checkOneChild = (name: string, spec: unknown, tokenMemory: TokenMemory): CheckedChild =>
-  checkAll((report) => checkChild(name, spec, report, tokenMemory), name)!;
+/** A child beside others that are there already: one that gets the name of one that is gone may close a circle too. */
+export const checkOneChild = (
+  name: string,
+  spec: unknown,
+  tokenMemory: TokenMemory,
+  others: readonly Referring[] = [],
+): CheckedChild =>
+  checkAll((report) => {
+    const child = checkChild(name, spec, report, tokenMemory);
+    // One that refers to itself refers to a child that is not there: told already.
+    if (child && !referencedTokens(child.wire).includes(name)) refuseCircle(name, [child, ...others], report);
+    return child;
+  }, name)!;

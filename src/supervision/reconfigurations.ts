@@ -7,7 +7,7 @@ import { TokenvisorError } from '../errors.js';
 import { OneByOne } from '../one-by-one.js';
 import { decodeOptions, referencedTokens, repointed, type WireOptions } from '../providers/reference-tree.js';
 import type { ChildTable, HeldChild } from './child-table.js';
-import { checkAll, encodePrepared, refuseCircle } from './options.js';
+import { checkAll, encodePrepared, isCredential, refuseCircle } from './options.js';
 
 /** Hands options to a child's actor; resolves with its refusal. Rejects if the supervisor thread dies over it. */
 export type Reconfigure = (name: string, options: WireOptions) => Promise<WireError | undefined>;
@@ -29,7 +29,9 @@ export class Reconfigurations {
   }
 
   /** Whoever is minted from the token of a child of that name has referred to one that is gone. */
-  async repoint({ plan: { rules, memory } }: HeldChild): Promise<void> {
+  async repoint({ plan: { rules, memory }, spec }: HeldChild): Promise<void> {
+    // What another kind of child publishes is no token.
+    if (!isCredential(spec)) return;
     const referring = this.#children.all
       .filter(({ plan }) => referencedTokens(plan.options).includes(rules.name))
       .map(({ plan }) => plan.rules.name);
@@ -53,8 +55,7 @@ export class Reconfigurations {
         report(name, 'options that keep its refresh token where they did', 'a file store: start another child with it');
       }
       const encoded = encodePrepared(rotated.prepared, name, report, (of) => this.#children.tokenMemory(of));
-      const others = this.#children.all.map(({ plan: { rules, options } }) => ({ name: rules.name, wire: options }));
-      refuseCircle(name, [{ name, wire: encoded.wire }, ...others], report);
+      refuseCircle(name, [{ name, wire: encoded.wire }, ...this.#children.referring], report);
       return { options: rotated.options, ...encoded };
     }, name);
     const refusal = await this.#reconfigure(name, wire);

@@ -132,7 +132,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * counter.cast('increment');
    */
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
-    const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of));
+    const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of), this.#children.referring);
     this.#refuseIfEnded();
     if (this.#children.find(name)) {
       throw new TokenvisorError('ALREADY_STARTED', `There is a child named '${name}' already: deleteChild it first`, {

@@ -21,6 +21,7 @@ const specOf = (secret: string, options: object = {}): ProviderSpec => ({
 /** The behaviour without a thread, a mailbox or memory: what it sends to itself comes at its time. */
 const actorOf = (
   options: CredentialActorOptions,
+  kept?: object,
 ): {
   readonly clock: ReturnType<typeof createSimulatedClock>;
   readonly settled: () => Promise<void>;
@@ -29,7 +30,7 @@ const actorOf = (
 } => {
   const clock = createSimulatedClock();
   const sealedAtPublish: unknown[] = [];
-  let sealed: unknown;
+  let sealed: unknown = kept;
   const tasks: Promise<void>[] = [];
   let generation = 0;
   const tell = (message: unknown): void => {
@@ -94,5 +95,17 @@ test('what a token was minted from is sealed before anybody can see the token', 
   const provider = specOf('any', { from: new TokenReference('source', shared) });
   const actor = actorOf({ policy: policyOf(), provider });
   await actor.settled();
-  expect(actor.sealedAtPublish).toMatchObject([{ sources: { generation: 1, used: [['source', 7]] } }]);
+  expect(actor.sealedAtPublish).toMatchObject([{ sources: { generation: 1, used: [['source', { generation: 7 }]] } }]);
+});
+
+test('what a token was minted from has gone while no actor lived: it is minted anew before the first second is over', async () => {
+  const { shared } = allocateChildMemory();
+  publisherOf(shared)(7);
+  const provider = specOf('follower', { from: new TokenReference('source', shared) });
+  // The same count, and another token: another child has got the name.
+  const used = [['source', { generation: 7, digest: 'of another' }]];
+  const lazy = { ...policyOf(), eager: false };
+  const actor = actorOf({ policy: lazy, provider }, { sources: { generation: 0, used } });
+  await actor.settled();
+  expect(log).toContain('mint follower');
 });
