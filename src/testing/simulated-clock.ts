@@ -10,7 +10,7 @@ export interface SimulatedClock extends Clock {
    * Moves both clocks by `ms`, and fires in order each timer that falls due, those set meanwhile included. All of it is
    * in the caller's turn: what a timer begins, and promises have to end, ends when the time is over.
    *
-   * @throws INTERNAL if timers at one instant set one another for ever.
+   * @throws INTERNAL if timers at one instant set one another for ever, CONFIG_INVALID for what is no finite number.
    */
   advance(ms: number): void;
   /**
@@ -20,7 +20,11 @@ export interface SimulatedClock extends Clock {
    * @throws INTERNAL as {@link advance}.
    */
   advanceAsync(ms: number): Promise<void>;
-  /** Sets the wall clock forward by `ms`, or back if negative. Monotonic time and timers do not notice. */
+  /**
+   * Sets the wall clock forward by `ms`, or back if negative. Monotonic time and timers do not notice.
+   *
+   * @throws CONFIG_INVALID for what is no finite number.
+   */
   stepWall(ms: number): void;
   /** How many timers are pending. */
   pending(): number;
@@ -33,6 +37,11 @@ const turn = (): Promise<void> => new Promise((resolve) => void nextTurn(resolve
 /** Timers fired without any time passing: so many are a loop that makes no progress. */
 const MOST_AT_ONE_INSTANT = 10_000;
 
+const finite = (what: string, ms: number): number => {
+  if (Number.isFinite(ms)) return ms;
+  throw new TokenvisorError('CONFIG_INVALID', `Expected a clock to ${what} a finite number of ms, got ${String(ms)}`);
+};
+
 interface PendingTimer {
   readonly dueMonoMs: number;
   readonly callback: () => void;
@@ -42,6 +51,7 @@ interface PendingTimer {
  * Makes a simulated clock.
  *
  * @param start Where the clocks begin; both 0 by default.
+ * @throws CONFIG_INVALID for what is no finite number.
  * @example
  * const clock = createSimulatedClock({ wallMs: Date.UTC(2030, 0, 1) });
  * clock.setTimer(1_000, () => console.log('a second later'));
@@ -50,6 +60,7 @@ interface PendingTimer {
  */
 export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClock => {
   let { wallMs = 0, monoMs = 0 } = start;
+  finite('start at', wallMs + monoMs);
   const timers = new Set<PendingTimer>();
 
   const moveTo = (targetMonoMs: number): void => {
@@ -63,6 +74,9 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
     for (const timer of timers) if (!first || timer.dueMonoMs < first.dueMonoMs) first = timer;
     return first;
   };
+
+  /** When time stops moving: timers that set one another would fire for ever until an instant that is none. */
+  const endOf = (ms: number): number => monoMs + Math.max(0, finite('advance by', ms));
 
   let firedHere = 0;
 
@@ -95,18 +109,18 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
       return { cancel: () => void timers.delete(timer) };
     },
     advance(ms) {
-      const endMonoMs = monoMs + Math.max(0, ms);
+      const endMonoMs = endOf(ms);
       while (fireNext(endMonoMs));
       if (endMonoMs > monoMs) moveTo(endMonoMs);
     },
     async advanceAsync(ms) {
-      const endMonoMs = monoMs + Math.max(0, ms);
+      const endMonoMs = endOf(ms);
       do await turn();
       while (fireNext(endMonoMs));
       if (endMonoMs > monoMs) moveTo(endMonoMs);
     },
     stepWall(ms) {
-      wallMs += ms;
+      wallMs += finite('step by', ms);
     },
     pending: () => timers.size,
   };

@@ -40,8 +40,12 @@ export interface TestCredentialOptions extends Pick<
   readonly atEnd?: 'repeat' | 'wait';
 }
 
+const METHODS = ['now', 'wallMs', 'monoMs', 'setTimer', 'advance'] as const;
+
 const isClock = (value: unknown): value is SimulatedClock =>
-  typeof value === 'object' && value !== null && typeof (value as Partial<SimulatedClock>).advance === 'function';
+  typeof value === 'object' &&
+  value !== null &&
+  METHODS.every((method) => typeof (value as Partial<SimulatedClock>)[method] === 'function');
 
 const shape = object({
   name: optional(string(), 'test'),

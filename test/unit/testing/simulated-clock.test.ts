@@ -74,3 +74,20 @@ describe('advanceAsync()', () => {
     expect(clock.now()).toEqual({ wallMs: 5_100, monoMs: 100 });
   });
 });
+
+test.each([NaN, Infinity, undefined as never])('%s ms are no time: they do not let it go on for ever', async (ms) => {
+  const clock = createSimulatedClock();
+  let fired = 0;
+  const again = (): void => {
+    fired += 1;
+    // A bound: this is a loop that would not end.
+    if (fired < 5_000) clock.setTimer(1_000, again);
+  };
+  clock.setTimer(1_000, again);
+  const refused = expect.objectContaining({ code: 'CONFIG_INVALID' }) as unknown;
+  expect(() => clock.advance(ms)).toThrow(refused);
+  await expect(clock.advanceAsync(ms)).rejects.toEqual(refused);
+  expect(() => clock.stepWall(ms)).toThrow(refused);
+  expect(fired).toBe(0);
+  expect(clock.now()).toEqual({ wallMs: 0, monoMs: 0 });
+});

@@ -480,3 +480,8 @@ describe('options are checked', () => {
     expect(create).toThrow(message);
   });
 });
+
+test('a clock with a part of its methods is a problem at once, and no crash later', () => {
+  const clock = { advance: () => undefined } as never;
+  expect(() => createTestCredential(['one'], { clock })).toThrow('Expected `clock` to be what createSimulatedClock()');
+});
