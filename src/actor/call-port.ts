@@ -67,6 +67,8 @@ export class CallPort {
   /** Held for as long as the port: a proxy that nobody holds may be collected in mid-call. */
   readonly #service: Comlink.Remote<CallService>;
   readonly #pending = new Set<(error: Error) => void>();
+  /** Resolves when the port has closed, and every call is settled. */
+  readonly down: Promise<void>;
   #closed = false;
 
   constructor(child: string, { port, reserved, mailboxLimit }: CallEndpoint) {
@@ -75,7 +77,12 @@ export class CallPort {
     this.#counter = new Int32Array(reserved);
     this.#mailboxLimit = mailboxLimit;
     this.#service = Comlink.wrap<CallService>(port);
-    port.once('close', () => this.#down());
+    this.down = new Promise((resolve) => {
+      port.once('close', () => {
+        this.#down();
+        resolve();
+      });
+    });
     port.unref();
   }
 

@@ -46,7 +46,9 @@ interface ReadKey {
   readonly algorithm: SigningAlgorithm;
 }
 
-const readKey = (text: string, { keyId, algorithm: wanted }: SigningKey): ReadKey => {
+const readKey = (read: string, { keyId, algorithm: wanted }: SigningKey): ReadKey => {
+  // Some editors put a byte order mark before it.
+  const text = read.replace(/^\uFEFF/, '');
   const jwk = text.trimStart().startsWith('{') ? parseJwk(text) : undefined;
   let key: KeyObject;
   try {
@@ -74,6 +76,9 @@ const parseJwk = (text: string): JsonWebKey & Readonly<Record<string, unknown>> 
   }
 };
 
+/** RFC 7518 §3.3. */
+const LEAST_RSA_BITS = 2_048;
+
 const BY_RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
 const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
   prime256v1: 'ES256',
@@ -83,7 +88,11 @@ const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
 
 /** Those that a key of this kind can sign by, the usual one first. */
 const algorithmsOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly SigningAlgorithm[] => {
-  if (asymmetricKeyType === 'rsa') return BY_RSA;
+  if (asymmetricKeyType === 'rsa') {
+    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+    if (bits < LEAST_RSA_BITS) throw unusable(`expected an RSA key of ${LEAST_RSA_BITS} bits or more, got ${bits}`);
+    return BY_RSA;
+  }
   if (asymmetricKeyType === 'ed25519') return ['EdDSA'];
   const byCurve = asymmetricKeyType === 'ec' ? BY_CURVE[asymmetricKeyDetails?.namedCurve ?? ''] : undefined;
   if (byCurve !== undefined) return [byCurve];

@@ -32,6 +32,9 @@ export class ActorDoor {
   readonly memory: SharedArrayBuffer;
   readonly #keeper: DoorKeeper;
   #calls: CallPort | undefined;
+  #incarnation = 0;
+  /** Ports of actors that are gone, until what they have said is heard. */
+  readonly #retired = new Set<CallPort>();
 
   constructor(name: string, kind: string, memory: SharedArrayBuffer, keeper: DoorKeeper) {
     this.name = name;
@@ -79,14 +82,25 @@ export class ActorDoor {
   }
 
   /** A new incarnation is there to be called. */
-  connect(calls: CallEndpoint): void {
+  connect(calls: CallEndpoint, incarnation: number): void {
+    // One that is there still is a zombie, and will not answer.
     this.#calls?.close();
     this.#calls = new CallPort(this.name, calls);
+    this.#incarnation = incarnation;
+  }
+
+  /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
+  exited(incarnation: number): void {
+    const calls = this.#calls;
+    if (!calls || incarnation !== this.#incarnation) return;
+    this.#calls = undefined;
+    this.#retired.add(calls);
+    void calls.down.then(() => this.#retired.delete(calls));
   }
 
   /** The supervisor thread died, and every actor with it. */
   disconnect(): void {
-    this.#calls?.close();
+    for (const calls of [this.#calls, ...this.#retired]) calls?.close();
     this.#calls = undefined;
   }
 }

@@ -8,7 +8,7 @@ import { describeValue } from '../config/describe.js';
 import type { AtomicWords } from '../memory/words.js';
 import { ActorDoor, type DoorKeeper } from './actor-door.js';
 import type { ChildPlan } from './child-shell.js';
-import type { ChildSpec } from './child-spec.js';
+import type { Kind } from './child-spec.js';
 import { isCredential, type CheckedChild, type Referring } from './options.js';
 import { notFound } from './supervisor-errors.js';
 
@@ -22,8 +22,8 @@ export interface SupervisedHandle {
 }
 
 export interface HeldChild {
-  readonly spec: ChildSpec;
-  /** The spec's, with what `rotate()` has changed since. */
+  readonly kind: Kind<unknown>;
+  /** The user's, with what `rotate()` has changed since: no secret of before is held on to. */
   readonly options: unknown;
   readonly plan: ChildPlan;
   readonly door: ActorDoor;
@@ -67,7 +67,7 @@ export class ChildTable {
   /** The shared memory of the credential of that name. */
   tokenMemory(name: string): SharedArrayBuffer | undefined {
     const child = this.#byName.get(name);
-    return child && isCredential(child.spec) ? child.plan.memory.shared : undefined;
+    return child && isCredential(child.kind) ? child.plan.memory.shared : undefined;
   }
 
   /** Holds a child, and makes its handle. */
@@ -86,7 +86,7 @@ export class ChildTable {
     };
     const door = new ActorDoor(name, spec.kind.name, memory.shared, this.#keeperOf(name));
     const handle = spec.kind.createHandle(door) as SupervisedHandle;
-    const child: HeldChild = { spec, options: spec.options, plan, door, handle, starting };
+    const child: HeldChild = { kind: spec.kind, options: spec.options, plan, door, handle, starting };
     this.#byName.set(name, child);
     this.handles[name] = handle;
     return child;

@@ -13,7 +13,7 @@ import {
   type ReferenceScope,
   type WireOptions,
 } from '../providers/reference-tree.js';
-import { type ChildSpec, isChildSpec, type PreparedChild } from './child-spec.js';
+import { type ChildSpec, isChildSpec, type Kind, type PreparedChild } from './child-spec.js';
 import { circleOf } from './token-circle.js';
 import type { SupervisorRules } from './types.js';
 
@@ -186,7 +186,9 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
     // All of it first: a child may refer to one that comes after it.
     const memories = new Map(specs.map(([name]) => [name, allocateChildMemory()]));
     const tokenMemory: TokenMemory = (name) =>
-      specs.some(([other, spec]) => other === name && isCredential(spec)) ? memories.get(name)?.shared : undefined;
+      specs.some(([other, spec]) => other === name && isChildSpec(spec) && isCredential(spec.kind))
+        ? memories.get(name)?.shared
+        : undefined;
     const checked = specs
       .map(([name, spec]) => checkChild(name, spec, report, tokenMemory, memories.get(name)))
       .filter((child) => child !== undefined);
@@ -198,7 +200,7 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
   });
 
 /** True for a child whose token others can refer to. */
-export const isCredential = (spec: unknown): boolean => isChildSpec(spec) && spec.kind.name === 'credential';
+export const isCredential = ({ name }: Kind<unknown>): boolean => name === 'credential';
 
 /** A child, by what it refers to. */
 export interface Referring {

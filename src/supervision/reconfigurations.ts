@@ -29,9 +29,9 @@ export class Reconfigurations {
   }
 
   /** Whoever is minted from the token of a child of that name has referred to one that is gone. */
-  async repoint({ plan: { rules, memory }, spec }: HeldChild): Promise<void> {
+  async repoint({ plan: { rules, memory }, kind }: HeldChild): Promise<void> {
     // What another kind of child publishes is no token.
-    if (!isCredential(spec)) return;
+    if (!isCredential(kind)) return;
     const referring = this.#children.all
       .filter(({ plan }) => referencedTokens(plan.options).includes(rules.name))
       .map(({ plan }) => plan.rules.name);
@@ -42,8 +42,7 @@ export class Reconfigurations {
 
   async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
     const child = this.#children.get(name);
-    const { plan, spec } = child;
-    const { kind } = spec;
+    const { plan, kind } = child;
     const rotate = kind.rotate?.bind(kind);
     if (!rotate) {
       throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' can't be rotated`, { child: name });

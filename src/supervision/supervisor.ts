@@ -286,12 +286,12 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     switch (message.kind) {
       case 'calls': {
         const child = this.#children.find(message.name);
-        if (child) child.door.connect(message.calls);
+        if (child) child.door.connect(message.calls, message.incarnation);
         else message.calls.port.close();
         return;
       }
       case 'event':
-        return this.#events.emit(message.type, message.type === 'error' ? withError(message.details) : message.details);
+        return this.#tell(message);
       case 'forgotten': {
         const child = this.#children.find(message.name);
         if (child) this.#children.remove(child);
@@ -301,6 +301,13 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         this.#tellEnd(message.reason);
         if (message.reason === 'restart_intensity') void this.close();
     }
+  }
+
+  #tell({ type, details }: Extract<SupervisorMessage, { kind: 'event' }>): void {
+    const { name, incarnation } = details as { readonly name: string; readonly incarnation: number };
+    // Before anybody hears of it, and calls.
+    if (type === 'child:exited') this.#children.find(name)?.door.exited(incarnation);
+    this.#events.emit(type, type === 'error' ? withError(details) : details);
   }
 
   /** Once, by whoever knows first: the supervisor thread, or a close that had to end it. */

@@ -161,11 +161,14 @@ export class LocalSupervisor {
     const who = { name, incarnation } as const;
     this.#shells.get(name)?.spawn(incarnation, {
       ready: (calls) => {
-        this.#table.find(name)?.door.connect(calls);
+        this.#table.find(name)?.door.connect(calls, incarnation);
         this.#dispatch({ kind: 'started', ...who });
       },
       startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error }),
-      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason }),
+      exited: (reason) => {
+        this.#table.find(name)?.door.exited(incarnation);
+        this.#dispatch({ kind: 'exited', ...who, reason });
+      },
       event: (type, details) => this.#tell(type, { ...details, name }),
     });
   }
