@@ -105,15 +105,17 @@ export class CredentialReader {
     checkTtl(minTtlMs);
     const ready = this.#lasting(minTtlMs);
     if (ready) return ready;
-    let wanted = this.#want();
+    let wanted = 0;
     const what = minTtlMs > 0 ? `a token that is usable for more than ${minTtlMs} ms` : 'a usable token';
     return this.#wait(options, what, () => {
+      // Before the token: one that comes between the two is no reason to ask for another.
+      const generation = this.#generation();
       const token = this.#lasting(minTtlMs);
       if (token) return token;
       const latest = this.#load();
-      if (latest && latest.generation >= wanted && minTtlMs > 0) this.#refuseHopeless(latest, minTtlMs);
-      // The token that was asked for has come and gone, or is not good enough yet: ask for the one after it.
-      if (this.#generation() >= wanted) wanted = this.#want();
+      if (latest && wanted > 0 && latest.generation >= wanted && minTtlMs > 0) this.#refuseHopeless(latest, minTtlMs);
+      // None was asked for yet, or the one that was has come and gone, or is not good enough: ask for the one after it.
+      if (generation >= wanted) wanted = this.#want(generation);
       return undefined;
     });
   }
@@ -130,12 +132,13 @@ export class CredentialReader {
     checkTimeout(timeoutMs);
     const ready = this.#lasting(0);
     if (ready) return ready;
-    let wanted = this.#want();
+    let wanted = 0;
     const token = this.#doorbell.waitSync(() => {
+      const generation = this.#generation();
       const usable = this.#lasting(0);
       if (usable) return usable;
+      if (generation >= wanted) wanted = this.#want(generation);
       this.#throwIfHopeless();
-      if (this.#generation() >= wanted) wanted = this.#want();
       return undefined;
     }, timeoutMs);
     if (token) return token;
@@ -151,7 +154,7 @@ export class CredentialReader {
    */
   async refresh(options: WaitForTokenOptions = {}): Promise<Token> {
     checkWaitOptions(options);
-    const wanted = this.#want();
+    const wanted = this.#want(this.#generation());
     return this.#wait(options, 'a new token', () => {
       const token = this.#load();
       if (token && token.generation >= wanted) return token;
@@ -272,9 +275,9 @@ export class CredentialReader {
     return lastGeneration(this.#words, SNAPSHOT);
   }
 
-  /** Asks for a token after the last one; returns the generation that would satisfy. */
-  #want(): number {
-    const wanted = this.#generation() + 1;
+  /** Asks for a token after that of `generation`; returns the generation that would satisfy. */
+  #want(generation: number): number {
+    const wanted = generation + 1;
     if (raise(this.#words, Header.WANTED, wanted)) ring(this.#words, Header.REQUEST);
     return wanted;
   }

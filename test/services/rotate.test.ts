@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { credential, type CredentialHandle, type TokenSupervisor } from 'tokenvisor';
 import { clientCredentials, env, file, fileStore, refreshToken } from 'tokenvisor/providers';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
@@ -26,12 +26,9 @@ beforeAll(async () => {
   server = await startAuthorizationServer({ accessTokenTtlS: 3_600, clients });
 });
 afterAll(async () => {
+  await cleanUp();
   await server.close();
   rmSync(folder, { recursive: true });
-});
-afterEach(async () => {
-  await server.release();
-  await cleanUp();
 });
 
 let taken = 0;
@@ -108,7 +105,7 @@ const expectFloor = (heard: Heard): void => {
   startedAtMs.slice(1).forEach((atMs, i) => expect(atMs - startedAtMs[i]!).toBeGreaterThan(700));
 };
 
-describe('an overlap', () => {
+describe.concurrent('an overlap', () => {
   test('the newer secret before the server knows it: the older mints, a second later, until the newer is known', async () => {
     const { clientId, api, heard, stopReading } = await running();
     await api.rotate({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
@@ -241,7 +238,7 @@ describe('an overlap', () => {
   });
 });
 
-describe('rotate()', () => {
+describe.concurrent('rotate()', () => {
   test('refuses an overlap that is none, with its path, and changes nothing', async () => {
     const { clientId, api, stopReading } = await running();
     const change = { provider: providerOf(clientId, 'wrong') };
@@ -292,7 +289,7 @@ describe('rotate()', () => {
   });
 });
 
-describe('a secret file', () => {
+describe.concurrent('a secret file', () => {
   const replace = (secretFile: string, secret: string): void => {
     writeFileSync(`${secretFile}.new`, `${secret}\n`);
     renameSync(`${secretFile}.new`, secretFile);
@@ -341,6 +338,7 @@ describe('a secret file', () => {
   });
 });
 
+// One after the other: what holds the answers of the one would let go those of the other.
 describe('a single-use refresh token, whose client gets another secret', () => {
   const mailProvider = (
     clientId: string,
