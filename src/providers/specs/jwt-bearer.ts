@@ -50,7 +50,10 @@ export interface AssertionOptions extends SigningKey {
   readonly claims?: Readonly<Record<string, Json>>;
 }
 
-/** Options of {@link jwtBearer}. Most servers need no client beside the assertion. */
+/**
+ * Options of {@link jwtBearer}. Most servers need no client beside the assertion; one that does is told by the members of
+ * {@link ClientOptions}, all of them optional here.
+ */
 export interface JwtBearerOptions extends TokenRequestOptions, Partial<ClientOptions> {
   /**
    * A key, by which an assertion is signed afresh for each attempt; or one that is there already: a secret, or another

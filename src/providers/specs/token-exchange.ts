@@ -15,7 +15,10 @@ import type { SecretReference } from '../secrets.js';
 import type { TokenReference } from '../token-reference.js';
 import { grantModule, grantSpec } from './grant-spec.js';
 
-/** Options of {@link tokenExchange}. Some servers need no client beside the tokens. */
+/**
+ * Options of {@link tokenExchange}. Some servers need no client beside the tokens; one that does is told by the members of
+ * {@link ClientOptions}, all of them optional here.
+ */
 export interface TokenExchangeOptions extends TokenRequestOptions, Partial<ClientOptions> {
   /**
    * The token to be exchanged: a secret, or another credential's token by `tokenOf()`. That one is waited for, and when
