@@ -1,0 +1,79 @@
+/**
+ * The one port to what is kept outside of memory. An actor opens a store in its thread, and nobody else does.
+ */
+import type { Clock } from '../clock.js';
+
+/** What an entry tells without its data: enough for the table. */
+export interface StoredEntry {
+  readonly key: string;
+  /** 32 bits, unsigned, of whoever stores: the store does not understand them. */
+  readonly state: number;
+  /** From then on it may be expunged: ms since the Unix epoch; `Infinity` for never. */
+  readonly expiresAtMs: number;
+}
+
+/** A record as it is stored. */
+export interface StoredRecord extends StoredEntry {
+  /** Counts what was written under this key, from 1; the store gives it. */
+  readonly version: number;
+  /** Whose it is, for {@link Store.bySubject}. */
+  readonly subject?: string;
+  /** Any JSON value. */
+  readonly data: unknown;
+}
+
+/** A record to be stored, if nobody else has stored one since. */
+export interface StoreWrite extends Omit<StoredRecord, 'version'> {
+  /** The version that it replaces; 0: there is none. */
+  readonly replaces: number;
+}
+
+/** What has become of a {@link StoreWrite}: its version, or what was there instead (undefined: nothing). */
+export type StoreWriteResult =
+  | { readonly written: true; readonly version: number }
+  | { readonly written: false; readonly found: StoredRecord | undefined };
+
+/** Where a look at the changes ended; opaque, and of no use after the store was opened anew. */
+export type StoreCursor = string;
+
+/** What has changed since a look, and where the next one begins. */
+export interface StoreChanges {
+  readonly entries: readonly StoredEntry[];
+  readonly cursor: StoreCursor;
+}
+
+/** What an opened store is given of the actor that opens it. */
+export interface StoreContext {
+  readonly clock: Clock;
+  /** Unique to the supervisor and the child: an owner for locks. */
+  readonly owner: string;
+  /** Something has changed, or may have: look at the changes soon. */
+  changed(): void;
+}
+
+/**
+ * A store, opened. All methods may reject with STORE_UNAVAILABLE: it is not known then whether a write was carried out,
+ * and a repeated one finds out by its version. None waits for longer than the store's own bound.
+ */
+export interface Store {
+  /** True if nobody but this process writes to it: then there are no changes to look for. */
+  readonly exclusive: boolean;
+  /** Everything that is there, in batches, without its data; the cursor is of before the first. */
+  entries(): Promise<{ readonly cursor: StoreCursor; readonly batches: AsyncIterable<readonly StoredEntry[]> }>;
+  get(keys: readonly string[]): Promise<readonly (StoredRecord | undefined)[]>;
+  /** Resolves when what was written is durable. Each write stands alone; one that is refused holds up no other. */
+  write(writes: readonly StoreWrite[]): Promise<readonly StoreWriteResult[]>;
+  /** The records of a subject, in batches. */
+  bySubject(subject: string): AsyncIterable<readonly StoredRecord[]>;
+  /** Records whose `expiresAtMs` is before this instant, the earliest first. */
+  expired(beforeMs: number, limit: number): Promise<readonly StoredRecord[]>;
+  /** Removes those that still have this version; resolves with how many, when it is durable. */
+  remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number>;
+  /** What was written since the cursor, by anyone; may repeat, never leaves out. */
+  changes(cursor: StoreCursor): Promise<StoreChanges>;
+  /** Ends it, bounded. */
+  close(): Promise<void>;
+}
+
+/** What a store's module exports: opens it, or throws; bounded. The options are plain data. */
+export type OpenStore<Options = unknown> = (options: Options, context: StoreContext) => Promise<Store>;
