@@ -53,6 +53,9 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           ...onTheBuild,
+          // They wait for lives of tokens to pass, more than they work.
+          fileParallelism: true,
+          maxWorkers: 2,
         },
       },
       {
