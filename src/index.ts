@@ -29,6 +29,7 @@ export {
   type TokenvisorErrorCode,
 } from './errors.js';
 export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
+export type { ReaderWords } from './memory/own-words.js';
 export type { ReadyOptions } from './supervision/all-ready.js';
 export type { TransferableHandle } from './supervision/actor-door.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/child-spec.js';

@@ -4,6 +4,7 @@
 import { TokenvisorError } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../memory/layout.js';
+import { type ReaderWords, readerWords } from '../memory/own-words.js';
 import { readRecord } from '../memory/record.js';
 import type { AtomicWords, SharedWords } from '../memory/words.js';
 import type { ChildPhase, ExitReason, PersistedChild } from '../supervision/types.js';
@@ -49,11 +50,14 @@ export const readSupervision = (words: SharedWords): PersistedChild | undefined 
 export class ActorReader {
   /** The child's name. */
   readonly name: string;
+  /** The child's own words, to be read and counted in: what they mean is up to the kind. They live as long as the child. */
+  readonly words: ReaderWords;
   readonly #words: AtomicWords;
 
   constructor(name: string, memory: SharedArrayBuffer) {
     this.name = name;
     this.#words = openWords(memory);
+    this.words = readerWords(this.#words);
   }
 
   /** The value that the actor last published; undefined if there is none, or it has expired. Lock-free; decodes JSON. */

@@ -5,6 +5,7 @@
  * error. What takes time goes into `context.startTask`, and its result comes back through `handleInfo`.
  */
 import type { Clock, Timer } from '../clock.js';
+import type { ActorWords } from '../memory/own-words.js';
 
 const directive = Symbol.for('tokenvisor.directive');
 
@@ -221,6 +222,9 @@ export interface ActorContext<Options = unknown> {
    * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for what has no JSON, FENCED if a successor has taken over.
    */
   setStatus(value: unknown): void;
+
+  /** The child's own words: small numbers that any thread reads, and may count in. They outlive the actor. */
+  readonly words: ActorWords;
 
   /** The generation that somebody wants; 0 if nobody has asked. */
   wanted(): number;

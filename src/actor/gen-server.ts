@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import { watchWord } from '../memory/doorbell.js';
 import { Header } from '../memory/layout.js';
+import { actorWords } from '../memory/own-words.js';
 import type { SharedWords } from '../memory/words.js';
 import { within } from '../within.js';
 import { ActorMemory, type ActorSeats } from './actor-memory.js';
@@ -296,6 +297,7 @@ export class GenServer {
       seal: (value) => memory.seal(value),
       sealed: () => memory.sealed(),
       setStatus: (value) => memory.setStatus(value),
+      words: actorWords(options.shared),
       wanted: () => memory.wanted(),
       invalidated: () => memory.invalidated(),
       reply: (from, value) => from.resolve(value),

@@ -19,3 +19,4 @@ export type {
   TaskResult,
   TerminateReason,
 } from './behaviour.js';
+export type { ActorWords, ReaderWords } from '../memory/own-words.js';

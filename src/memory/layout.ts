@@ -16,7 +16,7 @@ const words = (bytes: number): number => bytes / WORD_BYTES;
 /** 'TKVS': what a buffer of ours begins with. */
 export const MAGIC = 0x544b5653;
 /** Raised with every change of what this file says; {@link checkLayout} refuses any other. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 /** The words of the header, the same in both buffers. */
 export const Header = {
@@ -39,7 +39,14 @@ export const Header = {
   STATUS_CONTROL: 10,
   SUPERVISION_CONTROL: 11,
   SEALED_CONTROL: 12,
+  /** 1 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
+  STOPPED: 13,
+  /** The first of {@link OWN_WORDS}: a cache line of their own, so that whoever counts in them holds up no reader. */
+  OWN: 16,
 } as const;
+
+/** How many words of the header are the child's own. */
+export const OWN_WORDS = 16;
 
 const HEADER_BYTES = 4_096;
 

@@ -84,6 +84,7 @@ export class ChildShell {
       payload.byteLength <= payloadBytes(SUPERVISION)
         ? payload
         : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
+    this.#shared.store(Header.STOPPED, persisted.phase === 'stopped' ? 1 : 0);
     this.#supervision.publish(NO_INSTANTS, kept);
     ring(this.#shared, Header.CHANGE);
   }

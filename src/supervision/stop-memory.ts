@@ -26,6 +26,7 @@ export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
     const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
     writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
   }
+  words.store(Header.STOPPED, 1);
   withdrawRecord(words, SNAPSHOT, { wipe: true });
   withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
   ring(words, Header.CHANGE);

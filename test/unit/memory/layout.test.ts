@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   bankOf,
   Header,
+  OWN_WORDS,
   nextControl,
   refusedControl,
   stampOf,
@@ -20,8 +21,9 @@ import {
 const FIRST_SLOT_WORD = 1_024;
 
 test('every word of the header has an index of its own, before the first slot', () => {
-  const { HEARTBEAT, ...others } = Header;
-  const indices = [HEARTBEAT, HEARTBEAT + 1, ...Object.values(others)];
+  const { HEARTBEAT, OWN, ...others } = Header;
+  const own = Array.from({ length: OWN_WORDS }, (_, index) => OWN + index);
+  const indices = [HEARTBEAT, HEARTBEAT + 1, ...own, ...Object.values(others)];
   expect(new Set(indices).size).toBe(indices.length);
   expect(Math.max(...indices)).toBeLessThan(FIRST_SLOT_WORD);
 });
@@ -89,4 +91,10 @@ describe('a control word', () => {
       expect(nextControl(refused, 1, 1)).toBe(nextControl(control, 1, 1));
     }
   });
+});
+
+test('what readers count in is on a cache line of its own', () => {
+  const LINE = 16;
+  expect(Header.OWN % LINE).toBe(0);
+  expect(OWN_WORDS).toBe(LINE);
 });
