@@ -38,4 +38,4 @@ export { startSupervisor } from './supervision/start-supervisor.js';
 export type { HandlesOf, TokenSupervisor } from './supervision/supervisor.js';
 export type { SupervisorHealth } from './supervision/supervisor-health.js';
 export type { ChildCounts, ChildSummary } from './supervision/supervisor-state.js';
-export type { ChildPhase, ExitReason, RestartType, Shutdown } from './supervision/types.js';
+export type { ChildPhase, ExitReason, OnExit, RestartType, Shutdown } from './supervision/types.js';

@@ -1,12 +1,20 @@
 /**
  * A child of a kind of one's own: any module that exports a behaviour.
  */
-import { anything, object, optional, type Report } from '../config/check.js';
+import { anything, boolean, object, oneOf, optional, type Report } from '../config/check.js';
 import { ActorReader } from './actor-reader.js';
-import { type ChildOptions, type ChildSpec, childShape, childSpec, type Kind } from '../supervision/child-spec.js';
+import {
+  type ChildOptions,
+  type ChildSpec,
+  childShape,
+  childSpec,
+  type Kind,
+  type PreparedChild,
+} from '../supervision/child-spec.js';
 import type { ActorDoor, TransferableHandle } from '../supervision/actor-door.js';
 import type { CallOptions } from './call-port.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
+import type { OnExit } from '../supervision/types.js';
 
 /** Options of {@link actor}. */
 export interface ActorOptions extends ChildOptions {
@@ -20,6 +28,20 @@ export interface ActorOptions extends ChildOptions {
    * @default none
    */
   readonly options?: unknown;
+  /**
+   * False if the actor writes where no fence reaches (a file, a socket): no successor starts before its thread's exit. One
+   * that is fenceable gets a successor also beside a thread that was killed and does not end; what that one still
+   * publishes or seals is refused.
+   * @default true
+   */
+  readonly fenceable?: boolean;
+  /**
+   * What becomes of what the actor has published when its thread has ended. `keep`: readers go on with it. `withdraw`: it
+   * is taken back before the child is started again or parked, also if the thread was killed and does not end; and if the
+   * supervisor thread dies, at the starting thread's next turn.
+   * @default 'keep'
+   */
+  readonly onExit?: OnExit;
 }
 
 /** What the starting thread holds of a child of one's own: what a reader has, and what goes through the mailbox. */
@@ -75,20 +97,26 @@ export class ActorHandle extends ActorReader {
   }
 }
 
-const shape = object({ ...childShape, behaviour: moduleReference(), options: optional(anything) });
+const shape = object({
+  ...childShape,
+  behaviour: moduleReference(),
+  options: optional(anything),
+  fenceable: optional(boolean(), true),
+  onExit: optional(oneOf('keep', 'withdraw'), 'keep'),
+});
 
-const prepare = (raw: unknown, path: string, report: Report) => {
-  const { behaviour, options, ...child } = shape(raw, path, report);
-  return { behaviour, prepared: { child: child as never, options, optionsKey: 'options', fenceable: true } };
+const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
+  const { behaviour: _, options, fenceable, onExit, ...child } = shape(raw, path, report);
+  return { child, options, optionsKey: 'options', fenceable, onExit };
 };
 
 const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle> => ({
   name: 'actor',
   ...behaviour,
-  prepare: (raw, path, report) => prepare(raw, path, report).prepared,
+  prepare,
   rotate: ({ current, change }, path, report) => {
     const options = { ...(current as ActorOptions), options: change };
-    return { prepared: prepare(options, path, report).prepared, options };
+    return { prepared: prepare(options, path, report), options };
   },
   createHandle: (door) => new ActorHandle(door),
 });

@@ -111,11 +111,17 @@ export const exited = (draft: Draft, child: LiveChild, reason: ExitReason): void
   const { failure, incarnation } = child.thread;
   // What made the start fail says more than the kill that came after it.
   const told: ExitReason = failure ? { kind: 'crash', error: failure } : reason;
+  withdrawAtExit(draft, child);
   draft.notice({ type: 'child:exited', name: child.rules.name, incarnation, reason: told });
   gone(draft, child, told);
 };
 
-/** A thread that had been given up has exited: its place is free. */
+/** Before anybody hears of the exit, and before any decision on what follows. */
+const withdrawAtExit = (draft: Draft, { rules: { name, onExit } }: Child): void => {
+  if (onExit === 'withdraw') draft.effect({ kind: 'withdraw', name });
+};
+
+/** A thread that had been given up has exited: its place is free. What is published by now is its successor's. */
 export const zombieExited = (draft: Draft, name: string, incarnation: number, reason: ExitReason): void => {
   draft.notice({ type: 'child:exited', name, incarnation, reason });
   const child = draft.find(name);
@@ -336,6 +342,7 @@ export const meetDeadlines = (draft: Draft, child: Child): void => {
 const becomeZombie = (draft: Draft, child: LiveChild): void => {
   const { name, restart: type } = child.rules;
   const { incarnation, origin, failure, stop: stopUnderWay } = child.thread;
+  withdrawAtExit(draft, child);
   draft.notice({ type: 'child:zombie', name, incarnation });
   const hasSuccessor =
     !stopUnderWay?.asked &&

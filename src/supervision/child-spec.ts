@@ -4,7 +4,7 @@
 import { inspect } from 'node:util';
 import { anyOf, list, number, object, oneOf, optional, type Report, string } from '../config/check.js';
 import type { ActorDoor } from './actor-door.js';
-import type { RestartType, Shutdown } from './types.js';
+import type { OnExit, RestartType, Shutdown } from './types.js';
 
 /** Options that every child takes beside its own. */
 export interface ChildOptions {
@@ -112,6 +112,8 @@ export interface PreparedChild {
   readonly placeOf?: (path: string) => string;
   /** False if the child writes where no fence reaches. */
   readonly fenceable: boolean;
+  /** What becomes of its snapshot when its thread has ended: kept, if nothing is said. */
+  readonly onExit?: OnExit;
 }
 
 /** What a kind makes of a change of a user's options. */

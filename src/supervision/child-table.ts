@@ -72,11 +72,11 @@ export class ChildTable {
 
   /** Holds a child, and makes its handle. */
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
-    const { name, spec, child: options, fenceable, wire, environment, memory } = checked;
+    const { name, spec, child: options, fenceable, onExit = 'keep', wire, environment, memory } = checked;
     const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = options;
     const plan: ChildPlan = {
       ...rest,
-      rules: { name, restart, shutdown, maxRestarts, maxSeconds, fenceable },
+      rules: { name, restart, shutdown, maxRestarts, maxSeconds, fenceable, onExit },
       module: spec.kind.module,
       export: spec.kind.export,
       options: wire,

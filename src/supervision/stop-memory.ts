@@ -11,6 +11,13 @@ import { newPersistedChild } from './supervisor-state.js';
 
 const encoder = new TextEncoder();
 
+/** Takes what a child has published back, when no thread lives that could write it. */
+export const withdrawSnapshot = ({ shared }: ChildMemory): void => {
+  const words = openWords(shared);
+  withdrawRecord(words, SNAPSHOT, { wipe: true });
+  ring(words, Header.CHANGE);
+};
+
 /** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
 export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
   const words = openWords(shared);

@@ -19,7 +19,7 @@ import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
 import { type CheckedChild, type CheckedSupervisorOptions, checkOneChild } from './options.js';
 import type { ChildCounts, ChildSummary } from './supervisor-state.js';
 import { Reconfigurations } from './reconfigurations.js';
-import { stopMemory } from './stop-memory.js';
+import { stopMemory, withdrawSnapshot } from './stop-memory.js';
 import { SupervisorLink } from './supervisor-link.js';
 import { healthOf, type SupervisorHealth, type SupervisorPhase } from './supervisor-health.js';
 import type { SupervisorMessage } from './supervisor-thread.js';
@@ -319,7 +319,10 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** The supervisor thread is gone, and every actor with it. Start another, which adopts. */
   #linkExited(error: unknown): void {
-    for (const { door } of this.#children.all) door.disconnect();
+    for (const { door, plan } of this.#children.all) {
+      door.disconnect();
+      if (plan.rules.onExit === 'withdraw') withdrawSnapshot(plan.memory);
+    }
     if (this.#phase !== 'running' && this.#phase !== 'restarting') return;
     this.#phase = 'restarting';
     const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());

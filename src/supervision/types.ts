@@ -25,7 +25,15 @@ export interface ChildRules {
   readonly maxSeconds: number;
   /** False if the child writes where no fence reaches (a file): no successor before the exit of the old thread. */
   readonly fenceable: boolean;
+  /** What becomes of the snapshot when the thread has ended. At a stop it is withdrawn in any case. */
+  readonly onExit: OnExit;
 }
+
+/**
+ * What becomes of a published snapshot when its actor's thread has ended. `keep`: readers go on with it, and the next
+ * actor finds it. `withdraw`: it is taken back, as an ETS table goes with its owner.
+ */
+export type OnExit = 'keep' | 'withdraw';
 
 export interface SupervisorRules {
   /** Per child, with parking; or `supervisor`: OTP to the letter. */
@@ -163,7 +171,10 @@ export type SupervisorEffect =
     }
   /** The child's persisted state has changed: write it where it outlives this thread, before anything that follows. */
   | { readonly kind: 'persist'; readonly name: string; readonly persisted: PersistedChild }
-  /** The child is stopped, and nothing will start it by itself: take its token back. Not when parked or restarting. */
+  /**
+   * Take its snapshot back: the child is stopped, and nothing will start it by itself; or its thread has ended, or is given
+   * up, and its snapshot goes with it (`onExit`).
+   */
   | { readonly kind: 'withdraw'; readonly name: string }
   /** Forget the child: its spec is gone. A zombie of it may still live; its `exited` is wanted all the same. */
   | { readonly kind: 'forget'; readonly name: string }

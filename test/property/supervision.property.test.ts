@@ -20,6 +20,7 @@ const anyRules = (name: string): fc.Arbitrary<ChildRules> =>
       maxRestarts: fc.integer({ min: 0, max: 4 }),
       maxSeconds: fc.integer({ min: 1, max: 6 }),
       fenceable: fc.boolean(),
+      onExit: fc.constantFrom('keep', 'withdraw'),
     })
     .map((rules) => rulesOf(name, rules as Partial<ChildRules>));
 

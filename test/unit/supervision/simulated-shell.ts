@@ -30,6 +30,7 @@ export const rulesOf = (name: string, rules: Partial<ChildRules> = {}): ChildRul
   maxRestarts: 3,
   maxSeconds: 5,
   fenceable: true,
+  onExit: 'keep',
   ...rules,
 });
 
