@@ -1,0 +1,192 @@
+/**
+ * Whether readers may believe the table: when the store is opened, loaded and looked at again, and until when what was
+ * seen counts. A pure function: (state, event, now) gives the next state and what is to be done.
+ */
+import type { Instant } from '../../clock.js';
+
+export interface FreshnessPolicy {
+  /** How old the last good look at a store that others write to may be: ms. */
+  readonly maxStalenessMs: number;
+}
+
+/** What is under way at the store. */
+export type StoreTask = 'open' | 'load' | 'look';
+
+/** Until which second of the wall clock readers may believe the table: a word that is unsigned. */
+export const VALID_NEVER = 0;
+export const VALID_FOREVER = 0xffff_ffff;
+
+export interface FreshnessState {
+  /** In flight. */
+  readonly task: StoreTask | undefined;
+  /** What is to be done next, if nothing is: open, load, then look again and again. */
+  readonly next: StoreTask;
+  /** Nobody else writes to the store: what is loaded counts for ever. */
+  readonly exclusive: boolean;
+  /** When the next task is due (monotonic); undefined: never, or one is in flight. */
+  readonly dueMonoMs: number | undefined;
+  /** Something has changed since the look in flight began. */
+  readonly changed: boolean;
+  /** In a row. */
+  readonly failures: number;
+  /** The word that readers see. */
+  readonly validUntilS: number;
+  /** The same instant on the monotonic clock: `Infinity` for ever. */
+  readonly validUntilMonoMs: number;
+  /** What was told last; undefined: nothing yet. */
+  readonly told: 'opened' | 'closed' | undefined;
+}
+
+export type FreshnessEvent =
+  /** The actor starts, and finds this word: what an incarnation before it has left. */
+  | { readonly kind: 'started'; readonly validUntilS: number }
+  | { readonly kind: 'store_opened'; readonly exclusive: boolean }
+  /** Everything that was there at `beganMonoMs` is in the table. */
+  | { readonly kind: 'loaded' | 'looked'; readonly beganMonoMs: number }
+  | { readonly kind: 'failed' }
+  /** Somebody says that there is something new. */
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'clock_stepped' }
+  | { readonly kind: 'woken' };
+
+export type FreshnessEffect =
+  | { readonly kind: 'start'; readonly task: StoreTask }
+  | { readonly kind: 'valid_until'; readonly second: number }
+  /** Replaces any earlier one; undefined: never. */
+  | { readonly kind: 'wake'; readonly atMonoMs: number | undefined }
+  | { readonly kind: 'tell'; readonly what: 'opened' | 'closed' };
+
+export const initialFreshness: FreshnessState = {
+  task: undefined,
+  next: 'open',
+  exclusive: false,
+  dueMonoMs: undefined,
+  changed: false,
+  failures: 0,
+  validUntilS: VALID_NEVER,
+  validUntilMonoMs: 0,
+  told: undefined,
+};
+
+const RETRY = { baseMs: 100, maxMs: 2_000 } as const;
+
+/** The word is in whole seconds, rounded down, so a look counts for up to a second less than the bound. */
+const ROUNDING_MS = 1_000;
+/** The shortest bound that leaves room for a look a second late. */
+export const MIN_STALENESS_MS = 2 * ROUNDING_MS;
+
+/** Four looks before what the first has seen counts no more: three may fail. */
+export const pollEveryMs = ({ maxStalenessMs }: FreshnessPolicy): number => (maxStalenessMs - ROUNDING_MS) / 4;
+
+/** Up to a fifth less, so that processes that start together do not look together. */
+const jittered = (spanMs: number, random: () => number): number => spanMs * (1 - random() / 5);
+
+const retryMs = (failures: number, random: () => number): number =>
+  jittered(Math.min(RETRY.baseMs * 2 ** (failures - 1), RETRY.maxMs), random);
+
+const begin = (state: FreshnessState, now: Instant): FreshnessState =>
+  state.task ? state : { ...state, dueMonoMs: now.monoMs };
+
+/** A look that began then counts until when. */
+const validFrom = (
+  state: FreshnessState,
+  beganMonoMs: number,
+  policy: FreshnessPolicy,
+  now: Instant,
+): FreshnessState => {
+  if (state.exclusive) return { ...state, validUntilS: VALID_FOREVER, validUntilMonoMs: Infinity };
+  const untilWallMs = now.wallMs - (now.monoMs - beganMonoMs) + policy.maxStalenessMs;
+  const validUntilS = Math.max(0, Math.floor(untilWallMs / 1_000));
+  return { ...state, validUntilS, validUntilMonoMs: now.monoMs + (validUntilS * 1_000 - now.wallMs) };
+};
+
+/** What an incarnation before this one has left goes on to count, but no longer than a look of now would. */
+const adopt = (state: FreshnessState, word: number, policy: FreshnessPolicy, now: Instant): FreshnessState => {
+  if (word === VALID_NEVER) return state;
+  const leftMs = Math.min(word * 1_000 - now.wallMs, policy.maxStalenessMs);
+  return { ...state, validUntilS: word, validUntilMonoMs: now.monoMs + leftMs, told: 'opened' };
+};
+
+const take = (
+  state: FreshnessState,
+  event: FreshnessEvent,
+  policy: FreshnessPolicy,
+  now: Instant,
+  random: () => number,
+): FreshnessState => {
+  switch (event.kind) {
+    case 'started':
+      return begin(adopt(state, event.validUntilS, policy, now), now);
+    case 'store_opened': {
+      const { exclusive } = event;
+      const opened: FreshnessState = { ...state, task: undefined, failures: 0, exclusive, next: 'load' };
+      // Nobody has written meanwhile, and nobody will: what was loaded once goes on to count while it is loaded again.
+      const stillValid = exclusive && state.validUntilS === VALID_FOREVER;
+      return begin({ ...opened, ...(stillValid && { validUntilMonoMs: Infinity }) }, now);
+    }
+    case 'loaded':
+    case 'looked': {
+      const done: FreshnessState = { ...state, task: undefined, failures: 0, next: 'look', changed: false };
+      const valid = validFrom(done, event.beganMonoMs, policy, now);
+      if (state.exclusive) return { ...valid, dueMonoMs: undefined };
+      return { ...valid, dueMonoMs: state.changed ? now.monoMs : now.monoMs + jittered(pollEveryMs(policy), random) };
+    }
+    case 'failed': {
+      const failures = state.failures + 1;
+      return { ...state, task: undefined, failures, dueMonoMs: now.monoMs + retryMs(failures, random) };
+    }
+    case 'changed':
+      if (state.next !== 'look' || state.exclusive) return state;
+      return state.task ? { ...state, changed: true } : begin(state, now);
+    case 'clock_stepped': {
+      if (state.validUntilS === VALID_NEVER || state.validUntilMonoMs === Infinity) return state;
+      const untilWallMs = now.wallMs + state.validUntilMonoMs - now.monoMs;
+      return { ...state, validUntilS: Math.max(0, Math.floor(untilWallMs / 1_000)) };
+    }
+    case 'woken':
+      return state;
+  }
+};
+
+/** Readers are told to believe nothing when what they have is too old; and so is the world, once. */
+const lapse = (state: FreshnessState, now: Instant): FreshnessState =>
+  state.validUntilS !== VALID_NEVER && now.monoMs >= state.validUntilMonoMs
+    ? { ...state, validUntilS: VALID_NEVER, validUntilMonoMs: 0 }
+    : state;
+
+const tellOf = (state: FreshnessState): FreshnessState['told'] => {
+  if (state.validUntilS !== VALID_NEVER) return 'opened';
+  // A start that goes well is no news; one that fails is.
+  return state.told === undefined && state.failures === 0 ? undefined : 'closed';
+};
+
+const earliest = (...instants: readonly (number | undefined)[]): number | undefined => {
+  const at = Math.min(...instants.map((instant) => instant ?? Infinity));
+  return at === Infinity ? undefined : at;
+};
+
+/** What becomes of the state, and what is to be done. */
+export const freshness = (
+  before: FreshnessState,
+  event: FreshnessEvent,
+  policy: FreshnessPolicy,
+  now: Instant,
+  random: () => number,
+): { readonly state: FreshnessState; readonly effects: readonly FreshnessEffect[] } => {
+  const taken = lapse(take(before, event, policy, now, random), now);
+  const starts = !taken.task && taken.dueMonoMs !== undefined && now.monoMs >= taken.dueMonoMs;
+  const started = starts ? { ...taken, task: taken.next, dueMonoMs: undefined } : taken;
+  const state: FreshnessState = { ...started, told: tellOf(started) };
+  const valid = state.validUntilS === VALID_NEVER ? undefined : state.validUntilMonoMs;
+  return {
+    state,
+    effects: [
+      ...(state.validUntilS === before.validUntilS
+        ? []
+        : [{ kind: 'valid_until', second: state.validUntilS } as const]),
+      ...(state.told === before.told || !state.told ? [] : [{ kind: 'tell', what: state.told } as const]),
+      ...(starts ? [{ kind: 'start', task: taken.next } as const] : []),
+      { kind: 'wake', atMonoMs: earliest(valid, state.dueMonoMs) },
+    ],
+  };
+};
