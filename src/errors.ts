@@ -55,6 +55,10 @@ export type TokenvisorErrorCode =
   | 'STORE_FAILED'
   /** Another process, or another credential of this one, uses the refresh-token store: as above. */
   | 'STORE_LOCKED'
+  /** A token that was to be verified is refused: its signature, its form or a claim. */
+  | 'TOKEN_REFUSED'
+  /** The keys that tokens are verified with can't be had: fetched, or read. */
+  | 'KEYS_UNAVAILABLE'
   /** The attempt to mint failed; a {@link ProviderError} has more. */
   | 'MINT_FAILED'
   /** A listener or the runtime itself threw where nothing may be thrown. */

@@ -50,3 +50,9 @@ export const ownModule = (path: string): string => `${OWN}${path}`;
 /** The `file:` URL of what {@link ownModule} named, for a caller in a folder beside this file; any other as it is. */
 export const resolveModule = (url: string, base: string): string =>
   url.startsWith(OWN) ? new URL(`../${url.slice(OWN.length)}`, base).href : url;
+
+/** A file of ours by its path from here, for a caller who may be this file, or in a bundle in a folder beside it. */
+export const ownFile = (path: string, base = here): URL => {
+  if (base?.startsWith('file:')) return new URL(/\/own-files\.[jt]s$/.test(base) ? `./${path}` : `../${path}`, base);
+  throw fileMissing(`import.meta.url to be where tokenvisor's files are, got ${base ?? 'nothing'}`);
+};

@@ -112,7 +112,8 @@ export const strings = anyOf<string | readonly string[]>(
   list(string(), { min: 1 }),
 );
 
-const tls = object(
+/** {@link TlsOptions}. */
+export const tls = object(
   {
     ca: optional(
       anyOf<SecretReference | string | readonly (SecretReference | string)[]>(

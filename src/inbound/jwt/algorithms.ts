@@ -1,0 +1,31 @@
+/**
+ * The algorithms that tokens may be signed by (RFC 7518 §3, RFC 8037), in two families that never meet: what is checked
+ * by a shared secret is not checked by a public key, whatever a token says of itself.
+ */
+
+/** By a shared secret. */
+export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+
+/** By a public key. */
+export const KEY_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const;
+
+/** An algorithm that a token may be signed by, by its name in RFC 7518 and RFC 8037; `EdDSA` is Ed25519. */
+export type JwtAlgorithm = (typeof HMAC_ALGORITHMS)[number] | (typeof KEY_ALGORITHMS)[number];
+
+export const isHmac = (algorithm: unknown): algorithm is (typeof HMAC_ALGORITHMS)[number] =>
+  HMAC_ALGORITHMS.includes(algorithm as never);
+
+/** A secret is to be as long as the hash at least: RFC 7518 §3.2. */
+export const leastSecretBytes = (algorithms: readonly JwtAlgorithm[]): number =>
+  Math.max(...algorithms.map((algorithm) => Number(algorithm.slice(2)) / 8));

@@ -1,0 +1,14 @@
+/** One job of a thread that verifies many tokens: they are checked with the keys that come with it. */
+import { KeySet, type Outcome, type TokenRules } from './key-set.js';
+import type { VerificationKey } from './verification-key.js';
+
+export interface VerifyJob {
+  readonly rules: TokenRules;
+  readonly keys: readonly VerificationKey[];
+  readonly tokens: readonly string[];
+}
+
+export const verifyJob = ({ rules, keys, tokens }: VerifyJob): readonly Outcome[] => {
+  const set = new KeySet(keys, rules);
+  return tokens.map((token) => set.check(token));
+};

@@ -1,0 +1,63 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { keysOfSecret, keysOfSet } from '../../../../src/inbound/jwt/verification-key.js';
+import { makeKey } from '../../../support/signing-keys.js';
+
+const rsa = makeKey('rsa');
+
+const algorithmsOf = (jwk: unknown): readonly string[] | undefined => keysOfSet({ keys: [jwk] })?.[0]?.algorithms;
+
+test.each([undefined, null, [], 'x', {}, { keys: {} }, { keys: null }])('%j is no set', (set) => {
+  expect(keysOfSet(set)).toBeUndefined();
+});
+
+test('an empty set is one', () => {
+  expect(keysOfSet({ keys: [] })).toEqual([]);
+});
+
+test('what a key can be used for is what it is, and what it says', () => {
+  expect(algorithmsOf(rsa.publicJwk)).toEqual(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']);
+  expect(algorithmsOf({ ...rsa.publicJwk, alg: 'PS256', use: 'sig', key_ops: ['verify'] })).toEqual(['PS256']);
+  expect(algorithmsOf(makeKey('P-384').publicJwk)).toEqual(['ES384']);
+  expect(algorithmsOf(makeKey('ed25519').publicJwk)).toEqual(['EdDSA']);
+});
+
+test.each<[string, unknown]>([
+  ['for encryption', { ...rsa.publicJwk, use: 'enc' }],
+  ['for other operations', { ...rsa.publicJwk, key_ops: ['encrypt'] }],
+  ['of an algorithm that is another kind’s', { ...rsa.publicJwk, alg: 'ES256' }],
+  ['of HMAC', { ...rsa.publicJwk, alg: 'HS256' }],
+  ['symmetric', { kty: 'oct', k: 'AAAA', alg: 'HS256' }],
+  ['of a curve that we do not know', makeKey('secp256k1').publicJwk],
+  ['of a curve that is for agreements', makeKey('x25519').publicJwk],
+  ['of one kind with the curve of another', { ...makeKey('ed25519').publicJwk, kty: 'EC' }],
+  ['of a name that every object has', { kty: 'EC', crv: 'constructor', x: 'a', y: 'b' }],
+  ['not whole', { kty: 'RSA', e: 'AQAB' }],
+  ['no point of its curve', { ...makeKey('P-256').publicJwk, x: makeKey('P-256').publicJwk.x }],
+  ['too short', generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' })],
+  ['no object', 5],
+])('a key that is %s is left out, and no others', (_, jwk) => {
+  expect(keysOfSet({ keys: [jwk, { ...rsa.publicJwk, kid: 'good' }] })?.map(({ kid }) => kid)).toEqual(['good']);
+});
+
+test('of a private key only the public one is kept', () => {
+  const [key] = keysOfSet({ keys: [JSON.parse(rsa.jwkText())] }) ?? [];
+  expect(key?.material).toBe(rsa.publicPem);
+});
+
+test('a secret is as long as the longest hash, and has HMAC algorithms alone', () => {
+  expect(keysOfSecret('a'.repeat(31), ['HS256'])).toBeUndefined();
+  expect(keysOfSecret('a'.repeat(32), ['HS256'])?.[0]?.algorithms).toEqual(['HS256']);
+  expect(keysOfSecret('a'.repeat(63), ['HS256', 'HS512'])).toBeUndefined();
+  expect(keysOfSecret('ä'.repeat(32), ['HS256', 'HS512'])?.[0]?.algorithms).toEqual(['HS256', 'HS512']);
+});
+
+test.each([
+  rsa.publicPem,
+  `  ${rsa.publicPem}`,
+  rsa.pem,
+  JSON.stringify(rsa.publicJwk),
+  JSON.stringify({ keys: [makeKey('ed25519').publicJwk] }, null, 2),
+])('a key that is no secret is not taken for one: anybody could sign by it (%#)', (text) => {
+  expect(keysOfSecret(text, ['HS256'])).toBeUndefined();
+});
