@@ -30,6 +30,8 @@ export {
 } from './errors.js';
 export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
 export type { ReaderWords } from './memory/own-words.js';
+export type { JwtAlgorithm } from './inbound/jwt/algorithms.js';
+export type { JsonWebKeySet, JwtVerification } from './inbound/jwt/jwt-options.js';
 export type { ReadyOptions } from './supervision/all-ready.js';
 export type { TransferableHandle } from './supervision/actor-door.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/child-spec.js';
