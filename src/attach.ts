@@ -2,15 +2,41 @@
  * A child's handle in another thread.
  */
 import { ActorReader } from './actor/actor-reader.js';
+import { ActorWriter } from './actor/actor-writer.js';
+import { WriterLine } from './actor/writer-line.js';
 import { describeKind } from './config/describe.js';
 import { CredentialReader } from './credential/reader.js';
 import { TokenvisorError } from './errors.js';
-import type { TransferableHandle } from './supervision/actor-door.js';
+import type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
+
+/** A writer whose port has been attached already, by it. */
+const lines = new WeakMap<object, WriterLine>();
+
+const isPort = (value: unknown): value is TransferableWriter['port'] =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as TransferableWriter['port']).postMessage === 'function';
+
+/** Its line: of one that is attached twice, the same. */
+const lineOf = (name: string, port: unknown): WriterLine => {
+  if (!isPort(port)) {
+    throw new TokenvisorError(
+      'LAYOUT_MISMATCH',
+      `Expected the port of what writer() resolved with, got ${describeKind(port)}. Post it with that port in the ` +
+        'transfer list',
+      { child: name },
+    );
+  }
+  const line = lines.get(port) ?? new WriterLine(name, port);
+  lines.set(port, line);
+  return line;
+};
 
 /**
- * Reads a child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task. It
+ * A child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
  * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
- * while any other thread is blocked. It returns what the child is: a credential, or a child of one's own.
+ * while any other thread is blocked. Pass it what `writer()` resolved with, to call it as well. It returns what the child
+ * is: a credential, or a child of one's own.
  *
  * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
  * @example
@@ -20,11 +46,12 @@ import type { TransferableHandle } from './supervision/actor-door.js';
  * github.current().authorization;
  */
 export function attach(handle: TransferableHandle<'credential'>): CredentialReader;
+export function attach(writer: TransferableWriter<'actor'>): ActorWriter;
 export function attach(handle: TransferableHandle<'actor'>): ActorReader;
 export function attach(handle: TransferableHandle): ActorReader | CredentialReader;
 export function attach(handle: TransferableHandle): ActorReader | CredentialReader {
   const given: unknown = handle;
-  const { tokenvisor, kind, name, memory } = (given ?? {}) as Readonly<Record<keyof TransferableHandle, unknown>>;
+  const { tokenvisor, kind, name, memory, port } = (given ?? {}) as Readonly<Record<keyof TransferableWriter, unknown>>;
   if (tokenvisor !== 1 || typeof name !== 'string' || typeof kind !== 'string') {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
@@ -32,5 +59,6 @@ export function attach(handle: TransferableHandle): ActorReader | CredentialRead
     );
   }
   const shared = memory as SharedArrayBuffer;
-  return kind === 'credential' ? new CredentialReader(name, shared) : new ActorReader(name, shared);
+  if (kind === 'credential') return new CredentialReader(name, shared);
+  return port === undefined ? new ActorReader(name, shared) : new ActorWriter(name, shared, lineOf(name, port));
 }

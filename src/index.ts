@@ -5,6 +5,7 @@
  */
 export { actor, type ActorHandle, type ActorOptions } from './actor/actor.js';
 export type { ActorReader, ActorStatus, Health } from './actor/actor-reader.js';
+export type { ActorWriter } from './actor/actor-writer.js';
 export type { CallOptions } from './actor/call-port.js';
 export { attach } from './attach.js';
 export type { ModuleReference } from './config/module-reference.js';
@@ -33,7 +34,7 @@ export type { ReaderWords } from './memory/own-words.js';
 export type { JwtAlgorithm } from './inbound/jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './inbound/jwt/jwt-options.js';
 export type { ReadyOptions } from './supervision/all-ready.js';
-export type { TransferableHandle } from './supervision/actor-door.js';
+export type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/child-spec.js';
 export type { SupervisorOptions } from './supervision/options.js';
 export { startSupervisor } from './supervision/start-supervisor.js';

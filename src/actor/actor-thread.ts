@@ -41,6 +41,8 @@ export interface ActorStart {
 export interface ActorControl {
   shutDown(): void;
   reconfigure(options: WireOptions): Promise<WireError | undefined>;
+  /** Serves one more caller: a writer in some thread. */
+  connect(calls: CallEndpoint): void;
 }
 
 /** What an actor tells the supervisor without being asked. */
@@ -121,6 +123,7 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
   const service: ActorControl = {
     shutDown: () => server.shutDown(),
     reconfigure: (options) => reconfigure(server, options),
+    connect: (endpoint) => serveCalls(endpoint, server),
   };
   Comlink.expose(service, control);
   serveCalls(calls, server);

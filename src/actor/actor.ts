@@ -11,7 +11,7 @@ import {
   type Kind,
   type PreparedChild,
 } from '../supervision/child-spec.js';
-import type { ActorDoor, TransferableHandle } from '../supervision/actor-door.js';
+import type { ActorDoor, TransferableHandle, TransferableWriter } from '../supervision/actor-door.js';
 import type { CallOptions } from './call-port.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import type { OnExit } from '../supervision/types.js';
@@ -89,6 +89,19 @@ export class ActorHandle extends ActorReader {
    */
   resume(): Promise<void> {
     return this.#door.resume();
+  }
+
+  /**
+   * What another thread needs to call this child as well: post it there, its `port` transferred, and `attach()` it. One
+   * for each thread; it may be posted once. It goes on over restarts, and lets go of everything when its thread ends.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @example
+   * const writer = await counter.writer();
+   * worker.postMessage(writer, [writer.port]);
+   */
+  async writer(): Promise<TransferableWriter<'actor'>> {
+    return { ...(await this.#door.writer()), kind: 'actor' };
   }
 
   /** Plain data to post to another thread, for `attach()` there. */

@@ -1,11 +1,10 @@
 /**
  * The main thread's way to one child: its memory, its calls, and what its supervisor does for it.
  */
-import { type CallEndpoint, type CallOptions, CallPort, noProc } from '../actor/call-port.js';
-import { check, configError, custom, number, object, optional } from '../config/check.js';
-import { MAX_TIMEOUT_MS } from '../config/check-timeout.js';
-import type { TokenvisorError } from '../errors.js';
-import { isAbortSignal } from '../realm.js';
+import type { MessagePort } from 'node:worker_threads';
+import { ActorCalls, type Caller } from '../actor/actor-calls.js';
+import type { CallEndpoint, CallOptions } from '../actor/call-port.js';
+import { WriterHomes, type HomeKeeper } from './writer-homes.js';
 
 /** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
 export interface TransferableHandle<KindName extends string = string> {
@@ -19,54 +18,53 @@ export interface TransferableHandle<KindName extends string = string> {
   readonly memory: SharedArrayBuffer;
 }
 
-/** What the supervisor does for a door. */
-export interface DoorKeeper {
-  rotate(change: unknown, how?: unknown): Promise<void>;
-  resume(): Promise<void>;
-  castFailed(error: TokenvisorError): void;
+/**
+ * What `writer()` resolves with: post it to one other thread, with `port` in the transfer list, and `attach()` it there.
+ * Without that list Node throws, and says that something needs a transfer.
+ */
+export interface TransferableWriter<KindName extends string = string> extends TransferableHandle<KindName> {
+  /** To be transferred: `worker.postMessage(writer, [writer.port])`. */
+  readonly port: MessagePort;
 }
 
-export class ActorDoor {
+/** What the supervisor does for a door. */
+export interface DoorKeeper extends HomeKeeper {
+  rotate(change: unknown, how?: unknown): Promise<void>;
+  resume(): Promise<void>;
+}
+
+export class ActorDoor implements Caller {
   readonly name: string;
   readonly kind: string;
   readonly memory: SharedArrayBuffer;
   readonly #keeper: DoorKeeper;
-  #calls: CallPort | undefined;
-  #incarnation = 0;
-  /** Ports of actors that are gone, until what they have said is heard. */
-  readonly #retired = new Set<CallPort>();
+  readonly #calls: ActorCalls;
+  readonly #homes: WriterHomes;
 
   constructor(name: string, kind: string, memory: SharedArrayBuffer, keeper: DoorKeeper) {
     this.name = name;
     this.kind = kind;
     this.memory = memory;
     this.#keeper = keeper;
+    this.#calls = new ActorCalls(name, ({ code }) => this.tell('cast:failed', { code }));
+    this.#homes = new WriterHomes(name, keeper);
   }
 
-  /** Calls the actor; see {@link CallPort.call}. */
   call(message: unknown, options?: CallOptions): Promise<unknown> {
-    const { problems } = options === undefined ? NO_PROBLEMS : check(callShape, options, 'options');
-    if (problems.length > 0) return Promise.reject(configError(problems, this.name));
-    // A port that has closed belongs to an incarnation that is gone.
-    const calls = this.#calls;
-    if (!calls || calls.closed) return Promise.reject(noProc(this.name));
-    return calls.call(message, options);
+    return this.#calls.call(message, options);
   }
 
-  /** Sends a message and forgets it: what goes wrong is a `cast:failed` event. */
   cast(message: unknown): void {
-    const failed = (error: unknown): void => this.#keeper.castFailed(error as TokenvisorError);
-    try {
-      if (!this.#calls || this.#calls.closed) throw noProc(this.name);
-      this.#calls.cast(message).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    this.#calls.cast(message);
+  }
+
+  tell(type: string, details: Readonly<Record<string, unknown>>): void {
+    this.#keeper.tell(type, details);
   }
 
   /** True while there is an actor to call. */
   get connected(): boolean {
-    return this.#calls !== undefined && !this.#calls.closed;
+    return this.#calls.connected;
   }
 
   rotate(change: unknown, how?: unknown): Promise<void> {
@@ -81,33 +79,34 @@ export class ActorDoor {
     return { tokenvisor: 1, kind: this.kind, name: this.name, memory: this.memory };
   }
 
+  /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it. */
+  async writer(): Promise<TransferableWriter> {
+    return { ...this.transferable(), port: await this.#homes.open() };
+  }
+
   /** A new incarnation is there to be called. */
   connect(calls: CallEndpoint, incarnation: number): void {
-    // One that is there still is a zombie, and will not answer.
-    this.#calls?.close();
-    this.#calls = new CallPort(this.name, calls);
-    this.#incarnation = incarnation;
+    this.#calls.connect(calls, incarnation);
   }
 
   /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
   exited(incarnation: number): void {
-    const calls = this.#calls;
-    if (!calls || incarnation !== this.#incarnation) return;
-    this.#calls = undefined;
-    this.#retired.add(calls);
-    void calls.down.then(() => this.#retired.delete(calls));
+    this.#calls.exited(incarnation);
   }
 
-  /** The supervisor thread died, and every actor with it. */
+  /** The supervisor thread died, and every actor with it. Writers wait for the next one. */
   disconnect(): void {
-    for (const calls of [this.#calls, ...this.#retired]) calls?.close();
-    this.#calls = undefined;
+    this.#calls.disconnect();
+  }
+
+  /** There is a new supervisor thread. */
+  reconnect(): void {
+    void this.#homes.reopen();
+  }
+
+  /** The child is gone, for this thread and for every writer. */
+  close(): void {
+    this.#calls.disconnect();
+    this.#homes.close();
   }
 }
-
-const NO_PROBLEMS = { problems: [] } as const;
-
-const callShape = object({
-  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
-  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
-});

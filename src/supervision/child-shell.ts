@@ -2,17 +2,20 @@
  * A child as the supervisor thread holds it: its plan, its memory, its threads. What to do is decided by the pure core;
  * here it is done.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { NO_INSTANTS, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
+import type { CallEndpoint } from '../actor/call-port.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from './types.js';
+import { WriterLines } from './writer-lines.js';
 
 /** Everything about a child that crosses to the supervisor thread. */
 export interface ChildPlan {
@@ -38,7 +41,10 @@ const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
   shutdown === 'infinity' ? Infinity : shutdown === 'brutal' ? 0 : shutdown;
 
 /** An incarnation that was started, in a thread of its own or, for tests, in this one. */
-export type StartedIncarnation = Pick<Incarnation, 'seats' | 'booting' | 'shutDown' | 'kill' | 'reconfigure'>;
+export type StartedIncarnation = Pick<
+  Incarnation,
+  'seats' | 'booting' | 'shutDown' | 'connect' | 'kill' | 'reconfigure'
+>;
 
 export type Launch = (plan: IncarnationPlan, listener: IncarnationListener) => StartedIncarnation;
 
@@ -51,6 +57,7 @@ export class ChildShell {
   readonly #sealed: SharedWords;
   readonly #supervision: RecordWriter;
   readonly #incarnations = new Map<number, StartedIncarnation>();
+  readonly #lines: WriterLines;
   #plan: ChildPlan;
   #latest = 0;
   #heartbeat: HeartbeatWatch | undefined;
@@ -59,6 +66,7 @@ export class ChildShell {
     this.#plan = plan;
     this.#entry = entry;
     this.#launch = launch;
+    this.#lines = new WriterLines(plan.mailboxLimit);
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
@@ -115,12 +123,14 @@ export class ChildShell {
     };
     this.#latest = incarnation;
     this.#heartbeat = undefined;
+    const connect = (endpoint: CallEndpoint): void => this.#incarnations.get(incarnation)?.connect(endpoint);
     const started = this.#launch(plan, {
       ...listener,
       ready: (calls) => {
         // A zombie that was killed in its start has come to the end of it: it is not the one to call, or to watch.
         if (incarnation !== this.#latest) return calls.port.close();
         this.#heartbeat = new HeartbeatWatch(incarnation, () => this.#shared.load(heartbeat.index), hangTimeoutMs);
+        this.#lines.connect(incarnation, connect);
         listener.ready(calls);
       },
       exited: (reason) => {
@@ -128,6 +138,7 @@ export class ChildShell {
         this.#wipeAfter(seats);
         if (this.#heartbeat?.incarnation === incarnation) this.#heartbeat = undefined;
         ring(this.#shared, Header.CHANGE);
+        this.#lines.exited(incarnation);
         listener.exited(reason);
       },
     });
@@ -136,6 +147,11 @@ export class ChildShell {
 
   incarnation(incarnation: number): StartedIncarnation | undefined {
     return this.#incarnations.get(incarnation);
+  }
+
+  /** A writer's line, for as long as the writer has its end of it. */
+  openLine(line: MessagePort): void {
+    this.#lines.open(line);
   }
 
   /** Ends the latest thread, unasked. */
@@ -178,6 +194,7 @@ export class ChildShell {
     const { persisted } = this;
     if (persisted && persisted.phase !== 'stopped') this.persist({ ...persisted, phase: 'stopped' });
     this.withdraw();
+    this.#lines.close();
     withdrawRecord(this.#sealed, SEALED, { wipe: this.#incarnations.size === 0 });
   }
 

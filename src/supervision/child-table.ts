@@ -102,7 +102,7 @@ export class ChildTable {
   /** Forgets a child, but not another one that has got its name meanwhile. */
   remove({ door, plan }: HeldChild): void {
     const { name } = plan.rules;
-    door.disconnect();
+    door.close();
     if (this.#byName.get(name)?.door !== door) return;
     this.#byName.delete(name);
     delete this.handles[name];

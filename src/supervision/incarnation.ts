@@ -135,6 +135,11 @@ export class Incarnation {
     void this.#control.shutDown().catch(() => undefined);
   }
 
+  /** Hands it the port of one more caller. If it ends before it takes it, the port closes. */
+  connect(calls: CallEndpoint): void {
+    void this.#control.connect(Comlink.transfer(calls, [calls.port])).catch(() => undefined);
+  }
+
   /** Ends the thread, whatever it is doing; the exit's reason will be `reason`. */
   kill(reason: 'killed' | 'hung'): void {
     this.#killed ??= reason;

@@ -40,6 +40,8 @@ export interface SupervisorService {
   startChild(plan: ChildPlan): Promise<CommandOutcome>;
   command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome>;
   reconfigure(name: string, options: WireOptions): Promise<WireError | undefined>;
+  /** A line to a writer of the child, in any thread. */
+  openLine(name: string, line: MessagePort): WireError | undefined;
   whichChildren(): ReturnType<typeof whichChildren>;
   countChildren(): ReturnType<typeof countChildren>;
   /** Ends a child's thread as if something else had: it is restarted as after any other death. */
@@ -107,6 +109,16 @@ export class SupervisorThread implements SupervisorService {
     const { plan } = child;
     const refusal = await child.reconfigure(options);
     return refusal && concealIn(refusal, { ...plan, options }, plan);
+  }
+
+  openLine(name: string, line: MessagePort): WireError | undefined {
+    const child = this.#children.get(name);
+    if (child) {
+      child.openLine(line);
+      return undefined;
+    }
+    line.close();
+    return notFound(name);
   }
 
   whichChildren(): ReturnType<typeof whichChildren> {

@@ -2,6 +2,8 @@
  * The main thread's side of supervision: it owns all shared memory and the specs, holds the typed handles, and starts a
  * new supervisor thread when one dies.
  */
+import type { MessagePort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
 import { readSupervision } from '../actor/actor-reader.js';
 import { fromWireError } from '../actor/wire.js';
 import { systemClock } from '../clock.js';
@@ -13,6 +15,7 @@ import { supervisorEntry } from '../own-files.js';
 import { isError } from '../realm.js';
 import { within } from '../within.js';
 import { allReady, type ReadyOptions } from './all-ready.js';
+import { nameTaken, unwrap, withError } from './answers.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
 import { ChildTable, type HeldChild } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
@@ -49,7 +52,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       await this.#reconfigurations.rotate(name, change, how);
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
-    castFailed: ({ code }) => this.#events.emit('cast:failed', { name, code }),
+    openLine: (line) => this.#openLine(name, line),
+    tell: (type, details) => this.#events.emit(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#children, async (name, options) => {
     this.#refuseIfEnded();
@@ -134,11 +138,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
     const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of), this.#children.referring);
     this.#refuseIfEnded();
-    if (this.#children.find(name)) {
-      throw new TokenvisorError('ALREADY_STARTED', `There is a child named '${name}' already: deleteChild it first`, {
-        child: name,
-      });
-    }
+    if (this.#children.find(name)) throw nameTaken(name);
     const child = this.#children.add(checked, { starting: true });
     try {
       unwrap(await this.#link.ask<CommandOutcome>((service) => service.startChild(child.plan)));
@@ -267,6 +267,12 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     unwrap(await this.#link.ask<CommandOutcome>((service) => service.command(command)));
   }
 
+  async #openLine(name: string, line: MessagePort): Promise<void> {
+    this.#refuseIfEnded();
+    const refusal = await this.#link.ask((service) => service.openLine(name, Comlink.transfer(line, [line])));
+    if (refusal) throw fromWireError(refusal);
+  }
+
   #refuseIfEnded(): void {
     if (this.#phase === 'closing' || this.#phase === 'ended') {
       throw new TokenvisorError('STOPPED', 'The supervisor has been closed: start another with startSupervisor()');
@@ -345,9 +351,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       // No thread could be made: it is as if it had died at once.
       return this.#linkExited(error);
     }
-    const plans = this.#children.all.filter(({ starting }) => !starting).map(({ plan }) => plan);
+    const adopted = this.#children.all.filter(({ starting }) => !starting);
     this.#link
-      .ask((service) => service.adopt(plans))
+      .ask((service) => service.adopt(adopted.map(({ plan }) => plan)))
       .then(() => {
         if (this.#phase !== 'restarting') return;
         this.#phase = 'running';
@@ -355,6 +361,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       })
       // It died over it: its exit has been seen, and is handled above.
       .catch(() => undefined);
+    for (const { door } of adopted) door.reconnect();
   }
 
   async #close(timeoutMs: number): Promise<void> {
@@ -371,7 +378,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** Whoever has a handle can write into its memory: one child's, spoilt, does not keep the others from their end. */
   #closeChild({ plan, door }: HeldChild, exited: boolean): void {
-    door.disconnect();
+    door.close();
     try {
       const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
       // Asked to end, killed with its supervisor, and there still.
@@ -390,13 +397,3 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     await within(timeoutMs, closed);
   }
 }
-
-/** An `error` event's error as an Error: what a thread could tell of it is a text. */
-const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
-  const { error } = details;
-  return { ...details, error: isError(error) ? error : new TokenvisorError('INTERNAL', String(error)) };
-};
-
-const unwrap = (outcome: CommandOutcome): void => {
-  if (!outcome.ok) throw fromWireError(outcome.error, 'START_FAILED');
-};

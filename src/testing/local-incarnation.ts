@@ -3,7 +3,7 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { createServer, reconfigure } from '../actor/actor-thread.js';
-import { serveCalls } from '../actor/call-port.js';
+import { type CallEndpoint, serveCalls } from '../actor/call-port.js';
 import type { GenServer } from '../actor/gen-server.js';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { Clock } from '../clock.js';
@@ -54,6 +54,10 @@ export class LocalIncarnation implements StartedIncarnation {
 
   shutDown(): void {
     this.#server?.shutDown();
+  }
+
+  connect(calls: CallEndpoint): void {
+    if (this.#server) serveCalls(calls, this.#server);
   }
 
   /** Nothing ends code in this thread but its own end: it is asked, and not waited for. */

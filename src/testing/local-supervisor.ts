@@ -35,7 +35,10 @@ export class LocalSupervisor {
       await this.#reconfigurations.rotate(name, change, how);
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
-    castFailed: ({ code }) => this.#tell('cast:failed', { name, code }),
+    // What is in this thread alone has no writers in others.
+    openLine: () =>
+      Promise.reject(new TokenvisorError('NOT_FOUND', `'${name}' runs in this thread: it has no writer()`)),
+    tell: (type, details) => this.#tell(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#table, async (name, options) => {
     this.#refuseIfClosed();
@@ -88,7 +91,7 @@ export class LocalSupervisor {
     await this.#request((request) => ({ kind: 'command', request, command: { kind: 'close' } }));
     this.#wake?.cancel();
     for (const { door, plan } of this.#table.all) {
-      door.disconnect();
+      door.close();
       stopMemory(plan.memory);
     }
   }

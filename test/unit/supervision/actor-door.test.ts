@@ -23,7 +23,8 @@ const doorOf = (): ActorDoor =>
   new ActorDoor('a', 'actor', allocateChildMemory().shared, {
     rotate: () => Promise.resolve(),
     resume: () => Promise.resolve(),
-    castFailed: () => undefined,
+    openLine: () => Promise.resolve(),
+    tell: () => undefined,
   });
 
 describe('an incarnation that has exited', () => {

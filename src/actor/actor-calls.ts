@@ -1,0 +1,86 @@
+/**
+ * Calls to a child, whichever incarnation of it is there: over the call port of the one that runs now.
+ */
+import { check, configError, custom, number, object, optional } from '../config/check.js';
+import { MAX_TIMEOUT_MS } from '../config/check-timeout.js';
+import type { TokenvisorError } from '../errors.js';
+import { isAbortSignal } from '../realm.js';
+import { type CallEndpoint, type CallOptions, CallPort, noProc } from './call-port.js';
+
+/** Who can call an actor, and tell what became of it: the starting thread's door, or a writer in another thread. */
+export interface Caller {
+  /** See {@link CallPort.call}. */
+  call(message: unknown, options?: CallOptions): Promise<unknown>;
+  /** Sends a message and forgets it: what goes wrong is a `cast:failed` event. */
+  cast(message: unknown): void;
+  /** Tells an event of the child's, by its supervisor. */
+  tell(type: string, details: Readonly<Record<string, unknown>>): void;
+}
+
+export class ActorCalls {
+  readonly #child: string;
+  readonly #castFailed: (error: TokenvisorError) => void;
+  #calls: CallPort | undefined;
+  #incarnation = 0;
+  /** Ports of actors that are gone, until what they have said is heard. */
+  readonly #retired = new Set<CallPort>();
+
+  constructor(child: string, castFailed: (error: TokenvisorError) => void) {
+    this.#child = child;
+    this.#castFailed = castFailed;
+  }
+
+  call(message: unknown, options?: CallOptions): Promise<unknown> {
+    const { problems } = options === undefined ? NO_PROBLEMS : check(callShape, options, 'options');
+    if (problems.length > 0) return Promise.reject(configError(problems, this.#child));
+    // A port that has closed belongs to an incarnation that is gone.
+    const calls = this.#calls;
+    if (!calls || calls.closed) return Promise.reject(noProc(this.#child));
+    return calls.call(message, options);
+  }
+
+  cast(message: unknown): void {
+    const failed = (error: unknown): void => this.#castFailed(error as TokenvisorError);
+    try {
+      if (!this.#calls || this.#calls.closed) throw noProc(this.#child);
+      this.#calls.cast(message).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** True while there is an actor to call. */
+  get connected(): boolean {
+    return this.#calls !== undefined && !this.#calls.closed;
+  }
+
+  /** A new incarnation is there to be called. */
+  connect(calls: CallEndpoint, incarnation: number): void {
+    // One that is there still is a zombie, and will not answer.
+    this.#calls?.close();
+    this.#calls = new CallPort(this.#child, calls);
+    this.#incarnation = incarnation;
+  }
+
+  /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
+  exited(incarnation: number): void {
+    const calls = this.#calls;
+    if (!calls || incarnation !== this.#incarnation) return;
+    this.#calls = undefined;
+    this.#retired.add(calls);
+    void calls.down.then(() => this.#retired.delete(calls));
+  }
+
+  /** The supervisor thread died, and every actor with it; or nobody is to be called any more. */
+  disconnect(): void {
+    for (const calls of [this.#calls, ...this.#retired]) calls?.close();
+    this.#calls = undefined;
+  }
+}
+
+const NO_PROBLEMS = { problems: [] } as const;
+
+const callShape = object({
+  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
+  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
+});

@@ -1,0 +1,23 @@
+/**
+ * What the supervisor thread answers and tells, as the starting thread's users are given it.
+ */
+import { fromWireError } from '../actor/wire.js';
+import { TokenvisorError } from '../errors.js';
+import { isError } from '../realm.js';
+import type { CommandOutcome } from './types.js';
+
+/** Throws what a command was refused with. */
+export const unwrap = (outcome: CommandOutcome): void => {
+  if (!outcome.ok) throw fromWireError(outcome.error, 'START_FAILED');
+};
+
+/** The details of an `error` event, its error an Error: what a thread could tell of it is a text. */
+export const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { error } = details;
+  return { ...details, error: isError(error) ? error : new TokenvisorError('INTERNAL', String(error)) };
+};
+
+export const nameTaken = (name: string): TokenvisorError =>
+  new TokenvisorError('ALREADY_STARTED', `There is a child named '${name}' already: deleteChild it first`, {
+    child: name,
+  });

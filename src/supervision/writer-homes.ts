@@ -1,0 +1,70 @@
+/**
+ * The homes of a child's writers, as the starting thread holds them: by them a writer is sent its line, another one when
+ * there is a new supervisor thread, and tells what went wrong.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { fromWireError } from '../actor/wire.js';
+import type { HomeMessage, WriterMessage } from '../actor/writer-line.js';
+import { notFound } from './supervisor-errors.js';
+
+export interface HomeKeeper {
+  /** Hands the supervisor thread its end of a line. Rejects if it can't. */
+  openLine(line: MessagePort): Promise<void>;
+  tell(type: string, details: Readonly<Record<string, unknown>>): void;
+}
+
+export class WriterHomes {
+  readonly #child: string;
+  readonly #keeper: HomeKeeper;
+  readonly #homes = new Set<MessagePort>();
+
+  #closed = false;
+
+  constructor(child: string, keeper: HomeKeeper) {
+    this.#child = child;
+    this.#keeper = keeper;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#homes.size;
+  }
+
+  /** The port for a new writer; its first line lies in it, and in that the call port, if there is an actor. */
+  async open(): Promise<MessagePort> {
+    const { port1: home, port2: port } = new MessageChannel();
+    home.on('message', ({ type, details }: WriterMessage) => this.#keeper.tell(type, details));
+    home.once('close', () => this.#homes.delete(home));
+    home.unref();
+    this.#homes.add(home);
+    try {
+      await this.#sendLine(home);
+      // Another child may have got the name meanwhile: the line is that one's.
+      if (this.#closed) throw fromWireError(notFound(this.#child));
+    } catch (error) {
+      home.close();
+      throw error;
+    }
+    return port;
+  }
+
+  /** There is a new supervisor thread, which knows of no line. */
+  async reopen(): Promise<void> {
+    // If it dies over one, the next supervisor thread is given another.
+    await Promise.allSettled([...this.#homes].map((home) => this.#sendLine(home)));
+  }
+
+  /** The child is gone. */
+  close(): void {
+    this.#closed = true;
+    for (const home of this.#homes) home.close();
+    this.#homes.clear();
+  }
+
+  async #sendLine(home: MessagePort): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const message: HomeMessage = { kind: 'line', port: port1 };
+    home.postMessage(message, [port1]);
+    await this.#keeper.openLine(port2);
+  }
+}

@@ -1,0 +1,118 @@
+/** The ports of writers, as the starting thread and the supervisor thread hold them: none outlives its writer. */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { CallEndpoint } from '../../../src/actor/call-port.js';
+import { WriterHomes } from '../../../src/supervision/writer-homes.js';
+import { WriterLines } from '../../../src/supervision/writer-lines.js';
+import { WriterLine } from '../../../src/actor/writer-line.js';
+
+const closing: (() => unknown)[] = [];
+afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
+
+/** A thread that has the port and does nothing else. */
+const holder = (port: MessagePort): Worker => {
+  const worker = new Worker('require("node:worker_threads").workerData.on("message", () => {})', {
+    eval: true,
+    workerData: port,
+    transferList: [port],
+    execArgv: [],
+  });
+  closing.push(() => worker.terminate());
+  return worker;
+};
+
+const homesWith = (openLine: (line: MessagePort) => Promise<void>) => {
+  const told: unknown[] = [];
+  const homes = new WriterHomes('a', { openLine, tell: (type, details) => told.push({ type, ...details }) });
+  closing.push(() => homes.close());
+  return { homes, told };
+};
+
+/** What the supervisor thread does with a line, here. */
+const supervised = () => {
+  const lines = new WriterLines(10);
+  closing.push(() => lines.close());
+  const actorPorts: MessagePort[] = [];
+  const connect = ({ port }: CallEndpoint): void => {
+    actorPorts.push(port);
+    closing.push(() => port.close());
+  };
+  const { homes, told } = homesWith((line) => {
+    lines.open(line);
+    return Promise.resolve();
+  });
+  return { lines, homes, told, actorPorts, connect };
+};
+
+describe('when the thread of a writer ends', () => {
+  it('nothing of it is left with the starting thread, the supervisor thread or the actor', async () => {
+    const { lines, homes, actorPorts, connect } = supervised();
+    lines.connect(1, connect);
+    const worker = holder(await homes.open());
+    await new Promise((resolve) => worker.once('online', resolve));
+    expect([homes.size, lines.size, actorPorts.length]).toEqual([1, 1, 1]);
+    let closed = false;
+    actorPorts[0]!.once('close', () => (closed = true));
+    await worker.terminate();
+    await expect.poll(() => [homes.size, lines.size, closed]).toEqual([0, 0, true]);
+  });
+
+  it('by itself, because it closed its writer, it is the same', async () => {
+    const { lines, homes } = supervised();
+    const line = new WriterLine('a', await homes.open());
+    expect([homes.size, lines.size]).toEqual([1, 1]);
+    line.close();
+    await expect.poll(() => [homes.size, lines.size]).toEqual([0, 0]);
+    await expect(line.call('a question')).rejects.toMatchObject({ code: 'NO_PROC' });
+  });
+});
+
+describe('the starting thread', () => {
+  it('keeps no home of a writer whose first line could not be opened', async () => {
+    const { homes } = homesWith((line) => {
+      line.close();
+      return Promise.reject(new Error('the supervisor thread died'));
+    });
+    await expect(homes.open()).rejects.toThrow('the supervisor thread died');
+    await expect.poll(() => homes.size).toBe(0);
+  });
+
+  it('sends each writer a new line when there is a new supervisor thread, and the old one ends', async () => {
+    const { lines, homes, connect } = supervised();
+    const writers = [new WriterLine('a', await homes.open()), new WriterLine('a', await homes.open())];
+    closing.push(() => writers.forEach((writer) => writer.close()));
+    lines.connect(7, connect);
+    await homes.reopen();
+    await expect.poll(() => lines.size).toBe(2);
+    homes.close();
+    await expect.poll(() => lines.size).toBe(0);
+  });
+
+  it('is told what a writer could not cast, and when', async () => {
+    const { homes, told } = supervised();
+    const writer = new WriterLine('a', await homes.open());
+    closing.push(() => writer.close());
+    writer.cast('nobody is there');
+    await expect
+      .poll(() => told)
+      .toEqual([{ type: 'cast:failed', code: 'NO_PROC', atMs: expect.any(Number) as number }]);
+  });
+});
+
+describe('a line', () => {
+  it('is told of the exit of the incarnation that is called, and of no other', () => {
+    const lines = new WriterLines(10);
+    const { port1, port2 } = new MessageChannel();
+    closing.push(() => port1.close());
+    const kinds: string[] = [];
+    port1.on('message', ({ kind, incarnation }: { kind: string; incarnation: number }) =>
+      kinds.push(`${kind} ${incarnation}`),
+    );
+    lines.open(port2);
+    lines.connect(2, ({ port }) => port.close());
+    lines.exited(1);
+    lines.exited(2);
+    lines.exited(2);
+    return expect.poll(() => kinds).toEqual(['calls 2', 'exited 2']);
+  });
+});
