@@ -51,10 +51,15 @@ export type TokenvisorErrorCode =
   | 'FILE_MISSING'
   /** A handle, or the memory behind it, was made by a version of the package with another layout. */
   | 'LAYOUT_MISMATCH'
-  /** The refresh-token store can't be read or written: within an actor, the cause of a `store_failed` failure. */
+  /** The refresh-token store can't be read or written: within an actor, the cause of a `store_failed` failure. Or what
+   * a ledger's store answers will not change by itself: a wrong password, a table that is not there. */
   | 'STORE_FAILED'
-  /** Another process, or another credential of this one, uses the refresh-token store: as above. */
+  /** Another process, or another credential of this one, uses the refresh-token store, or a ledger's file: as above. */
   | 'STORE_LOCKED'
+  /** A ledger's store is away, or did not answer within its bound: a write may have been carried out or not. */
+  | 'STORE_UNAVAILABLE'
+  /** A shared table has no room for so many more entries. */
+  | 'TABLE_FULL'
   /** A token that was to be verified is refused: its signature, its form or a claim. */
   | 'TOKEN_REFUSED'
   /** The keys that tokens are verified with can't be had: fetched, or read. */

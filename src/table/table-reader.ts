@@ -1,0 +1,117 @@
+/** Looks entries up, in any thread, with no lock and no message. */
+import { TokenvisorError } from '../errors.js';
+import { KeyedDigest } from './digest.js';
+import { expiryMs } from './expiry.js';
+import { KEY_WORDS, ROW_WORDS, TableWord } from './layout.js';
+import type { TableLoops } from './table-loops.js';
+import { openTable, type TableGround, type TableMemory } from './table-memory.js';
+import { WasmApi } from './web-assembly.js';
+
+/** What a table has of a key. */
+export interface TableEntry {
+  /** Ms since the Unix epoch, in whole seconds; `Infinity` for never. */
+  readonly expiresAtMs: number;
+  /** 32 bits, without a sign. */
+  readonly meta: number;
+}
+
+/** Growth that a thread has not heard of is heard of at the first retry. */
+const MOST_RETRIES = 100;
+
+export class TableReader {
+  /** Of the entry that was found last: seconds since the Unix epoch; `NEVER_S` for never. */
+  expiryS = 0;
+  readonly #ground: TableGround;
+  readonly #loops: TableLoops;
+  readonly #digest: KeyedDigest;
+
+  /** @throws LAYOUT_MISMATCH */
+  constructor(memory: TableMemory) {
+    this.#ground = openTable(memory);
+    this.#loops = this.#ground.loops;
+    this.#ground.catchUp();
+    const { words } = this.#ground;
+    this.#digest = new KeyedDigest(Int32Array.from({ length: KEY_WORDS }, (_, at) => words.load(TableWord.KEY + at)));
+  }
+
+  /** How many entries there are, expired ones included. */
+  get size(): number {
+    return this.#ground.words.load(TableWord.SIZE);
+  }
+
+  /** The most entries that it takes. */
+  get maxEntries(): number {
+    return this.#ground.words.load(TableWord.MAX_ENTRIES);
+  }
+
+  /** Of the entry that was found last. */
+  get meta(): number {
+    return this.#loops.meta() >>> 0;
+  }
+
+  /** What there is of a key, whatever its expiry. */
+  get(key: string, domain = 0): TableEntry | undefined {
+    return this.find(key, domain) ? { expiresAtMs: expiryMs(this.expiryS), meta: this.meta } : undefined;
+  }
+
+  /** True if there is an entry, whatever its expiry. */
+  has(key: string, domain = 0): boolean {
+    return this.find(key, domain);
+  }
+
+  /** As {@link has}; what was found is in `expiryS` and `meta` then. Allocates nothing. */
+  find(key: string, domain = 0): boolean {
+    const digest = this.#digest;
+    digest.make(key, domain);
+    return this.#find(digest.d0, digest.d1, digest.d2);
+  }
+
+  /** As {@link find}, by a row's digest. */
+  findRow(rows: Int32Array, index: number): boolean {
+    const at = index * ROW_WORDS;
+    return this.#find(rows[at]!, rows[at + 1]!, rows[at + 2]!);
+  }
+
+  /**
+   * Makes the row `index` of `rows`, five words each, for the writer to put or remove. To be removed, an entry needs its
+   * key and domain alone.
+   */
+  writeRow(rows: Int32Array, index: number, key: string, expiryS: number, meta = 0, domain = 0): void {
+    const digest = this.#digest;
+    digest.make(key, domain);
+    const at = index * ROW_WORDS;
+    rows[at] = digest.d0;
+    rows[at + 1] = digest.d1;
+    rows[at + 2] = digest.d2;
+    rows[at + 3] = expiryS;
+    rows[at + 4] = meta;
+  }
+
+  #find(d0: number, d1: number, d2: number): boolean {
+    let expiry;
+    try {
+      expiry = this.#loops.find(d0, d1, d2);
+    } catch (error) {
+      expiry = this.#findAgain(error, d0, d1, d2);
+    }
+    if (expiry === 0) return false;
+    this.expiryS = expiry >>> 0;
+    return true;
+  }
+
+  /** The memory has grown, an entry lies in the new part, and this thread has not heard of it yet. */
+  #findAgain(first: unknown, d0: number, d1: number, d2: number): number {
+    let error = first;
+    for (let retry = 0; retry < MOST_RETRIES; retry++) {
+      if (!(error instanceof WasmApi.RuntimeError)) throw error;
+      this.#ground.catchUp();
+      try {
+        return this.#loops.find(d0, d1, d2);
+      } catch (again) {
+        error = again;
+      }
+    }
+    const message = 'Expected the memory of a table, got memory that was overwritten. Use one version in all threads';
+    throw new TokenvisorError('LAYOUT_MISMATCH', message, { cause: error });
+  }
+}
