@@ -83,6 +83,23 @@ export interface TokenvisorEvents {
   'clock:stepped': OfChild & { readonly byMs: number };
   /** (failure) A cast could not be delivered. */
   'cast:failed': OfChild & { readonly code: TokenvisorErrorCode };
+  /**
+   * A break-glass token was made; `replaced`: there was one before. Instants in ms since the Unix epoch; without an
+   * `expiresAtMs` it is good for ever.
+   */
+  'break-glass:built': OfChild & {
+    readonly insertedAtMs: number;
+    readonly expiresAtMs?: number;
+    readonly replaced: boolean;
+  };
+  /** The break-glass token was deleted, by one who had it. */
+  'break-glass:deleted': OfChild & { readonly insertedAtMs: number };
+  /** The break-glass token was cleared, if there was one. */
+  'break-glass:cleared': OfChild;
+  /** The break-glass token is past its `maxAgeMs`. */
+  'break-glass:expired': OfChild & { readonly insertedAtMs: number };
+  /** Somebody looked up a break-glass token: so many have found it, and so many not, since this was told last. */
+  'break-glass:looked-up': OfChild & { readonly matches: number; readonly misses: number };
   /** OTP's supervisor report: one for every exit that OTP would report. */
   'supervisor:report': Base & SupervisorReport;
   /** (failure) The supervisor thread died; `restartInMs` until the next one is started. */

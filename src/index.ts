@@ -31,6 +31,10 @@ export {
 } from './errors.js';
 export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
 export type { ReaderWords } from './memory/own-words.js';
+export { breakGlass, type BreakGlassHandle, type BreakGlassOptions } from './inbound/break-glass/break-glass.js';
+export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './inbound/break-glass/break-glass-reader.js';
+export type { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
+export type { BuiltToken } from './inbound/break-glass/glass-record.js';
 export type { JwtAlgorithm } from './inbound/jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './inbound/jwt/jwt-options.js';
 export type { ReadyOptions } from './supervision/all-ready.js';
@@ -41,4 +45,7 @@ export { startSupervisor } from './supervision/start-supervisor.js';
 export type { HandlesOf, TokenSupervisor } from './supervision/supervisor.js';
 export type { SupervisorHealth } from './supervision/supervisor-health.js';
 export type { ChildCounts, ChildSummary } from './supervision/supervisor-state.js';
+export { expirySeconds } from './table/expiry.js';
+export type { TableMemory, TableOptions } from './table/table-memory.js';
+export type { TableEntry, TableReader } from './table/table-reader.js';
 export type { ChildPhase, ExitReason, OnExit, RestartType, Shutdown } from './supervision/types.js';

@@ -19,6 +19,7 @@ const tables = readdirSync(path.join(ROOT, 'docs/reference'))
 const REQUIRED = [
   ...['TokenvisorErrorCode', 'FailureReason', 'FailureClass', 'TokenvisorEvents', 'CredentialState', 'ChildPhase'],
   ...['SupervisorOptions', 'ChildOptions', 'CredentialOptions', 'ActorOptions', 'TokenRequestOptions', 'ClientOptions'],
+  ...['BreakGlassOptions', 'JwtVerification'],
   ...['ClientAssertion', 'SigningKey', 'TlsOptions', 'RefreshTokenOptions', 'JwtBearerOptions', 'AssertionOptions'],
   ...['GoogleServiceAccountOptions', 'TokenExchangeOptions'],
   ...['GetOptions', 'RotateOptions', 'CallOptions', 'ReadyOptions'],
@@ -36,6 +37,7 @@ const plain = (text: string): string =>
 const INHERITED: Readonly<Record<string, readonly string[]>> = {
   CredentialOptions: ['ChildOptions'],
   ActorOptions: ['ChildOptions'],
+  BreakGlassOptions: ['ChildOptions'],
   ClientAssertion: ['SigningKey'],
   AssertionOptions: ['SigningKey'],
   RefreshTokenOptions: ['TokenRequestOptions', 'ClientOptions'],

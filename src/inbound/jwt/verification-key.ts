@@ -57,8 +57,8 @@ const keyOf = (jwk: Readonly<Record<string, unknown>>): readonly VerificationKey
 
 const algorithmsOf = ({ kty, crv }: Readonly<Record<string, unknown>>): readonly JwtAlgorithm[] => {
   if (kty === 'RSA') return BY_RSA;
-  const algorithms = typeof crv === 'string' && Object.hasOwn(BY_CURVE, crv) ? BY_CURVE[crv]! : [];
-  return kty === (algorithms[0] === 'EdDSA' ? 'OKP' : 'EC') ? algorithms : [];
+  // A `kty` that is not the curve's is no key for node:crypto.
+  return typeof crv === 'string' && Object.hasOwn(BY_CURVE, crv) ? BY_CURVE[crv]! : [];
 };
 
 /** What is published is no secret: whoever has read it could sign by it. */

@@ -55,6 +55,8 @@ test('a token that its keys do not fit has it read at once', () => {
 test('while it can’t be read or is not whole the keys before are used, and no longer than the bound', () => {
   const { clock, disk, source } = setUp();
   source.current();
+  clock.advance(60_000);
+  source.current();
   disk.text = 'broken';
   clock.advance(5_000);
   expect(source.current()).toEqual(keysNamed('one'));
@@ -77,6 +79,17 @@ test('without any keys it says so, and finds them when they are there', async ()
   disk.text = 'broken';
   clock.advance(1_000);
   expect(() => source.current()).toThrow(unavailable("can't be used"));
+  disk.text = 'one';
+  clock.advance(1_000);
+  expect(source.current()).toEqual(keysNamed('one'));
+});
+
+test('with a bound of 0 it is believed only while it can be read, and again when it can', () => {
+  const { clock, disk, source } = setUp(0);
+  source.current();
+  disk.text = undefined;
+  clock.advance(1_000);
+  expect(() => source.current()).toThrow(unavailable("can't be read"));
   disk.text = 'one';
   clock.advance(1_000);
   expect(source.current()).toEqual(keysNamed('one'));

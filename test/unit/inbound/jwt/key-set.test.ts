@@ -147,6 +147,13 @@ describe('what a token says of itself is not believed', () => {
     expect(secretSet().check(forge({ alg: 'HS256' }, { jti: 'a' }))).toEqual({ refused: 'signature' });
   });
 
+  test('a signature that is too short or too long is none', async () => {
+    const token = await sign(p256, 'ES256');
+    for (const one of [token.slice(0, -4), `${token}AAAA`, `${token}A`]) {
+      expect(setOf([{ key: p256 }], ['ES256']).check(one)).toEqual({ refused: 'signature' });
+    }
+  });
+
   test('a key that comes with the token is not looked at', async () => {
     const header = { jwk: otherRsa.publicJwk, jku: 'https://evil.example/keys', x5c: ['x'] };
     expect(setOf([{ key: rsa }], ['RS256']).check(await sign(otherRsa, 'RS256', undefined, header))).toEqual({

@@ -17,6 +17,8 @@ test.each([
   'a',
   'a.b',
   'a.b.c',
+  `${forge({}, { jti: 'a' }).split('.')[1]}A`,
+  `a.${forge({}, { jti: 'a' }).split('.')[1]}A`,
   '.eyJqdGkiOiJhIn0',
   forge({}, 5),
   forge({}, null),

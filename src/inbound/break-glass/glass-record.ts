@@ -1,0 +1,47 @@
+/**
+ * What is kept of a break-glass token: its digest and its times, in the child's snapshot; and the child's own words, which
+ * are counted in by every thread.
+ */
+import { hash } from 'node:crypto';
+
+/** The child's own words. */
+export const GlassWord = {
+  /** Lookups of the token, and of anything else: each goes round at 2^32. */
+  MATCHES: 0,
+  MISSES: 1,
+  /** The same counts as they were when they were last told. */
+  TOLD_MATCHES: 2,
+  TOLD_MISSES: 3,
+  /**
+   * How often the token was cleared. A token is good as long as this is what it was when the token was asked for: so
+   * a clear needs nobody's help, and one that was sent after a build holds for what that build makes.
+   */
+  CLEARS: 4,
+} as const;
+
+/** What the snapshot holds. `digest` is base64. */
+export interface GlassRecord {
+  readonly digest: string;
+  readonly insertedAtMs: number;
+  /** The same instant on the clock that nobody can set. */
+  readonly insertedMonoMs: number;
+  readonly clears: number;
+}
+
+/** What the handle says to the actor. No message holds a token. */
+export type GlassMessage =
+  { readonly kind: 'build'; readonly clears: number } | { readonly kind: 'delete'; readonly digest: Uint8Array };
+
+/** What a build is answered with. */
+export interface BuiltToken {
+  /** The token: 32 random bytes, in base64url. It is told this once, and kept nowhere. */
+  readonly token: string;
+  /** When it was made: ms since the Unix epoch (UTC). */
+  readonly insertedAtMs: number;
+}
+
+/**
+ * SHA-256 of a token: all that is ever kept or sent. It needs no salt and no slowness, because a token is 256 random bits:
+ * nothing can be guessed.
+ */
+export const digestOf = (token: string): Buffer => hash('sha256', token, 'buffer');
