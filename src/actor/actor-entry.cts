@@ -16,9 +16,6 @@ loadModule.registerBundled({
   '../providers/grants/refresh-token.js': () => require('../providers/grants/refresh-token.js') as unknown,
   '../providers/grants/token-exchange.js': () => require('../providers/grants/token-exchange.js') as unknown,
   '../providers/jwt-signer.js': () => require('../providers/jwt-signer.js') as unknown,
-  '../storage/lmdb/lmdb-store.js': () => require('../storage/lmdb/lmdb-store.js') as unknown,
-  '../storage/memory-store.js': () => require('../storage/memory-store.js') as unknown,
-  '../storage/postgres/postgres-store.js': () => require('../storage/postgres/postgres-store.js') as unknown,
 });
 
 export = actorThread.runActor;
