@@ -71,6 +71,13 @@ export class ActorCalls {
     void calls.down.then(() => this.#retired.delete(calls));
   }
 
+  /** An incarnation was killed, and may not end for long: what it has not answered yet it will not. */
+  killed(incarnation: number): void {
+    if (incarnation !== this.#incarnation) return;
+    this.#calls?.close();
+    this.#calls = undefined;
+  }
+
   /** The supervisor thread died, and every actor with it; or nobody is to be called any more. */
   disconnect(): void {
     for (const calls of [this.#calls, ...this.#retired]) calls?.close();

@@ -7,6 +7,9 @@ import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../memory/layout.js';
 import { type ReaderWords, readerWords } from '../memory/own-words.js';
 import { readRecord } from '../memory/record.js';
 import type { AtomicWords, SharedWords } from '../memory/words.js';
+import type { TableMemory } from '../table/table-memory.js';
+import { TableReader } from '../table/table-reader.js';
+import { tableOf } from './table-of.js';
 import type { ChildPhase, ExitReason, PersistedChild } from '../supervision/types.js';
 
 /**
@@ -53,11 +56,20 @@ export class ActorReader {
   /** The child's own words, to be read and counted in: what they mean is up to the kind. They live as long as the child. */
   readonly words: ReaderWords;
   readonly #words: AtomicWords;
+  readonly #tableMemory: TableMemory | undefined;
+  #table: TableReader | undefined;
 
-  constructor(name: string, memory: SharedArrayBuffer) {
+  constructor(name: string, memory: SharedArrayBuffer, table?: TableMemory) {
     this.name = name;
     this.#words = openWords(memory);
     this.words = readerWords(this.#words);
+    this.#tableMemory = table;
+  }
+
+  /** The child's table, if it was given one; opened when it is first asked for. @throws CONFIG_INVALID if there is none. */
+  get table(): TableReader {
+    this.#table ??= new TableReader(tableOf(this.name, this.#tableMemory));
+    return this.#table;
   }
 
   /** The value that the actor last published; undefined if there is none, or it has expired. Lock-free; decodes JSON. */

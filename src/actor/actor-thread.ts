@@ -85,6 +85,7 @@ export const createServer = (
     clock,
     shared: openWords(start.memory.shared),
     sealed: openWords(start.memory.sealed, SEALED_BYTES),
+    table: start.memory.table,
     seats: start.seats,
     terminateTimeoutMs: start.terminateTimeoutMs,
     // It happened now, whenever it is told.

@@ -3,6 +3,7 @@
  */
 import { ActorReader } from './actor-reader.js';
 import type { CallOptions } from './call-port.js';
+import type { TableMemory } from '../table/table-memory.js';
 import type { WriterLine } from './writer-line.js';
 
 /**
@@ -14,8 +15,8 @@ export class ActorWriter extends ActorReader {
   readonly #line: WriterLine;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, line: WriterLine) {
-    super(name, memory);
+  constructor(name: string, memory: SharedArrayBuffer, line: WriterLine, table?: TableMemory) {
+    super(name, memory, table);
     this.#line = line;
   }
 

@@ -1,7 +1,7 @@
 /**
  * A child of a kind of one's own: any module that exports a behaviour.
  */
-import { anything, boolean, object, oneOf, optional, type Report } from '../config/check.js';
+import { anyOf, anything, boolean, custom, object, oneOf, optional, type Report } from '../config/check.js';
 import { ActorReader } from './actor-reader.js';
 import {
   type ChildOptions,
@@ -15,6 +15,8 @@ import type { ActorDoor, TransferableHandle, TransferableWriter } from '../super
 import type { CallOptions } from './call-port.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import type { OnExit } from '../supervision/types.js';
+import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES, type TableOptions } from '../table/table-memory.js';
+import { maxEntries } from '../supervision/child-spec.js';
 
 /** Options of {@link actor}. */
 export interface ActorOptions extends ChildOptions {
@@ -42,6 +44,13 @@ export interface ActorOptions extends ChildOptions {
    * @default 'keep'
    */
   readonly onExit?: OnExit;
+  /**
+   * Gives the child a table: its actor writes it (`context.table`), any thread reads it (`table`). `true`, or how many
+   * entries it takes at most: `maxEntries`, 1 to 40,000,000; 10,000,000 with `true`. Memory is taken as entries come. It
+   * outlives the actor and the supervisor thread. It can't be fenced.
+   * @default none
+   */
+  readonly table?: true | TableOptions;
 }
 
 /** What the starting thread holds of a child of one's own: what a reader has, and what goes through the mailbox. */
@@ -49,7 +58,7 @@ export class ActorHandle extends ActorReader {
   readonly #door: ActorDoor;
 
   constructor(door: ActorDoor) {
-    super(door.name, door.memory);
+    super(door.name, door.memory, door.table);
     this.#door = door;
   }
 
@@ -116,11 +125,28 @@ const shape = object({
   options: optional(anything),
   fenceable: optional(boolean(), true),
   onExit: optional(oneOf('keep', 'withdraw'), 'keep'),
+  table: optional(
+    anyOf<true | { readonly maxEntries: number }>(
+      `true, or { maxEntries } of 1 to ${MOST_ENTRIES}`,
+      custom('true', (value): value is true => value === true),
+      object({ maxEntries: maxEntries() }),
+    ),
+  ),
 });
 
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
-  const { behaviour: _, options, fenceable, onExit, ...child } = shape(raw, path, report);
-  return { child, options, optionsKey: 'options', fenceable, onExit };
+  const { behaviour: _, options, fenceable, onExit, table, ...child } = shape(raw, path, report);
+  if (table && (raw as ActorOptions).fenceable === true) {
+    report(`${path}.fenceable`, 'false, or absent, beside a table, which no fence reaches', 'true');
+  }
+  return {
+    child,
+    options,
+    optionsKey: 'options',
+    fenceable: fenceable && !table,
+    onExit,
+    ...(table && { table: table === true ? { maxEntries: DEFAULT_MAX_ENTRIES } : table }),
+  };
 };
 
 const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle> => ({

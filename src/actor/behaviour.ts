@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from '../clock.js';
 import type { ActorWords } from '../memory/own-words.js';
+import type { TableWriter } from '../table/table-writer.js';
 
 const directive = Symbol.for('tokenvisor.directive');
 
@@ -225,6 +226,14 @@ export interface ActorContext<Options = unknown> {
 
   /** The child's own words: small numbers that any thread reads, and may count in. They outlive the actor. */
   readonly words: ActorWords;
+
+  /**
+   * The child's table, if it was given one: this actor is its one writer. It outlives the actor; opened, and what was half
+   * done finished, when it is first asked for.
+   *
+   * @throws CONFIG_INVALID if the child has none.
+   */
+  readonly table: TableWriter;
 
   /** The generation that somebody wants; 0 if nobody has asked. */
   wanted(): number;

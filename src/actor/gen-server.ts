@@ -8,6 +8,8 @@ import { watchWord } from '../memory/doorbell.js';
 import { Header } from '../memory/layout.js';
 import { actorWords } from '../memory/own-words.js';
 import type { SharedWords } from '../memory/words.js';
+import type { TableMemory } from '../table/table-memory.js';
+import { TableWriter } from '../table/table-writer.js';
 import { within } from '../within.js';
 import { ActorMemory, type ActorSeats } from './actor-memory.js';
 import {
@@ -22,6 +24,7 @@ import {
   type TerminateReason,
 } from './behaviour.js';
 import { Mailbox } from './mailbox.js';
+import { tableOf } from './table-of.js';
 
 export interface GenServerOptions {
   readonly name: string;
@@ -32,6 +35,7 @@ export interface GenServerOptions {
   readonly clock: Clock;
   readonly shared: SharedWords;
   readonly sealed: SharedWords;
+  readonly table?: TableMemory | undefined;
   readonly seats: ActorSeats;
   /** How long an actor that ends by itself waits for its `terminate`: ms, `Infinity` for ever. */
   readonly terminateTimeoutMs: number;
@@ -284,6 +288,7 @@ export class GenServer {
 
   #createContext(options: GenServerOptions): ActorContext {
     const memory = new ActorMemory(options.shared, options.sealed, options.seats);
+    let table: TableWriter | undefined;
     return {
       name: options.name,
       incarnation: options.incarnation,
@@ -298,6 +303,10 @@ export class GenServer {
       sealed: () => memory.sealed(),
       setStatus: (value) => memory.setStatus(value),
       words: actorWords(options.shared),
+      get table() {
+        table ??= new TableWriter(tableOf(options.name, options.table));
+        return table;
+      },
       wanted: () => memory.wanted(),
       invalidated: () => memory.invalidated(),
       reply: (from, value) => from.resolve(value),

@@ -20,3 +20,6 @@ export type {
   TerminateReason,
 } from './behaviour.js';
 export type { ActorWords, ReaderWords } from '../memory/own-words.js';
+export { expirySeconds } from '../table/expiry.js';
+export type { TableEntry, TableReader } from '../table/table-reader.js';
+export type { PutOptions, TableWriter } from '../table/table-writer.js';

@@ -28,7 +28,7 @@ export interface WriterMessage {
 /** What the supervisor thread sends along a line. */
 export type LineMessage =
   | { readonly kind: 'calls'; readonly incarnation: number; readonly calls: CallEndpoint }
-  | { readonly kind: 'exited'; readonly incarnation: number };
+  | { readonly kind: 'exited' | 'killed'; readonly incarnation: number };
 
 export class WriterLine implements Caller {
   readonly #home: MessagePort;
@@ -92,6 +92,6 @@ export class WriterLine implements Caller {
 
   #receive(message: LineMessage): void {
     if (message.kind === 'calls') this.#calls.connect(message.calls, message.incarnation);
-    else this.#calls.exited(message.incarnation);
+    else this.#calls[message.kind](message.incarnation);
   }
 }

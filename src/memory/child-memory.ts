@@ -4,12 +4,14 @@
 import { inspect, types } from 'node:util';
 import { TokenvisorError } from '../errors.js';
 import { Header, LAYOUT_VERSION, MAGIC, SEALED_BYTES, SHARED_BYTES } from './layout.js';
+import type { TableMemory } from '../table/table-memory.js';
 import { AtomicWords } from './words.js';
 
-/** The two buffers of a child. `sealed` goes to the supervisor thread and the actor only. */
+/** The memory of a child. `sealed` goes to the supervisor thread and the actor only; not every child has a table. */
 export interface ChildMemory {
   readonly shared: SharedArrayBuffer;
   readonly sealed: SharedArrayBuffer;
+  readonly table?: TableMemory;
 }
 
 const allocate = (byteLength: number): SharedArrayBuffer => {

@@ -4,6 +4,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import { ActorCalls, type Caller } from '../actor/actor-calls.js';
 import type { CallEndpoint, CallOptions } from '../actor/call-port.js';
+import type { ChildMemory } from '../memory/child-memory.js';
+import type { TableMemory } from '../table/table-memory.js';
 import { WriterHomes, type HomeKeeper } from './writer-homes.js';
 
 /** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
@@ -16,6 +18,8 @@ export interface TransferableHandle<KindName extends string = string> {
   readonly name: string;
   /** What readers see of the child: shared, not copied, when it is posted. */
   readonly memory: SharedArrayBuffer;
+  /** Its table, if it has one: shared as well. */
+  readonly table?: TableMemory;
 }
 
 /**
@@ -37,14 +41,16 @@ export class ActorDoor implements Caller {
   readonly name: string;
   readonly kind: string;
   readonly memory: SharedArrayBuffer;
+  readonly table: TableMemory | undefined;
   readonly #keeper: DoorKeeper;
   readonly #calls: ActorCalls;
   readonly #homes: WriterHomes;
 
-  constructor(name: string, kind: string, memory: SharedArrayBuffer, keeper: DoorKeeper) {
+  constructor(name: string, kind: string, memory: Pick<ChildMemory, 'shared' | 'table'>, keeper: DoorKeeper) {
     this.name = name;
     this.kind = kind;
-    this.memory = memory;
+    this.memory = memory.shared;
+    this.table = memory.table;
     this.#keeper = keeper;
     this.#calls = new ActorCalls(name, ({ code }) => this.tell('cast:failed', { code }));
     this.#homes = new WriterHomes(name, keeper);
@@ -76,7 +82,8 @@ export class ActorDoor implements Caller {
   }
 
   transferable(): TransferableHandle {
-    return { tokenvisor: 1, kind: this.kind, name: this.name, memory: this.memory };
+    const { kind, name, memory, table } = this;
+    return { tokenvisor: 1, kind, name, memory, ...(table && { table }) };
   }
 
   /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it. */
@@ -92,6 +99,11 @@ export class ActorDoor implements Caller {
   /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
   exited(incarnation: number): void {
     this.#calls.exited(incarnation);
+  }
+
+  /** An incarnation was killed and does not end. */
+  killed(incarnation: number): void {
+    this.#calls.killed(incarnation);
   }
 
   /** The supervisor thread died, and every actor with it. Writers wait for the next one. */

@@ -145,6 +145,12 @@ export class ChildShell {
     this.#incarnations.set(incarnation, started);
   }
 
+  /** Ends a thread, if it lives, whatever it is doing. */
+  kill(incarnation: number, reason: 'killed' | 'hung'): void {
+    this.#lines.killed(incarnation);
+    this.#incarnations.get(incarnation)?.kill(reason);
+  }
+
   incarnation(incarnation: number): StartedIncarnation | undefined {
     return this.#incarnations.get(incarnation);
   }

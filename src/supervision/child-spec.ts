@@ -2,7 +2,18 @@
  * What a user says of a child, and what every kind of child has in common.
  */
 import { inspect } from 'node:util';
-import { anyOf, list, number, object, oneOf, optional, type Report, string } from '../config/check.js';
+import {
+  anyOf,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  type OptionalCheck,
+  type Report,
+  string,
+} from '../config/check.js';
+import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
 import type { ActorDoor } from './actor-door.js';
 import type { OnExit, RestartType, Shutdown } from './types.js';
 
@@ -101,6 +112,10 @@ export const childShape = {
   resourceLimits: optional(resourceLimits, { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }),
 };
 
+/** A check for how many entries a table takes. */
+export const maxEntries = (): OptionalCheck<number> =>
+  optional(number({ min: 1, max: MOST_ENTRIES, integer: true }), DEFAULT_MAX_ENTRIES);
+
 /** What a kind makes of a user's options, on the starting thread. */
 export interface PreparedChild {
   readonly child: CheckedChildOptions;
@@ -112,6 +127,8 @@ export interface PreparedChild {
   readonly placeOf?: (path: string) => string;
   /** False if the child writes where no fence reaches. */
   readonly fenceable: boolean;
+  /** The table that it has, if it has one. Nothing of that can be fenced. */
+  readonly table?: { readonly maxEntries: number };
   /** What becomes of its snapshot when its thread has ended: kept, if nothing is said. */
   readonly onExit?: OnExit;
 }

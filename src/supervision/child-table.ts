@@ -72,7 +72,8 @@ export class ChildTable {
 
   /** Holds a child, and makes its handle. */
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
-    const { name, spec, child: options, fenceable, onExit = 'keep', wire, environment, memory } = checked;
+    const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
+    const fenceable = checked.fenceable && !memory.table;
     const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = options;
     const plan: ChildPlan = {
       ...rest,
@@ -84,7 +85,7 @@ export class ChildTable {
       memory,
       env: environment,
     };
-    const door = new ActorDoor(name, spec.kind.name, memory.shared, this.#keeperOf(name));
+    const door = new ActorDoor(name, spec.kind.name, memory, this.#keeperOf(name));
     const handle = spec.kind.createHandle(door) as SupervisedHandle;
     const child: HeldChild = { kind: spec.kind, options: spec.options, plan, door, handle, starting };
     this.#byName.set(name, child);

@@ -14,6 +14,7 @@ import {
   type WireOptions,
 } from '../providers/reference-tree.js';
 import { type ChildSpec, isChildSpec, type Kind, type PreparedChild } from './child-spec.js';
+import { allocateTable } from '../table/table-memory.js';
 import { circleOf } from './token-circle.js';
 import type { SupervisorRules } from './types.js';
 
@@ -168,6 +169,21 @@ const checkChild = (
   return { name, spec, memory, ...prepared, ...encodePrepared(prepared, name, report, tokenMemory) };
 };
 
+/**
+ * The child with its table, once nothing is wrong: the place for a large one is taken from the address space at once.
+ *
+ * @throws START_FAILED if there is none.
+ */
+const withTable = (child: CheckedChild): CheckedChild => {
+  if (!child.table) return child;
+  try {
+    return { ...child, memory: { ...child.memory, table: allocateTable(child.table) } };
+  } catch (error) {
+    const message = `Expected address space for a table of ${child.table.maxEntries} entries, got none: allow fewer`;
+    throw new TokenvisorError('START_FAILED', message, { child: child.name, cause: error });
+  }
+};
+
 /** Runs `checks`, and throws one CONFIG_INVALID with all that they reported. */
 export const checkAll = <T>(checks: (report: Report) => T, child?: string): T => {
   const problems: ConfigProblem[] = [];
@@ -178,8 +194,8 @@ export const checkAll = <T>(checks: (report: Report) => T, child?: string): T =>
   return value;
 };
 
-export const checkConfiguration = (children: unknown, options: unknown): CheckedConfiguration =>
-  checkAll((report) => {
+export const checkConfiguration = (children: unknown, options: unknown): CheckedConfiguration => {
+  const configuration = checkAll((report) => {
     const { ref, workerUrl, ...rules } = shape(options ?? {}, 'options', report);
     if (!isPlainObject(children)) report('children', 'an object of children by name', describeValue(children));
     const specs = isPlainObject(children) ? Object.entries(children) : [];
@@ -198,6 +214,8 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
       supervisor: { rules, ref, ...(isUrl(workerUrl) && { workerUrl: new URL(workerUrl.href) }) },
     };
   });
+  return { ...configuration, children: configuration.children.map(withTable) };
+};
 
 /** True for a child whose token others can refer to. */
 export const isCredential = ({ name }: Kind<unknown>): boolean => name === 'credential';
@@ -224,9 +242,11 @@ export const checkOneChild = (
   tokenMemory: TokenMemory,
   others: readonly Referring[] = [],
 ): CheckedChild =>
-  checkAll((report) => {
-    const child = checkChild(name, spec, report, tokenMemory);
-    // One that refers to itself refers to a child that is not there: told already.
-    if (child && !referencedTokens(child.wire).includes(name)) refuseCircle(name, [child, ...others], report);
-    return child;
-  }, name)!;
+  withTable(
+    checkAll((report) => {
+      const child = checkChild(name, spec, report, tokenMemory);
+      // One that refers to itself refers to a child that is not there: told already.
+      if (child && !referencedTokens(child.wire).includes(name)) refuseCircle(name, [child, ...others], report);
+      return child;
+    }, name)!,
+  );

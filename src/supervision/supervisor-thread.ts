@@ -161,7 +161,7 @@ export class SupervisorThread implements SupervisorService {
       case 'shut_down':
         return this.#children.get(effect.name)?.incarnation(effect.incarnation)?.shutDown();
       case 'kill':
-        return this.#children.get(effect.name)?.incarnation(effect.incarnation)?.kill(effect.reason);
+        return this.#children.get(effect.name)?.kill(effect.incarnation, effect.reason);
       case 'persist':
         return this.#children.get(effect.name)?.persist(effect.persisted);
       case 'withdraw':

@@ -313,6 +313,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     const { name, incarnation } = details as { readonly name: string; readonly incarnation: number };
     // Before anybody hears of it, and calls.
     if (type === 'child:exited') this.#children.find(name)?.door.exited(incarnation);
+    if (type === 'child:zombie') this.#children.find(name)?.door.killed(incarnation);
     this.#events.emit(type, type === 'error' ? withError(details) : details);
   }
 

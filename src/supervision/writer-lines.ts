@@ -38,9 +38,12 @@ export class WriterLines {
   }
 
   exited(incarnation: number): void {
-    if (this.#current?.incarnation !== incarnation) return;
-    this.#current = undefined;
-    for (const line of this.#lines) this.#send(line, { kind: 'exited', incarnation });
+    this.#gone('exited', incarnation);
+  }
+
+  /** It may not end for long, and will answer nobody. */
+  killed(incarnation: number): void {
+    this.#gone('killed', incarnation);
   }
 
   /** The child is forgotten. */
@@ -48,6 +51,12 @@ export class WriterLines {
     for (const line of this.#lines) line.close();
     this.#lines.clear();
     this.#current = undefined;
+  }
+
+  #gone(kind: 'exited' | 'killed', incarnation: number): void {
+    if (this.#current?.incarnation !== incarnation) return;
+    this.#current = undefined;
+    for (const line of this.#lines) this.#send(line, { kind, incarnation });
   }
 
   #connect(line: MessagePort): void {

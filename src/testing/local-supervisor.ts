@@ -135,7 +135,7 @@ export class LocalSupervisor {
       case 'shut_down':
         return this.#shells.get(effect.name)?.incarnation(effect.incarnation)?.shutDown();
       case 'kill':
-        return this.#shells.get(effect.name)?.incarnation(effect.incarnation)?.kill(effect.reason);
+        return this.#shells.get(effect.name)?.kill(effect.incarnation, effect.reason);
       case 'persist':
         return this.#shells.get(effect.name)?.persist(effect.persisted);
       case 'withdraw':

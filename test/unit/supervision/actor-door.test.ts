@@ -20,7 +20,7 @@ const actor = () => {
 };
 
 const doorOf = (): ActorDoor =>
-  new ActorDoor('a', 'actor', allocateChildMemory().shared, {
+  new ActorDoor('a', 'actor', allocateChildMemory(), {
     rotate: () => Promise.resolve(),
     resume: () => Promise.resolve(),
     openLine: () => Promise.resolve(),
