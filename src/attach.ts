@@ -6,6 +6,8 @@ import { ActorWriter } from './actor/actor-writer.js';
 import { WriterLine } from './actor/writer-line.js';
 import { describeKind } from './config/describe.js';
 import { CredentialReader } from './credential/reader.js';
+import { BreakGlassReader } from './inbound/break-glass/break-glass-reader.js';
+import { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
 import { TokenvisorError } from './errors.js';
 import type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
 import type { TableMemory } from './table/table-memory.js';
@@ -37,7 +39,7 @@ const lineOf = (name: string, port: unknown): WriterLine => {
  * A child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
  * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
  * while any other thread is blocked. Pass it what `writer()` resolved with, to call it as well. It returns what the child
- * is: a credential, or a child of one's own.
+ * is: a credential, a break-glass token, or a child of one's own.
  *
  * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
  * @example
@@ -48,9 +50,11 @@ const lineOf = (name: string, port: unknown): WriterLine => {
  */
 export function attach(handle: TransferableHandle<'credential'>): CredentialReader;
 export function attach(writer: TransferableWriter<'actor'>): ActorWriter;
+export function attach(writer: TransferableWriter<'breakGlass'>): BreakGlassWriter;
 export function attach(handle: TransferableHandle<'actor'>): ActorReader;
-export function attach(handle: TransferableHandle): ActorReader | CredentialReader;
-export function attach(handle: TransferableHandle): ActorReader | CredentialReader {
+export function attach(handle: TransferableHandle<'breakGlass'>): BreakGlassReader;
+export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader;
+export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader {
   const given: unknown = handle;
   const { tokenvisor, kind, name, memory, table, port } = (given ?? {}) as Readonly<
     Record<keyof TransferableWriter, unknown>
@@ -62,8 +66,15 @@ export function attach(handle: TransferableHandle): ActorReader | CredentialRead
     );
   }
   const shared = memory as SharedArrayBuffer;
-  if (kind === 'credential') return new CredentialReader(name, shared);
-  const rows = table as TableMemory | undefined;
-  if (port === undefined) return new ActorReader(name, shared, rows);
-  return new ActorWriter(name, shared, lineOf(name, port), rows);
+  const writes = port !== undefined;
+  switch (kind) {
+    case 'credential':
+      return new CredentialReader(name, shared);
+    case 'breakGlass':
+      return writes ? new BreakGlassWriter(name, shared, lineOf(name, port)) : new BreakGlassReader(name, shared);
+    default:
+      return writes
+        ? new ActorWriter(name, shared, lineOf(name, port), table as TableMemory | undefined)
+        : new ActorReader(name, shared, table as TableMemory | undefined);
+  }
 }

@@ -31,6 +31,10 @@ export {
 } from './errors.js';
 export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
 export type { ReaderWords } from './memory/own-words.js';
+export { breakGlass, type BreakGlassHandle, type BreakGlassOptions } from './inbound/break-glass/break-glass.js';
+export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './inbound/break-glass/break-glass-reader.js';
+export type { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
+export type { BuiltToken } from './inbound/break-glass/glass-record.js';
 export type { JwtAlgorithm } from './inbound/jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './inbound/jwt/jwt-options.js';
 export type { ReadyOptions } from './supervision/all-ready.js';
