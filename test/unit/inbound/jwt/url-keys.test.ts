@@ -188,6 +188,8 @@ describe('a server that is away', () => {
     answer(setOf('b'));
     await settled();
     expect(kidsOf(source.current())).toEqual(['b']);
+    // And nothing of its failure is left: a key that is not there is not there.
+    expect(source.newer('unknown_key')).toBeUndefined();
   });
 
   test.each<[unknown, number, string]>([
