@@ -9,6 +9,9 @@ import loadModule = require('./load-module.js');
 loadModule.registerBundled({
   '../credential/actor.js': () => require('../credential/actor.js') as unknown,
   '../inbound/break-glass/actor.js': () => require('../inbound/break-glass/actor.js') as unknown,
+  '../inbound/token-set/actor.js': () => require('../inbound/token-set/actor.js') as unknown,
+  '../inbound/jwt/jwt-verifier.js': () => require('../inbound/jwt/jwt-verifier.js') as unknown,
+  '../inbound/ledger/ledger-actor.js': () => require('../inbound/ledger/ledger-actor.js') as unknown,
   '../providers/grants/client-credentials.js': () => require('../providers/grants/client-credentials.js') as unknown,
   '../providers/grants/google-service-account.js': () =>
     require('../providers/grants/google-service-account.js') as unknown,
@@ -16,6 +19,9 @@ loadModule.registerBundled({
   '../providers/grants/refresh-token.js': () => require('../providers/grants/refresh-token.js') as unknown,
   '../providers/grants/token-exchange.js': () => require('../providers/grants/token-exchange.js') as unknown,
   '../providers/jwt-signer.js': () => require('../providers/jwt-signer.js') as unknown,
+  '../storage/lmdb-store.js': () => require('../storage/lmdb-store.js') as unknown,
+  '../storage/memory-store.js': () => require('../storage/memory-store.js') as unknown,
+  '../storage/postgres/postgres-store.js': () => require('../storage/postgres/postgres-store.js') as unknown,
 });
 
 export = actorThread.runActor;

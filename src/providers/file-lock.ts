@@ -22,6 +22,11 @@ export interface FileLockOptions {
   readonly clock: Clock;
   readonly fs: StoreFs;
   readonly identity?: ProcessIdentity;
+  /**
+   * What it is that is locked, for the error.
+   * @default 'refresh-token store'
+   */
+  readonly what?: string;
 }
 
 interface Claim extends ProcessIdentity {
@@ -192,7 +197,10 @@ export class FileLock {
 
   #lockedBy({ claim, file }: FoundClaim): TokenvisorError {
     const who = claim === undefined ? 'somebody unknown' : claim.hostAndPid;
-    return new TokenvisorError('STORE_LOCKED', `The refresh-token store is locked by ${who} (see ${file})`);
+    return new TokenvisorError(
+      'STORE_LOCKED',
+      `The ${this.#options.what ?? 'refresh-token store'} is locked by ${who} (see ${file})`,
+    );
   }
 }
 

@@ -26,16 +26,23 @@ export const livenessOf = ({ pid, startTime }: ProcessIdentity): 'alive' | 'gone
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'gone'; // EPERM: there is one, somebody else's.
   }
+  if (hasEnded(pid)) return 'gone';
   const startedNow = startTimeOf(pid);
   if (startTime === undefined || startedNow === undefined) return 'unknown';
   return startTime === startedNow ? 'alive' : 'gone';
 };
 
-/** Field 22 of /proc/PID/stat (proc(5)); the second may have spaces and brackets in it, so it is counted from behind. */
-const startTimeOf = (pid: number): string | undefined => {
+/** Fields of /proc/PID/stat (proc(5)) from the third on; the second may have spaces and brackets in it. */
+const statOf = (pid: number): readonly string[] | undefined => {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 };
+
+/** Field 22. */
+const startTimeOf = (pid: number): string | undefined => statOf(pid)?.[19];
+
+/** Field 3: it has ended, and nobody has asked how. */
+const hasEnded = (pid: number): boolean => /^[ZX]/.test(statOf(pid)?.[0] ?? '');
 
 const machine = (): string => {
   const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim());

@@ -1,0 +1,22 @@
+/**
+ * Where a ledger keeps its records: the stores that come with the package, and what a store of one's own needs.
+ *
+ * @module
+ */
+export { readSecret } from '../providers/secrets.js';
+export type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
+export { postgresMigrations, postgresSchema, type PostgresMigration } from './postgres/migrations.js';
+export type { PostgresStoreOptions, PostgresTls } from './postgres/postgres-options.js';
+export type { StoreReference } from './store-reference.js';
+export type {
+  OpenStore,
+  Store,
+  StoreChanges,
+  StoreContext,
+  StoreCursor,
+  StoredEntry,
+  StoredRecord,
+  StoreWrite,
+  StoreWriteResult,
+} from './store.js';
+export { lmdbStore, memoryStore, postgresStore } from './stores.js';

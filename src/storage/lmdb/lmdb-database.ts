@@ -1,0 +1,173 @@
+/**
+ * Records in an LMDB environment: four databases, kept in step by one transaction a batch. Synchronous: a transaction's
+ * commit has synced its pages, and then its root, when it returns.
+ *
+ *     records   id                              -> JSON of all
+ *     entries   id                              -> state, expiry, and the key if the id is not it: what a load reads
+ *     subjects  length, id of the subject, id   -> nothing
+ *     expiries  expiry, in sortable bytes, id   -> nothing
+ */
+import type * as Lmdb from 'lmdb';
+import { packed, type PackableEntry } from '../packed-entries.js';
+import { isDigest, nameText, storedName } from '../stored-names.js';
+import type { LmdbOperations, WireRecord, WireResult, WireWrite } from './lmdb-protocol.js';
+
+const ENTRIES_AT_ONCE = 50_000;
+const RECORDS_AT_ONCE = 1_000;
+const NOTHING = Buffer.of(0);
+
+type Database = Lmdb.Database<Buffer, Buffer>;
+
+/** A record as its JSON has it. */
+interface Stored {
+  readonly v: number;
+  readonly s: number;
+  /** Absent: never. */
+  readonly e?: number;
+  /** The subject, and the key if it is long. */
+  readonly u?: string;
+  readonly k?: string;
+  readonly d: unknown;
+}
+
+export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
+  readonly #root: Lmdb.RootDatabase<Buffer, Buffer>;
+  readonly #records: Database;
+  readonly #entries: Database;
+  readonly #subjects: Database;
+  readonly #expiries: Database;
+
+  constructor(lmdb: typeof Lmdb, path: string) {
+    const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
+    // The last says that a commit is a sync as well: else it would be one later, in another thread.
+    this.#root = lmdb.open<Buffer, Buffer>({ ...binary, path, noSubdir: false, maxDbs: 8, overlappingSync: false });
+    const database = (name: string): Database => this.#root.openDB({ ...binary, name });
+    this.#records = database('records');
+    this.#entries = database('entries');
+    this.#subjects = database('subjects');
+    this.#expiries = database('expiries');
+  }
+
+  get = (keys: readonly string[]): readonly (WireRecord | undefined)[] =>
+    keys.map((key) => this.#recordOf(storedName(key).id));
+
+  write = (writes: readonly WireWrite[]): readonly WireResult[] =>
+    this.#root.transactionSync(() => writes.map((write) => this.#writeOne(write)));
+
+  remove = (records: readonly { readonly key: string; readonly version: number }[]): number =>
+    this.#root.transactionSync(() => {
+      const gone = records.filter(({ key, version }) => {
+        const { id } = storedName(key);
+        const found = this.#storedAt(id);
+        if (found?.v !== version) return false;
+        this.#unindex(id, found);
+        void this.#entries.remove(id);
+        void this.#records.remove(id);
+        return true;
+      });
+      return gone.length;
+    });
+
+  entries = (after?: Uint8Array): { page: Uint8Array; next?: Uint8Array } => {
+    const page: PackableEntry[] = [];
+    let last: Buffer | undefined;
+    for (const { key, value } of this.#entries.getRange({
+      ...(after && { start: following(after) }),
+      limit: ENTRIES_AT_ONCE,
+    })) {
+      const whole = isDigest(key) ? value.subarray(12) : key;
+      page.push({ state: value.readUInt32BE(0), expiresAtMs: value.readDoubleBE(4), key: whole });
+      last = key;
+    }
+    return { page: packed(page), ...(page.length === ENTRIES_AT_ONCE && last && { next: last }) };
+  };
+
+  bySubject = (subject: string, after?: Uint8Array): { page: readonly WireRecord[]; next?: Uint8Array } => {
+    const prefix = subjectPrefix(subject);
+    const range = { start: after ? following(after) : prefix, end: beyond(prefix), limit: RECORDS_AT_ONCE };
+    const keys = [...this.#subjects.getKeys(range)];
+    const page = keys.flatMap((key) => this.#recordOf(key.subarray(prefix.length)) ?? []);
+    const last = keys.at(-1);
+    return { page, ...(keys.length === RECORDS_AT_ONCE && last && { next: last }) };
+  };
+
+  expired = (beforeMs: number, limit: number): readonly WireRecord[] => {
+    const keys = [...this.#expiries.getKeys({ end: sortable(beforeMs), limit })];
+    return keys.flatMap((key) => this.#recordOf(key.subarray(8)) ?? []);
+  };
+
+  close = (): void => void this.#root.close();
+
+  #writeOne({ replaces, ...write }: WireWrite): WireResult {
+    const { id, whole } = storedName(write.key);
+    const found = this.#storedAt(id);
+    if ((found?.v ?? 0) !== replaces) return { found: found && asRecord(id, found) };
+    if (found) this.#unindex(id, found);
+    const version = replaces + 1;
+    const { key, state, expiresAtMs, subject } = write;
+    const rest = {
+      v: version,
+      s: state,
+      ...(expiresAtMs !== Infinity && { e: expiresAtMs }),
+      ...(subject !== undefined && { u: subject }),
+      ...(whole && { k: key }),
+    };
+    // The data is JSON already.
+    void this.#records.put(id, Buffer.from(`${JSON.stringify(rest).slice(0, -1)},"d":${write.data}}`));
+    const entry = Buffer.alloc(12 + (whole?.length ?? 0));
+    entry.writeUInt32BE(state, 0);
+    entry.writeDoubleBE(expiresAtMs, 4);
+    if (whole) entry.set(whole, 12);
+    void this.#entries.put(id, entry);
+    if (subject !== undefined) void this.#subjects.put(Buffer.concat([subjectPrefix(subject), id]), NOTHING);
+    if (expiresAtMs !== Infinity) void this.#expiries.put(Buffer.concat([sortable(expiresAtMs), id]), NOTHING);
+    return version;
+  }
+
+  #unindex(id: Buffer, { u: subject, e: expiresAtMs }: Stored): void {
+    if (subject !== undefined) void this.#subjects.remove(Buffer.concat([subjectPrefix(subject), id]));
+    if (expiresAtMs !== undefined) void this.#expiries.remove(Buffer.concat([sortable(expiresAtMs), id]));
+  }
+
+  #storedAt(id: Buffer): Stored | undefined {
+    const value = this.#records.get(id);
+    return value && (JSON.parse(value.toString('utf8')) as Stored);
+  }
+
+  #recordOf(id: Buffer): WireRecord | undefined {
+    const found = this.#storedAt(id);
+    return found && asRecord(id, found);
+  }
+}
+
+const asRecord = (id: Buffer, { v, s, e, u, k, d }: Stored): WireRecord => ({
+  key: k ?? nameText(id),
+  version: v,
+  state: s,
+  expiresAtMs: e ?? Infinity,
+  ...(u !== undefined && { subject: u }),
+  data: JSON.stringify(d),
+});
+
+/** A length before it, so that no subject is the beginning of another. */
+const subjectPrefix = (subject: string): Buffer => {
+  const { id } = storedName(subject);
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(id.length);
+  return Buffer.concat([length, id]);
+};
+
+/** The bytes of a float in the order of the numbers. */
+const sortable = (ms: number): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleBE(ms);
+  const isNegative = (bytes[0]! & 0x80) !== 0;
+  for (let at = 0; at < 8; at++) bytes[at]! ^= isNegative ? 0xff : at === 0 ? 0x80 : 0;
+  return bytes;
+};
+
+/** The key right after this one. */
+const following = (key: Uint8Array): Buffer => Buffer.concat([key, NOTHING]);
+
+/** What is after all that begin so: no id begins with 0xFF and goes on with as many. */
+const beyond = (prefix: Buffer): Buffer => Buffer.concat([prefix, Buffer.alloc(16, 0xff)]);

@@ -1,0 +1,51 @@
+/** What an actor and the process of its LMDB database say to one another. */
+
+/** A write, with its data as JSON. */
+export interface WireWrite {
+  readonly key: string;
+  readonly state: number;
+  readonly expiresAtMs: number;
+  readonly subject?: string;
+  readonly data: string;
+  readonly replaces: number;
+}
+
+/** A record, with its data as JSON. */
+export interface WireRecord extends Omit<WireWrite, 'replaces'> {
+  readonly version: number;
+}
+
+/** A page, and what the next one is asked for with; nothing after the last. */
+export interface WirePage<T> {
+  readonly page: T;
+  readonly next?: Uint8Array;
+}
+
+/** Version written, or what was there instead. */
+export type WireResult = number | { readonly found: WireRecord | undefined };
+
+/** What may be asked: the arguments, and the answer. */
+export interface LmdbOperations {
+  open: (path: string, lockTimeoutMs: number) => void;
+  get: (keys: readonly string[]) => readonly (WireRecord | undefined)[];
+  write: (writes: readonly WireWrite[]) => readonly WireResult[];
+  /** Entries, packed. */
+  entries: (after?: Uint8Array) => WirePage<Uint8Array>;
+  bySubject: (subject: string, after?: Uint8Array) => WirePage<readonly WireRecord[]>;
+  expired: (beforeMs: number, limit: number) => readonly WireRecord[];
+  remove: (records: readonly { readonly key: string; readonly version: number }[]) => number;
+  close: () => void;
+}
+
+export type LmdbOperation = keyof LmdbOperations;
+
+export interface LmdbRequest {
+  readonly id: number;
+  readonly operation: LmdbOperation;
+  readonly arguments: readonly unknown[];
+}
+
+export type LmdbReply = { readonly id: number } & (
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string }
+);

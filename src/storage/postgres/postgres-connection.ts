@@ -1,0 +1,240 @@
+/**
+ * One connection to Postgres: made when it is needed, given up when it does not answer, made again at the next use.
+ */
+import { Socket } from 'node:net';
+import type * as Pg from 'pg';
+import type { Timer } from '../../clock.js';
+import { TokenvisorError } from '../../errors.js';
+import { AddressBook } from '../../providers/addresses.js';
+import { readSecret } from '../../providers/secrets.js';
+import type { StoreContext } from '../store.js';
+import { isCollision, isLost, storeError } from './postgres-errors.js';
+import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js';
+
+/** How much longer than the server, which is asked to end a statement, we wait for it to say so. */
+const GRACE_MS = 1_000;
+const CLOSE_MS = 1_000;
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 2_000;
+/** Two statements that wait for one another are no failure: one of them is run again. */
+const MAX_TRIES = 5;
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface ConnectionHooks {
+  /** What a new connection is set up with. */
+  readonly prepare: (query: (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>) => Promise<void>;
+  /** Another session has told of something, or the connection that would have heard of it is lost. */
+  readonly changed: () => void;
+}
+
+interface Live {
+  readonly client: Pg.Client;
+  /** Rejects when the connection ends. */
+  readonly lost: Promise<never>;
+  readonly drop: (error: Error) => void;
+  /** Resolves when the statements so far have been answered. */
+  turn: Promise<unknown>;
+}
+
+export class PostgresConnection {
+  readonly #pg: typeof Pg;
+  readonly #options: CheckedPostgresOptions;
+  readonly #context: StoreContext;
+  readonly #hooks: ConnectionHooks;
+  readonly #addresses: AddressBook;
+  #live: Live | undefined;
+  #connecting: Promise<Live> | undefined;
+  #closed = false;
+  /** After a connection that failed: no other before this, on the monotonic clock. */
+  #notBeforeMs = -Infinity;
+  #waitMs = 0;
+  #lastFailure: TokenvisorError | undefined;
+
+  constructor(pg: typeof Pg, options: CheckedPostgresOptions, context: StoreContext, hooks: ConnectionHooks) {
+    this.#pg = pg;
+    this.#options = options;
+    this.#context = context;
+    this.#hooks = hooks;
+    this.#addresses = new AddressBook({ clock: context.clock });
+  }
+
+  /** The rows of one statement, which is a transaction of its own. @throws STORE_UNAVAILABLE, STORE_FAILED */
+  async query(doing: string, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    for (let tries = 1; ; tries++) {
+      const live = await this.#connected();
+      try {
+        return await this.#ask(live, text, values);
+      } catch (error) {
+        if (!isCollision(error) || tries === MAX_TRIES) throw storeError(doing, error, this.#secrets());
+      }
+    }
+  }
+
+  /** Ends the connection, and waits for no more than a second. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const live = this.#live ?? (await this.#connecting?.catch(() => undefined));
+    this.#live = undefined;
+    if (!live) return;
+    const ended = Promise.race([live.client.end(), live.lost]).catch(() => undefined);
+    await this.#bounded(CLOSE_MS, ended, () => live.drop(new Error('it was closed'))).catch(() => undefined);
+    live.drop(new Error('it was closed'));
+  }
+
+  async #connected(): Promise<Live> {
+    if (this.#closed) throw new TokenvisorError('STORE_UNAVAILABLE', 'The Postgres store has been closed');
+    if (this.#live) return this.#live;
+    const leftMs = this.#notBeforeMs - this.#context.clock.monoMs();
+    if (!this.#connecting && leftMs > 0 && this.#lastFailure) throw this.#lastFailure;
+    this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined));
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<Live> {
+    const { connectTimeoutMs } = this.#options;
+    let live: Live | undefined;
+    try {
+      live = this.#begin();
+      const { client, lost, drop } = live;
+      const opened = live;
+      const session = client
+        .connect()
+        .then(() => this.#hooks.prepare((text, values = []) => this.#ask(opened, text, values)));
+      await this.#bounded(connectTimeoutMs, Promise.race([session, lost]), () =>
+        drop(new Error(`no connection within ${connectTimeoutMs} ms`)),
+      );
+      if (this.#closed) throw new Error('it was closed');
+      this.#waitMs = 0;
+      this.#live = live;
+      // A connection that ends by itself would have told of changes: whoever looks for them makes another.
+      lost.catch(() => {
+        if (this.#live !== opened) return;
+        this.#live = undefined;
+        this.#hooks.changed();
+      });
+      return live;
+    } catch (error) {
+      live?.drop(new Error('its session could not begin'));
+      this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, this.#waitMs * 2));
+      this.#notBeforeMs = this.#context.clock.monoMs() + this.#waitMs;
+      this.#lastFailure = storeError('a connection', error, this.#secrets());
+      throw this.#lastFailure;
+    }
+  }
+
+  #begin(): Live {
+    const client = new this.#pg.Client(this.#config());
+    let drop: (error: Error) => void = () => undefined;
+    const lost = new Promise<never>((_, reject) => {
+      drop = (error) => {
+        reject(error);
+        // Nothing more is sent: what does not answer would keep the socket open for minutes.
+        socketOf(client)?.destroy();
+      };
+      client.on('error', drop);
+      client.on('end', () => reject(new Error('the connection ended')));
+    });
+    lost.catch(() => undefined);
+    client.on('notification', ({ processId }) => {
+      const own = (client as unknown as { readonly processID?: number }).processID;
+      if (processId !== own) this.#hooks.changed();
+    });
+    return { client, lost, drop, turn: Promise.resolve() };
+  }
+
+  /** One statement at a time; the bound counts from now, the wait for those before it included. */
+  async #ask(live: Live, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    const boundMs = this.#options.statementTimeoutMs + GRACE_MS;
+    let isAsked = false;
+    let isGivenUp = false;
+    let giveUp: (error: Error) => void = () => undefined;
+    const givenUp = new Promise<never>((_, reject) => {
+      giveUp = reject;
+    });
+    const answer = live.turn.then(async () => {
+      if (isGivenUp) return [];
+      isAsked = true;
+      return (await live.client.query<Row>(text, values as unknown[])).rows;
+    });
+    live.turn = answer.catch(() => undefined);
+    try {
+      return await this.#bounded(boundMs, Promise.race([answer, live.lost, givenUp]), () => {
+        const late = new Error(`no answer within ${boundMs} ms`);
+        isGivenUp = true;
+        giveUp(late);
+        // Of a statement that is still to be asked, the connection knows nothing.
+        if (isAsked) live.drop(late);
+      });
+    } catch (error) {
+      if (isAsked && isLost(error)) live.drop(error as Error);
+      throw error;
+    }
+  }
+
+  /** Calls `late` when the time is over: it is what makes `work` reject. */
+  async #bounded<T>(timeoutMs: number, work: Promise<T>, late: () => void): Promise<T> {
+    const timer: Timer = this.#context.clock.setTimer(timeoutMs, late);
+    try {
+      return await work;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #config(): Pg.ClientConfig {
+    const { connectionString, host, port, database, user, password, tls } = this.#options;
+    const { lookup } = this.#addresses;
+    return {
+      ...(connectionString !== undefined && { connectionString: readSecret(connectionString) }),
+      ...(host !== undefined && { host }),
+      ...(port !== undefined && { port }),
+      ...(database !== undefined && { database }),
+      ...(user !== undefined && { user }),
+      ...(password !== undefined && { password: readSecret(password) }),
+      ...(tls !== undefined && { ssl: typeof tls === 'boolean' ? tls : tlsOptions(tls) }),
+      application_name: 'tokenvisor',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      // A name is looked up without libuv's pool, which may be full.
+      stream: () => {
+        const socket = new Socket();
+        const connect = socket.connect.bind(socket);
+        const connectByName = (to: number | string, name?: string): Socket =>
+          typeof to === 'string' ? connect(to) : connect({ port: to, host: name ?? 'localhost', lookup });
+        return Object.assign(socket, { connect: connectByName }) as Socket;
+      },
+    };
+  }
+
+  /** Whatever a message might quote. */
+  #secrets(): readonly string[] {
+    const { connectionString, password } = this.#options;
+    try {
+      const whole = connectionString === undefined ? '' : readSecret(connectionString);
+      const inIt = /^[^:]+:\/\/[^:@/]*:([^@]*)@/.exec(whole)?.[1] ?? '';
+      return [whole, inIt, decoded(inIt), password === undefined ? '' : readSecret(password)];
+    } catch {
+      return [];
+    }
+  }
+}
+
+const socketOf = (client: Pg.Client): Socket | undefined =>
+  (client as unknown as { readonly connection?: { readonly stream?: Socket } }).connection?.stream;
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+};
+
+const tlsOptions = ({ ca, cert, key, servername, rejectUnauthorized }: PostgresTls): object => ({
+  ...(ca !== undefined && { ca: [ca].flat().map((one) => readSecret(one as string)) }),
+  ...(cert !== undefined && { cert: readSecret(cert) }),
+  ...(key !== undefined && { key: readSecret(key) }),
+  ...(servername !== undefined && { servername }),
+  ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
+});

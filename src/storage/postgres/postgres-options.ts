@@ -1,0 +1,176 @@
+/** The options of the Postgres store, and their check. */
+import { anyOf, boolean, check, joinPath, list, number, object, optional, string } from '../../config/check.js';
+import type { CheckResult } from '../../config/check.js';
+import { isPlainObject } from '../../config/describe.js';
+import { secret } from '../../providers/secret-check.js';
+import { literal, type SecretReference } from '../../providers/secrets.js';
+
+/** TLS to a Postgres server: PEM texts, or references to them; a path is given as `file(path)`. */
+export interface PostgresTls {
+  /** Certificate authorities to trust instead of the well-known ones. */
+  readonly ca?: SecretReference | string | readonly (SecretReference | string)[];
+  /** The client's certificate chain … */
+  readonly cert?: SecretReference | string;
+  /** … and its private key. */
+  readonly key?: SecretReference | string;
+  /**
+   * The name that the server's certificate has to have.
+   * @default the host
+   */
+  readonly servername?: string;
+  /**
+   * Whether the server's certificate is verified.
+   * @default true
+   */
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** Options of `postgresStore()`: a connection string, or its parts. */
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database?sslmode=verify-full`: a secret as a whole. */
+  readonly connectionString?: SecretReference | string;
+  /**
+   * The server, by name, address, or the directory of its socket.
+   * @default 'localhost'
+   */
+  readonly host?: string;
+  /**
+   * Its port.
+   * @default 5_432
+   */
+  readonly port?: number;
+  /** The database. */
+  readonly database?: string;
+  /** The role. */
+  readonly user?: string;
+  /** Its password, read anew for each connection. */
+  readonly password?: SecretReference | string;
+  /**
+   * Whether TLS is used, and how.
+   * @default what the connection string says, else none
+   */
+  readonly tls?: boolean | PostgresTls;
+  /**
+   * The schema of the tables: letters in lower case, digits and underscores.
+   * @default 'tokenvisor'
+   */
+  readonly schema?: string;
+  /**
+   * What the names of the tables begin with, so that several ledgers have their own.
+   * @default 'ledger_'
+   */
+  readonly tablePrefix?: string;
+  /**
+   * Whether the tables are made, and brought up to date, when the store is opened. If not, the store is not opened before
+   * somebody has run what `postgresMigrations()` gives.
+   * @default true
+   */
+  readonly migrate?: boolean;
+  /**
+   * Whether the server tells of changes (LISTEN). Behind a pool that shares sessions (PgBouncer by transaction): `false`.
+   * @default true
+   */
+  readonly listen?: boolean;
+  /**
+   * For a connection to be made, with its session: ms, 100 to 600,000.
+   * @default 5_000
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * For one statement: ms, 100 to 600,000. The server is asked to end it then; if it does not answer a second later,
+   * the connection is given up.
+   * @default 10_000
+   */
+  readonly statementTimeoutMs?: number;
+}
+
+/** {@link PostgresStoreOptions} after the check. */
+export type CheckedPostgresOptions = PostgresStoreOptions &
+  Required<
+    Pick<
+      PostgresStoreOptions,
+      'schema' | 'tablePrefix' | 'migrate' | 'listen' | 'connectTimeoutMs' | 'statementTimeoutMs'
+    >
+  >;
+
+const PARTS = ['host', 'port', 'database', 'user', 'password'] as const;
+
+/** Names that need no quotes, whoever writes them, and that leave room for what is appended. */
+const schemaName = string({
+  pattern: /^[a-z_][a-z0-9_]{0,39}$/,
+  expected: 'a name of at most 40 lower-case letters, digits and underscores',
+});
+
+const tls = anyOf<boolean | PostgresTls>(
+  'true, false, or an object with `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`',
+  boolean(),
+  object({
+    ca: optional(
+      anyOf<SecretReference | string | readonly (SecretReference | string)[]>(
+        'a PEM text, a secret reference or a list of them',
+        secret(),
+        list(secret(), { min: 1 }),
+      ),
+    ),
+    cert: optional(secret()),
+    key: optional(secret()),
+    servername: optional(string()),
+    rejectUnauthorized: optional(boolean()),
+  }),
+);
+
+/** The check of the names of schema and tables, also for whoever prints them. */
+export const namesShape = {
+  schema: optional(schemaName, 'tokenvisor'),
+  tablePrefix: optional(schemaName, 'ledger_'),
+};
+
+/** Checks the options of the Postgres store. */
+export const checkPostgresOptions = (options: unknown, path: string): CheckResult<CheckedPostgresOptions> =>
+  check(
+    object(
+      {
+        ...namesShape,
+        connectionString: optional(secret()),
+        host: optional(string()),
+        port: optional(number({ min: 1, max: 65_535, integer: true })),
+        database: optional(string()),
+        user: optional(string()),
+        password: optional(secret()),
+        tls: optional(tls),
+        migrate: optional(boolean(), true),
+        listen: optional(boolean(), true),
+        connectTimeoutMs: optional(number({ min: 100, max: 600_000 }), 5_000),
+        statementTimeoutMs: optional(number({ min: 100, max: 600_000 }), 10_000),
+      },
+      (value, at, report) => {
+        const unset = ['connectionString', 'password'].filter((key) => key in value && value[key] === undefined);
+        for (const key of unset) report(joinPath(at, key), 'a secret, or not there at all', 'nothing');
+        const parts = PARTS.filter((key) => value[key] !== undefined);
+        if (value['connectionString'] !== undefined && parts.length > 0) {
+          report(at, 'an object with `connectionString` or the parts of one', `both, with \`${parts.join('`, `')}\``);
+        }
+        // What is not said would be taken from the environment, and an actor's is empty.
+        if (value['connectionString'] === undefined && value['user'] === undefined && unset.length === 0) {
+          report(at, 'an object with `connectionString`, or `user` and the other parts of one', 'neither');
+        }
+      },
+    ),
+    options,
+    path,
+  );
+
+/** What may hold a secret, as a reference: so the options can be printed. */
+export const wrappedConnection = (options: PostgresStoreOptions): PostgresStoreOptions => {
+  if (!isPlainObject(options)) return options;
+  const wrapped = (value: unknown): unknown => (typeof value === 'string' && value !== '' ? literal(value) : value);
+  const { tls: given } = options;
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      if (key === 'connectionString' || key === 'password') return [key, wrapped(value)];
+      if (key === 'tls' && isPlainObject(given))
+        return [key, { ...given, ...('key' in given && { key: wrapped(given['key']) }) }];
+      return [key, value];
+    }),
+  );
+};

@@ -1,0 +1,218 @@
+/**
+ * The store in a Postgres table, for any number of processes.
+ *
+ * Each operation is one statement, and so one transaction: what was answered is committed, and what was not answered is
+ * there as a whole or not at all.
+ */
+import { createHash } from 'node:crypto';
+import type * as Pg from 'pg';
+import { requirePeer } from '../optional-peer.js';
+import { unpacked } from '../packed-entries.js';
+import type {
+  OpenStore,
+  Store,
+  StoreChanges,
+  StoredEntry,
+  StoredRecord,
+  StoreWrite,
+  StoreWriteResult,
+} from '../store.js';
+import { nameText, storedName } from '../stored-names.js';
+import { tableNames } from './migrations.js';
+import { PostgresConnection, type Row } from './postgres-connection.js';
+import { migrate } from './postgres-migrate.js';
+import type { CheckedPostgresOptions } from './postgres-options.js';
+import { statements } from './postgres-statements.js';
+
+const ENTRIES_AT_ONCE = 50_000;
+const RECORDS_AT_ONCE = 1_000;
+/** Of a statement that writes. */
+const MAX_ROWS = 2_000;
+const MAX_CHARACTERS = 4_000_000;
+
+class PostgresStore implements Store {
+  readonly exclusive = false;
+  readonly #connection: PostgresConnection;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #channel: string;
+
+  constructor(connection: PostgresConnection, options: CheckedPostgresOptions) {
+    this.#connection = connection;
+    this.#sql = statements(tableNames(options));
+    this.#channel = channelOf(options);
+  }
+
+  async entries(): Promise<{ readonly cursor: string; readonly batches: AsyncIterable<readonly StoredEntry[]> }> {
+    const [row] = await this.#connection.query('a look at its snapshot', this.#sql.cursor);
+    return { cursor: String(row?.['cursor']), batches: this.#pages() };
+  }
+
+  async get(keys: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
+    const found = new Map<string, StoredRecord>();
+    for (const some of inParts(keys, RECORDS_AT_ONCE)) {
+      const rows = await this.#connection.query('a read', this.#sql.get, [some.map((key) => storedName(key).id)]);
+      for (const record of rows.map(recordOf)) found.set(record.key, record);
+    }
+    return keys.map((key) => found.get(key));
+  }
+
+  async write(writes: readonly StoreWrite[]): Promise<readonly StoreWriteResult[]> {
+    const results = new Map<StoreWrite, StoreWriteResult>();
+    for (const batch of batchesOf(writes)) {
+      const versions = await this.#writeBatch(batch);
+      const refused = batch.filter(({ key }) => !versions.has(key));
+      const there = await this.get(refused.map(({ key }) => key));
+      refused.forEach((write, at) => results.set(write, { written: false, found: there[at] }));
+      for (const write of batch) {
+        const version = versions.get(write.key);
+        if (version !== undefined) results.set(write, { written: true, version });
+      }
+    }
+    return writes.map((write) => results.get(write)!);
+  }
+
+  async *bySubject(subject: string): AsyncIterable<readonly StoredRecord[]> {
+    const { id } = storedName(subject);
+    for (let after: unknown = Buffer.alloc(0); ;) {
+      const rows = await this.#connection.query('a read', this.#sql.bySubject, [id, after, RECORDS_AT_ONCE]);
+      if (rows.length > 0) yield rows.map(recordOf);
+      if (rows.length < RECORDS_AT_ONCE) return;
+      after = rows.at(-1)!['id'];
+    }
+  }
+
+  async expired(beforeMs: number, limit: number): Promise<readonly StoredRecord[]> {
+    const rows = await this.#connection.query('a read', this.#sql.expired, [beforeMs, limit]);
+    return rows.map(recordOf);
+  }
+
+  async remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number> {
+    let count = 0;
+    for (const some of inParts(records, MAX_ROWS)) {
+      const ids = some.map(({ key }) => storedName(key).id);
+      const versions = some.map(({ version }) => version);
+      const [row] = await this.#connection.query('a removal', this.#sql.remove, [ids, versions]);
+      count += Number(row?.['count']);
+    }
+    return count;
+  }
+
+  async changes(cursor: string): Promise<StoreChanges> {
+    const [startedAt, snapshot] = cursor.split(' ');
+    const [row] = await this.#connection.query('a look for changes', this.#sql.changes, [startedAt, snapshot]);
+    return { cursor: String(row?.['cursor']), entries: unpacked((row?.['packed'] ?? null) as Buffer | null) };
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async *#pages(): AsyncIterable<readonly StoredEntry[]> {
+    const page = (after: unknown): Promise<readonly Row[]> =>
+      this.#connection.query('a read of all entries', this.#sql.entries, [after, ENTRIES_AT_ONCE]);
+    let next: Promise<readonly Row[]> | undefined = page(Buffer.alloc(0));
+    while (next) {
+      const row: Row | undefined = (await next)[0];
+      const last: unknown = row?.['last'] ?? null;
+      // The server works on the next page while this one is taken apart.
+      next = last === null ? undefined : page(last);
+      next?.catch(() => undefined);
+      const entries = unpacked((row?.['packed'] ?? null) as Buffer | null);
+      if (entries.length > 0) yield entries;
+    }
+  }
+
+  async #writeBatch(batch: readonly StoreWrite[]): Promise<ReadonlyMap<string, number>> {
+    const rows = batch
+      .map((write) => ({ write, name: storedName(write.key), subject: subjectOf(write) }))
+      .sort((a, b) => Buffer.compare(a.name.id, b.name.id)); // All in one order, so that two seldom wait for one another.
+    const values = [
+      rows.map(({ name }) => name.id),
+      rows.map(({ name }) => name.whole ?? null),
+      rows.map(({ write }) => write.replaces),
+      rows.map(({ write }) => write.state),
+      rows.map(({ write }) => write.expiresAtMs),
+      rows.map(({ subject }) => subject?.id ?? null),
+      rows.map(({ subject }) => subject?.whole ?? null),
+      rows.map(({ write }) => JSON.stringify(write.data ?? null)),
+      this.#channel,
+    ];
+    const written = await this.#connection.query('a write', this.#sql.write, values);
+    const versions = new Map(written.map((row) => [(row['id'] as Buffer).toString('hex'), Number(row['version'])]));
+    return new Map(
+      rows.flatMap(({ write, name }) => {
+        const version = versions.get(name.id.toString('hex'));
+        return version === undefined ? [] : [[write.key, version] as const];
+      }),
+    );
+  }
+}
+
+const subjectOf = ({ subject }: StoreWrite) => (subject === undefined ? undefined : storedName(subject));
+
+const recordOf = (row: Row): StoredRecord => {
+  const subject = row['subject'] as Buffer | null;
+  return {
+    key: nameText(row['id'] as Buffer, row['whole_key'] as Buffer | null),
+    version: Number(row['version']),
+    state: Number(row['state']),
+    expiresAtMs: Number(row['expires_at']),
+    ...(subject && { subject: nameText(subject, row['whole_subject'] as Buffer | null) }),
+    data: JSON.parse(row['data'] as string) as unknown,
+  };
+};
+
+function* inParts<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
+  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
+}
+
+/** Parts of a bounded size; a key comes in one of them once, since a statement can write a row once. */
+function* batchesOf(writes: readonly StoreWrite[]): Iterable<readonly StoreWrite[]> {
+  let batch: StoreWrite[] = [];
+  let keys = new Set<string>();
+  let characters = 0;
+  for (const write of writes) {
+    if (batch.length === MAX_ROWS || characters > MAX_CHARACTERS || keys.has(write.key)) {
+      yield batch;
+      [batch, keys, characters] = [[], new Set(), 0];
+    }
+    batch.push(write);
+    keys.add(write.key);
+    characters += write.key.length + (JSON.stringify(write.data) ?? '').length;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Where changes are told: a name has 63 bytes, so it is a digest. */
+const channelOf = (options: CheckedPostgresOptions): string =>
+  `tokenvisor_${createHash('sha256').update(tableNames(options).records).digest('hex').slice(0, 32)}`;
+
+/** Opens the store. @throws START_FAILED, STORE_UNAVAILABLE, STORE_FAILED */
+export const openPostgresStore: OpenStore<CheckedPostgresOptions> = async (options, context) => {
+  const pg = requirePeer('pg', '^8.11.0', 'postgresStore()') as typeof Pg;
+  let isMigrated = false;
+  const connection = new PostgresConnection(pg, options, context, {
+    changed: () => context.changed(),
+    prepare: async (query) => {
+      // The role's own defaults could have said that what is answered is not yet on the disk.
+      await query(
+        `SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),
+          set_config('search_path', 'pg_catalog', false), set_config('extra_float_digits', '1', false),
+          set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+            ELSE current_setting('synchronous_commit') END, false)`,
+        [String(Math.ceil(options.statementTimeoutMs))],
+      );
+      if (!isMigrated) await migrate(query, options);
+      isMigrated = true;
+      if (options.listen) await query(`LISTEN ${channelOf(options)}`);
+    },
+  });
+  const store = new PostgresStore(connection, options);
+  try {
+    await connection.query('a first look', 'SELECT 1');
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return store;
+};

@@ -1,0 +1,46 @@
+/** The stores that come with the package, as data. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isUrl } from '../realm.js';
+import type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
+import { wrappedConnection, type PostgresStoreOptions } from './postgres/postgres-options.js';
+import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreReference } from './store-reference.js';
+
+/**
+ * Keeps records in the heap of the actor, and nowhere else: they are lost with its thread. (A ledger's revocations lie in
+ * its table as well, and so survive a crash of the actor; nothing survives the process.)
+ *
+ * @example
+ * const store = memoryStore();
+ */
+export const memoryStore = (): StoreReference<undefined> => ({ module: memoryStoreModule, export: 'openMemoryStore' });
+
+/**
+ * Keeps records in an LMDB database, a directory on a local disk, for one process at a time. A write is acknowledged when it is on the
+ * disk. Needs the package `lmdb` (3.5 or newer). A relative path counts from the working directory of now; directories
+ * that are not there are made.
+ *
+ * @example
+ * const store = lmdbStore('/var/lib/app/revoked');
+ */
+export const lmdbStore = (path: string | URL, options: LmdbStoreOptions = {}): StoreReference<LmdbStoreSettings> => ({
+  module: lmdbStoreModule,
+  export: 'openLmdbStore',
+  options: {
+    ...options,
+    path: isUrl(path) ? fileURLToPath(path) : typeof path !== 'string' || path === '' ? path : resolve(path),
+  },
+});
+
+/**
+ * Keeps records in a table of a Postgres database (13 or newer), for any number of processes. A write is acknowledged
+ * when its transaction is committed. Needs the package `pg` (8.11 or newer).
+ *
+ * @example
+ * const store = postgresStore({ connectionString: env('DATABASE_URL') });
+ */
+export const postgresStore = (options: PostgresStoreOptions): StoreReference<PostgresStoreOptions> => ({
+  module: postgresStoreModule,
+  export: 'openPostgresStore',
+  options: wrappedConnection(options),
+});
