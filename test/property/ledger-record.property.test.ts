@@ -5,7 +5,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
-  fromExpiryS,
   keyOfRequest,
   knownRow,
   mergeEntry,
@@ -21,6 +20,7 @@ import {
   type LedgerRow,
   type RevokeAnswer,
 } from '../../src/inbound/ledger/ledger-record.js';
+import { expiryMs } from '../../src/table/expiry.js';
 import type { StoredRecord } from '../../src/storage/store.js';
 
 const GRACE_MS = 2_000;
@@ -188,7 +188,7 @@ test('several writers with conflicts, tables that hear late and twice: nothing i
           for (const [key, record] of store.records) {
             const row = toRow(record)!;
             expect(table.get(key)?.meta).toBe(stateOf(row));
-            expect(fromExpiryS(table.get(key)!.expiryS)).toBeGreaterThanOrEqual(record.expiresAtMs);
+            expect(expiryMs(table.get(key)!.expiryS)).toBeGreaterThanOrEqual(record.expiresAtMs);
           }
         }
       },

@@ -2,20 +2,12 @@
  * What of a record is in the table, and in the columns of the store that everything is loaded from: a key, 32 bits of
  * state and an expiry. Nothing that is put there takes a revocation back.
  */
+import { expiryMs, expirySeconds } from '../../table/expiry.js';
 import type { StoredEntry, StoredRecord, StoreWrite } from '../../storage/store.js';
 import type { LedgerRequest, LedgerRow, TokenRow } from './ledger-record.js';
 
 /** The state of a token; that of a cutoff is its second. */
 export const State = { REVOKED: 0b01, STORED: 0b10 } as const;
-
-/** An expiry in seconds that is never reached. */
-export const NEVER_S = 0xffff_ffff;
-
-/** Up to the next whole second: a revocation is remembered until then. */
-export const toExpiryS = (expiresAtMs: number): number =>
-  Math.min(Math.ceil(Math.max(0, expiresAtMs) / 1_000), NEVER_S);
-
-export const fromExpiryS = (expiryS: number): number => (expiryS === NEVER_S ? Infinity : expiryS * 1_000);
 
 /** Tokens and subjects are of one store, and none can be taken for the other. */
 const TOKEN = 't:';
@@ -55,7 +47,7 @@ export const mergeEntry = (
   there: TableEntry | undefined,
   { key, state, expiresAtMs }: StoredEntry,
 ): TableEntry | undefined => {
-  const expiryS = Math.max(there?.expiryS ?? 0, toExpiryS(expiresAtMs));
+  const expiryS = Math.max(there?.expiryS ?? 0, expirySeconds(expiresAtMs, 'up'));
   const isCutoff = key.startsWith(SUBJECT);
   const meta = isCutoff ? Math.max(there?.meta ?? 0, state) : ((there?.meta ?? 0) | state) >>> 0;
   return there?.meta === meta && there.expiryS === expiryS ? undefined : { meta, expiryS };
@@ -131,7 +123,7 @@ export const knownRow = (
   const of = readKey(key);
   if (!entry || !of) return row;
   // Of the table's expiry, the grace is not the token's.
-  const expiresAtMs = Math.max(row?.expiresAtMs ?? 0, fromExpiryS(entry.expiryS) - graceMs);
+  const expiresAtMs = Math.max(row?.expiresAtMs ?? 0, expiryMs(entry.expiryS) - graceMs);
   const base = row ?? { createdAtMs: nowMs, updatedAtMs: nowMs };
   if ('subject' in of) {
     const cutoffS = Math.max(row?.kind === 'cutoff' ? row.cutoffS : 0, entry.meta);

@@ -1,17 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import {
   cutoffKey,
-  fromExpiryS,
   knownRow,
   mergeEntry,
-  NEVER_S,
   readKey,
   State,
-  toExpiryS,
   tokenKey,
   toRow,
   toWrite,
 } from '../../../../src/inbound/ledger/ledger-entry.js';
+import { NEVER_S } from '../../../../src/table/expiry.js';
 import type { CutoffRow, TokenRow } from '../../../../src/inbound/ledger/ledger-record.js';
 
 const row: TokenRow = {
@@ -69,12 +67,12 @@ test('a token and a subject of one name have two keys', () => {
   expect(toRow({ key: 'x:of later', version: 1, state: 1, expiresAtMs: 1, data: {} })).toBeUndefined();
 });
 
-test('expiries are rounded up to seconds', () => {
-  expect([0, -5, 1, 1_000, 1_001, Infinity].map(toExpiryS)).toEqual([0, 0, 1, 1, 2, NEVER_S]);
-  expect([0, 2, NEVER_S].map(fromExpiryS)).toEqual([0, 2_000, Infinity]);
-});
-
 describe('an entry of the table', () => {
+  test('is remembered until the second after its expiry, or for ever', () => {
+    const expiries = [1, 1_000, 1_001, Infinity].map((at) => mergeEntry(undefined, entry('t:a', 1, at))?.expiryS);
+    expect(expiries).toEqual([1, 1, 2, NEVER_S]);
+  });
+
   test('takes on what is new, and loses nothing', () => {
     const stored = mergeEntry(undefined, entry('t:a', State.STORED, 5_000));
     expect(stored).toEqual({ meta: State.STORED, expiryS: 5 });

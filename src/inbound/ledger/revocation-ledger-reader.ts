@@ -1,0 +1,221 @@
+/**
+ * A ledger as any thread asks it: shared memory only, no message, no lock.
+ */
+import { ActorReader, type ActorStatus, type Health } from '../../actor/actor-reader.js';
+import { describeValue } from '../../config/describe.js';
+import { TokenvisorError } from '../../errors.js';
+import { openWords } from '../../memory/child-memory.js';
+import { Header } from '../../memory/layout.js';
+import type { AtomicWords } from '../../memory/words.js';
+import type { TransferableHandle, TransferableWriter } from '../../supervision/actor-door.js';
+import type { TableMemory } from '../../table/table-memory.js';
+import { TableReader } from '../../table/table-reader.js';
+import { readClaims } from '../jwt/read-claims.js';
+import { State } from './ledger-entry.js';
+import { VALID_FOREVER } from './ledger-freshness.js';
+import { Domain, isStored } from './ledger-table.js';
+import { LedgerWord } from './ledger-words.js';
+import { factsOf } from './token-facts.js';
+
+/** What a token says of itself that a cutoff of its subject is compared with. */
+export interface CutoffClaims {
+  /** Whose it is: the claim `sub`; undefined for a token that has none. */
+  readonly subject: string | undefined;
+  /**
+   * When it was issued: the claim `iat`, in ms since the Unix epoch.
+   * @default none: it counts as issued before every cutoff
+   */
+  readonly issuedAtMs?: number | undefined;
+}
+
+/** How readers of a ledger look at it: a part of its options, which goes with its handles. */
+export interface LedgerView<Cutoffs extends boolean = boolean> {
+  /** Tokens are revoked by subject as well. */
+  readonly cutoffs: Cutoffs;
+  /** A token that was never stored is not accepted. */
+  readonly requireStored: boolean;
+}
+
+/** What `handle()` of a ledger returns: post it to any thread, and `attach()` it there. */
+export interface TransferableLedger<Cutoffs extends boolean = boolean>
+  extends TransferableHandle<'revocationLedger'>, LedgerView<Cutoffs> {
+  /** What readers look at: shared, not copied, when it is posted. */
+  readonly table: TableMemory;
+}
+
+/** What `writer()` of a ledger resolves with: post it to one other thread, its `port` transferred, and `attach()` it. */
+export interface TransferableLedgerWriter<Cutoffs extends boolean = boolean>
+  extends TransferableWriter<'revocationLedger'>, LedgerView<Cutoffs> {
+  /** What readers look at: shared, not copied, when it is posted. */
+  readonly table: TableMemory;
+}
+
+/** What `status()` of a ledger shows. */
+export interface RevocationLedgerStatus extends Omit<ActorStatus, 'details'> {
+  /** Whether it knows what is revoked: if not, every token is answered to be. */
+  readonly open: boolean;
+  /** Until when readers believe it: ms since the Unix epoch; `Infinity` for ever, 0 if it is closed. */
+  readonly validUntilMs: number;
+  /** How many tokens, and cutoffs of subjects, readers find; expired ones included. */
+  readonly entries: number;
+  /** The most that there may be. */
+  readonly maxEntries: number;
+}
+
+const VALID_UNTIL = Header.OWN + LedgerWord.VALID_UNTIL;
+
+/**
+ * A ledger, read from any thread: what `attach()` returns, and what its handle is too. It works on shared memory alone:
+ * while the actor is dead, and while the main thread is blocked. Whatever can't be known is answered as revoked.
+ */
+export class RevocationLedgerReader<Cutoffs extends boolean = false> {
+  /** The child's name. */
+  readonly name: string;
+  /** Tokens are revoked by subject as well: their claims are needed. */
+  readonly cutoffs: Cutoffs;
+  readonly #requireStored: boolean;
+  readonly #actor: ActorReader;
+  readonly #words: AtomicWords;
+  /** The words, without a call between them and the reader. */
+  readonly #view: Int32Array;
+  readonly #memory: TableMemory;
+  readonly #table: TableReader;
+  readonly #nowMs: () => number;
+
+  /** @internal Use attach(). */
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>) {
+    this.name = name;
+    this.cutoffs = view.cutoffs;
+    this.#requireStored = view.requireStored;
+    this.#actor = new ActorReader(name, memory);
+    this.#words = openWords(memory);
+    this.#view = this.#words.view;
+    this.#memory = table;
+    this.#table = new TableReader(table);
+    const { clock } = this.#words;
+    this.#nowMs = clock ? () => clock.wallMs() : machineNowMs;
+  }
+
+  /**
+   * Whether a token that its caller has verified is revoked, by its claims. True for what is no JWT with a `jti`, which is
+   * counted. Synchronous, lock-free, no message.
+   *
+   * @example
+   * if (revoked.isRevoked(token)) return response.writeHead(401).end();
+   */
+  isRevoked(token: string): boolean {
+    const claims = readClaims(token);
+    const facts = claims && factsOf(claims);
+    if (!facts) {
+      Atomics.add(this.#view, Header.OWN + LedgerWord.MALFORMED, 1);
+      return true;
+    }
+    if (this.#isTokenRevoked(facts.jti)) return true;
+    if (!this.cutoffs || facts.subject === undefined) return false;
+    return this.#isCutOff(facts.subject, claims.iat);
+  }
+
+  /**
+   * The same for a token by the name of it, its `jti`. With `cutoffs`, its claims are needed as well: without them a
+   * revocation of all tokens of its subject can't be seen.
+   *
+   * @throws CONFIG_INVALID without the claims, with `cutoffs`.
+   * @example
+   * revoked.isJtiRevoked(jti, { subject, issuedAtMs: iat * 1_000 });
+   */
+  isJtiRevoked(this: RevocationLedgerReader, jti: string, claims?: CutoffClaims): boolean;
+  isJtiRevoked(this: RevocationLedgerReader<boolean>, jti: string, claims: CutoffClaims): boolean;
+  isJtiRevoked(jti: string, claims?: CutoffClaims): boolean {
+    if (!this.cutoffs) return this.#isTokenRevoked(jti);
+    if (!isClaims(claims)) throw this.#needsClaims(claims);
+    if (this.#isTokenRevoked(jti)) return true;
+    const { subject, issuedAtMs } = claims;
+    return subject !== undefined && this.#isCutOff(subject, issuedAtMs === undefined ? undefined : issuedAtMs / 1_000);
+  }
+
+  /** How many tokens, and cutoffs of subjects, readers find; expired ones included. Lock-free. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  status(): RevocationLedgerStatus {
+    const { details: _, ...status } = this.#actor.status();
+    const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
+    return {
+      ...status,
+      open: this.#isOpen(),
+      validUntilMs: second === VALID_FOREVER ? Infinity : second * 1_000,
+      entries: this.#table.size,
+      maxEntries: this.#table.maxEntries,
+    };
+  }
+
+  /** Plain data to post to another thread, for `attach()` there: it can read there. */
+  handle(): TransferableLedger<Cutoffs> {
+    const { name, cutoffs } = this;
+    const memory = this.#view.buffer as SharedArrayBuffer;
+    const view = { cutoffs, requireStored: this.#requireStored };
+    return { tokenvisor: 1, kind: 'revocationLedger', name, memory, table: this.#memory, ...view };
+  }
+
+  /** @internal A ledger that is closed answers every token with 'revoked'. */
+  health(): Health {
+    if (!this.#isOpen()) return 'down';
+    return this.#actor.health() === 'ok' ? 'ok' : 'degraded';
+  }
+
+  /** @internal */
+  doorbell(): { readonly words: AtomicWords; readonly index: number } {
+    return this.#actor.doorbell();
+  }
+
+  /** @internal */
+  isReady(): boolean {
+    return this.#actor.isReady() && this.#isOpen();
+  }
+
+  #isOpen(): boolean {
+    const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
+    return second === VALID_FOREVER || this.#nowMs() < second * 1_000;
+  }
+
+  /** Until it is expunged, whatever its expiry. */
+  #isTokenRevoked(jti: string): boolean {
+    const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
+    if (second !== VALID_FOREVER && this.#nowMs() >= second * 1_000) {
+      Atomics.add(this.#view, Header.OWN + LedgerWord.CLOSED, 1);
+      return true;
+    }
+    const table = this.#table;
+    if (!table.find(jti, Domain.TOKEN)) return this.#requireStored;
+    const { meta } = table;
+    if ((meta & State.REVOKED) !== 0) return true;
+    return this.#requireStored && !isStored(meta, Atomics.load(this.#view, Header.OWN + LedgerWord.ERA));
+  }
+
+  /** A token that does not say when it was issued counts as issued before. */
+  #isCutOff(subject: string, issuedAtS: number | undefined): boolean {
+    const table = this.#table;
+    if (!table.find(subject, Domain.SUBJECT)) return false;
+    if (issuedAtS !== undefined && Math.floor(issuedAtS) > table.meta) return false;
+    return this.#nowMs() < table.expiryS * 1_000;
+  }
+
+  #needsClaims(came: unknown): TokenvisorError {
+    return new TokenvisorError(
+      'CONFIG_INVALID',
+      `Expected the claims of the token, { subject, issuedAtMs }, as '${this.name}' has cutoffs; got ${describeValue(came)}`,
+      { child: this.name },
+    );
+  }
+}
+
+const isClaims = (claims: CutoffClaims | undefined): claims is CutoffClaims =>
+  // Without a type checker, null and half an object may come.
+  typeof claims === 'object' && (claims as object | null) !== null && 'subject' in claims && isSubject(claims.subject);
+
+const isSubject = (subject: unknown): boolean => subject === undefined || typeof subject === 'string';
+
+/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
+const machineNowMs = (): number => Date.now();
