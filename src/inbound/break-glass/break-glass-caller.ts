@@ -27,7 +27,8 @@ export class BreakGlassCaller extends BreakGlassReader {
    * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (a token that it had made is gone then, unless
    * `onCrash` is `keep`), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
    * @example
-   * const { token } = await door.buildAndStore();
+   * const built = await door.buildAndStore();
+   * process.stdout.write(`${built.token}\n`);
    */
   buildAndStore(options?: CallOptions): Promise<BuiltToken> {
     const clears = this.#words.load(Header.OWN + GlassWord.CLEARS);

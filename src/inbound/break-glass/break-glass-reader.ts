@@ -64,7 +64,7 @@ export class BreakGlassReader {
    * message. How long it takes says nothing of the token: digests are compared, in constant time. It is counted.
    *
    * @example
-   * if (door.lookup(password)) session.role = 'emergency';
+   * const isEmergency = door.lookup(password) !== undefined;
    */
   lookup(token: string): FoundToken | undefined {
     if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) !== this.#control) this.#decode();

@@ -90,7 +90,7 @@ const kind: Kind<BreakGlassHandle> = {
  *
  * @example
  * const supervisor = await startSupervisor({ door: breakGlass({ maxAgeMs: 3_600_000 }) });
- * const { token } = await supervisor.children.door.buildAndStore();
- * supervisor.children.door.lookup(token);
+ * const built = await supervisor.children.door.buildAndStore();
+ * supervisor.children.door.lookup(built.token);
  */
 export const breakGlass = (options: BreakGlassOptions = {}): ChildSpec<BreakGlassHandle> => childSpec(kind, options);
