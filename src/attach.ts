@@ -9,6 +9,8 @@ import { CredentialReader } from './credential/reader.js';
 import { BreakGlassReader } from './inbound/break-glass/break-glass-reader.js';
 import { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
 import { TokenvisorError } from './errors.js';
+import { TokenSetReader } from './inbound/token-set/token-set-reader.js';
+import { TokenSetWriter } from './inbound/token-set/token-set-writer.js';
 import type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
 import type { TableMemory } from './table/table-memory.js';
 
@@ -39,7 +41,7 @@ const lineOf = (name: string, port: unknown): WriterLine => {
  * A child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
  * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
  * while any other thread is blocked. Pass it what `writer()` resolved with, to call it as well. It returns what the child
- * is: a credential, a break-glass token, or a child of one's own.
+ * is: a credential, a break-glass token, a token set, or a child of one's own.
  *
  * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
  * @example
@@ -51,10 +53,12 @@ const lineOf = (name: string, port: unknown): WriterLine => {
 export function attach(handle: TransferableHandle<'credential'>): CredentialReader;
 export function attach(writer: TransferableWriter<'actor'>): ActorWriter;
 export function attach(writer: TransferableWriter<'breakGlass'>): BreakGlassWriter;
+export function attach(writer: TransferableWriter<'tokenSet'>): TokenSetWriter;
 export function attach(handle: TransferableHandle<'actor'>): ActorReader;
 export function attach(handle: TransferableHandle<'breakGlass'>): BreakGlassReader;
-export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader;
-export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader {
+export function attach(handle: TransferableHandle<'tokenSet'>): TokenSetReader;
+export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader | TokenSetReader;
+export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader | TokenSetReader {
   const given: unknown = handle;
   const { tokenvisor, kind, name, memory, table, port } = (given ?? {}) as Readonly<
     Record<keyof TransferableWriter, unknown>
@@ -72,6 +76,12 @@ export function attach(handle: TransferableHandle): ActorReader | BreakGlassRead
       return new CredentialReader(name, shared);
     case 'breakGlass':
       return writes ? new BreakGlassWriter(name, shared, lineOf(name, port)) : new BreakGlassReader(name, shared);
+    case 'tokenSet': {
+      const rows = table as TableMemory | undefined;
+      return writes
+        ? new TokenSetWriter(name, shared, lineOf(name, port), rows)
+        : new TokenSetReader(name, shared, rows);
+    }
     default:
       return writes
         ? new ActorWriter(name, shared, lineOf(name, port), table as TableMemory | undefined)

@@ -84,6 +84,16 @@ export interface TokenvisorEvents {
   /** (failure) A cast could not be delivered. */
   'cast:failed': OfChild & { readonly code: TokenvisorErrorCode };
   /**
+   * (failure) A write of a token set failed, whether somebody waits for it or not: `operation` is the name of the method,
+   * and with `expungeExpired` perhaps the actor's own.
+   */
+  'write:failed': OfChild & {
+    readonly operation: 'insert' | 'destroy' | 'insertMany' | 'destroyMany' | 'clear' | 'expungeExpired';
+    readonly code: TokenvisorErrorCode;
+  };
+  /** What had expired was taken out of a table: how many entries that were, and how many are left. */
+  'table:expunged': OfChild & { readonly removed: number; readonly size: number };
+  /**
    * A break-glass token was made; `replaced`: there was one before. Instants in ms since the Unix epoch; without an
    * `expiresAtMs` it is good for ever.
    */
@@ -130,6 +140,7 @@ const FAILURES: ReadonlySet<string> = new Set<TokenvisorEventName>([
   'child:parked',
   'child:zombie',
   'cast:failed',
+  'write:failed',
   'supervisor:exited',
   'error',
 ]);

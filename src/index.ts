@@ -37,6 +37,13 @@ export type { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.
 export type { BuiltToken } from './inbound/break-glass/glass-record.js';
 export type { JwtAlgorithm } from './inbound/jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './inbound/jwt/jwt-options.js';
+export { BulkError } from './inbound/bulk-error.js';
+export type { BulkOptions } from './inbound/token-set/bulk.js';
+export { tokenSet, type TokenSetHandle, type TokenSetOptions } from './inbound/token-set/token-set.js';
+export type { TokenSetCaller } from './inbound/token-set/token-set-caller.js';
+export type { InsertOptions, TokenSetItem } from './inbound/token-set/token-set-item.js';
+export type { TokenSetReader, TokenSetStatus } from './inbound/token-set/token-set-reader.js';
+export type { TokenSetWriter } from './inbound/token-set/token-set-writer.js';
 export type { ReadyOptions } from './supervision/all-ready.js';
 export type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/child-spec.js';

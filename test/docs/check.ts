@@ -56,6 +56,8 @@ const GIVEN_IN_SOURCES: Readonly<Record<string, string>> = {
   counter: "import('tokenvisor').ActorHandle",
   reports: "import('tokenvisor').CredentialHandle",
   clientSecret: 'string',
+  sessions: "import('tokenvisor').TokenSetHandle",
+  worker: "import('node:worker_threads').Worker",
   door: "import('tokenvisor').BreakGlassHandle",
   password: 'string',
   logger: 'Pick<Console, "info">',

@@ -1,0 +1,209 @@
+/**
+ * A token set for whoever may change it: in the starting thread, and by a writer in another one.
+ */
+import type { Caller } from '../../actor/actor-calls.js';
+import type { CallOptions } from '../../actor/call-port.js';
+import { toWireError } from '../../actor/wire.js';
+import { describeKind, isPlainObject } from '../../config/describe.js';
+import { TokenvisorError } from '../../errors.js';
+import { expirySeconds } from '../../table/expiry.js';
+import { ROW_WORDS } from '../../table/layout.js';
+import type { TableMemory } from '../../table/table-memory.js';
+import { type BulkOptions, runBulk } from './bulk.js';
+import { checkedEntry, checkedToken, type InsertOptions, type TokenSetItem } from './token-set-item.js';
+import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
+import { isToken, TokenSetReader } from './token-set-reader.js';
+
+/**
+ * What both have: reads, and what goes through the mailbox of the actor, in the order in which it was sent. Nothing need be
+ * awaited: a write that fails is a `write:failed` event in any case, and never an unhandled rejection.
+ */
+export class TokenSetCaller extends TokenSetReader {
+  readonly #caller: Caller;
+  readonly #bulks = new Set<Promise<number>>();
+
+  /** @internal */
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: Caller) {
+    super(name, memory, table);
+    this.#caller = caller;
+  }
+
+  /**
+   * Puts a token into the set; resolves when every reader in every thread sees it. Of two expiries the later one wins; a
+   * `meta` replaces the one before. One that has expired already is not put in. The token does not leave this thread: a
+   * keyed digest of it does.
+   *
+   * @throws TABLE_FULL if there are `maxEntries` tokens, NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (it
+   * is in the set, or it is not), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for what is no token, or options that
+   * are none.
+   * @example
+   * await sessions.insert(token.value, { expiresAtMs: Date.now() + 3_600_000, meta: 42 });
+   */
+  insert(token: string, options: InsertOptions & CallOptions = {}): Promise<void> {
+    return this.#told('insert', async () => {
+      if (!isPlainObject(options)) throw this.#invalid('options of insert() to be an object', options);
+      const { expiresAtMs, meta, ...call } = options;
+      const entry = checkedEntry(this.name, { token, expiresAtMs, meta });
+      const rows = new Int32Array(ROW_WORDS);
+      if (entry.expiresAtMs <= Date.now()) return;
+      this.#writeRow(rows, 0, entry);
+      const { error } = await this.#set(rows, entry.meta === undefined, call);
+      if (error) throw error;
+    });
+  }
+
+  /**
+   * Takes a token out of the set; resolves when no reader in any thread sees it. One that is not there is fine.
+   *
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (it is out of the set, or still in it),
+   * CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for what is no token, or options that are none.
+   */
+  destroy(token: string, options?: CallOptions): Promise<void> {
+    return this.#told('destroy', async () => {
+      await this.#call({ kind: 'remove', rows: this.#rowOf(checkedToken(this.name, token)) }, options);
+    });
+  }
+
+  /**
+   * As `exists()`, but behind everything that was sent from here before, awaited or not: it sees what that did.
+   *
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
+   * CONFIG_INVALID for options that are none.
+   */
+  async existsOrdered(token: string, options?: CallOptions): Promise<boolean> {
+    if (!isToken(token)) return false;
+    // What of a bulk is still to be sent was told before, too.
+    if (this.#bulks.size > 0) await Promise.allSettled(this.#bulks);
+    return (await this.#call({ kind: 'exists', rows: this.#rowOf(token) }, options)) as boolean;
+  }
+
+  /**
+   * Puts many tokens into the set, a thousand in a message: of an iterable, or an async one, read no faster than they are
+   * put. Resolves with how many there were. An item is a token, or a token with its expiry and meta.
+   *
+   * @throws BulkError, with how many are `done`, and the code of what kept it from going on: as of insert().
+   * @example
+   * await sessions.insertMany(
+   *   ['a', 'b', { token: 'c', expiresAtMs: Date.now() + 60_000 }],
+   *   { onProgress: ({ done }) => console.log(done) },
+   * );
+   */
+  insertMany(items: Iterable<TokenSetItem> | AsyncIterable<TokenSetItem>, options: BulkOptions = {}): Promise<number> {
+    return this.#bulk('insertMany', () => {
+      const { timeoutMs } = this.#bulkOptions(items, options);
+      const call = timeoutMs === undefined ? {} : { timeoutMs };
+      return runBulk({
+        child: this.name,
+        items,
+        options,
+        write: (rows, index, item) => {
+          const entry = checkedEntry(this.name, item);
+          this.#writeRow(rows, index, entry);
+          return entry.meta === undefined;
+        },
+        send: (rows, keepMeta) => this.#set(rows, keepMeta, call),
+      });
+    });
+  }
+
+  /**
+   * Takes many tokens out of the set: as insertMany().
+   *
+   * @throws BulkError, with how many are `done`, and the code of what kept it from going on: as of destroy().
+   */
+  destroyMany(tokens: Iterable<string> | AsyncIterable<string>, options: BulkOptions = {}): Promise<number> {
+    return this.#bulk('destroyMany', () => {
+      const { timeoutMs } = this.#bulkOptions(tokens, options);
+      const call = timeoutMs === undefined ? {} : { timeoutMs };
+      return runBulk({
+        child: this.name,
+        items: tokens,
+        options,
+        write: (rows, index, token) => {
+          this.rows.writeRow(rows, index, checkedToken(this.name, token), 0);
+          return true;
+        },
+        send: async (rows) => {
+          await this.#call({ kind: 'remove', rows }, call);
+          return { done: rows.length / ROW_WORDS };
+        },
+      });
+    });
+  }
+
+  /**
+   * Empties the set, for all readers at once. Resolves with how many tokens there were.
+   *
+   * @throws TABLE_FULL if there is no memory to do it with (it is as it was), NO_PROC, ACTOR_DOWN, CALL_TIMEOUT,
+   * MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
+   */
+  clear(options?: CallOptions): Promise<number> {
+    return this.#told('clear', async () => (await this.#call({ kind: 'clear' }, options)) as number);
+  }
+
+  /**
+   * Takes out what has expired, now: readers do not see it in any case, but it takes memory. A segment of the table a turn,
+   * so that other messages come in between. Resolves with how many tokens there were.
+   *
+   * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT (it goes on), MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
+   */
+  expungeExpired(options?: CallOptions): Promise<number> {
+    return this.#told('expungeExpired', async () => (await this.#call({ kind: 'expunge' }, options)) as number);
+  }
+
+  /** Whoever does not wait for it has an event; whoever does has its rejection too. */
+  #told<T>(operation: string, run: () => Promise<T>): Promise<T> {
+    // In this turn, up to the message: what is sent next comes behind it.
+    const done = (async () => run())();
+    done.catch((error: unknown) => {
+      this.#caller.tell('write:failed', { operation, code: toWireError(error).code ?? 'INTERNAL' });
+    });
+    return done;
+  }
+
+  #bulk(operation: string, run: () => Promise<number>): Promise<number> {
+    const done = this.#told(operation, run);
+    this.#bulks.add(done);
+    const settled = (): void => void this.#bulks.delete(done);
+    done.then(settled, settled);
+    return done;
+  }
+
+  #call(message: TokenSetMessage, options: CallOptions | undefined): Promise<unknown> {
+    return this.#caller.call(message, options);
+  }
+
+  async #set(
+    rows: Int32Array,
+    keepMeta: boolean,
+    options: CallOptions,
+  ): Promise<{ done: number; error?: TokenvisorError }> {
+    const { written, full } = (await this.#call({ kind: 'set', rows, keepMeta }, options)) as SetAnswer;
+    if (full === undefined) return { done: written };
+    return { done: written, error: new TokenvisorError('TABLE_FULL', full, { child: this.name }) };
+  }
+
+  #writeRow(rows: Int32Array, index: number, { token, expiresAtMs, meta = 0 }: ReturnType<typeof checkedEntry>): void {
+    this.rows.writeRow(rows, index, token, expirySeconds(expiresAtMs, 'down'), meta);
+  }
+
+  #rowOf(token: string): Int32Array {
+    const rows = new Int32Array(ROW_WORDS);
+    this.rows.writeRow(rows, 0, token, 0);
+    return rows;
+  }
+
+  #bulkOptions(items: unknown, options: BulkOptions): BulkOptions {
+    if (!isPlainObject(options)) throw this.#invalid('options of a bulk to be an object', options);
+    const isSource = (typeof items === 'object' && items !== null) || typeof items === 'function';
+    if (isSource && (Symbol.iterator in items || Symbol.asyncIterator in items)) return options;
+    // A text is iterable as well, by its characters, and is one token that was given in the wrong place.
+    throw this.#invalid('tokens to be an iterable or an async iterable of them', items);
+  }
+
+  #invalid(expected: string, came: unknown): TokenvisorError {
+    return new TokenvisorError('CONFIG_INVALID', `Expected ${expected}, got ${describeKind(came)}`, {
+      child: this.name,
+    });
+  }
+}

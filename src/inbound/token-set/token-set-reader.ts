@@ -1,0 +1,115 @@
+/**
+ * A token set as any thread reads it: shared memory only, no message, no lock.
+ */
+import { ActorReader, type ActorStatus, type Health } from '../../actor/actor-reader.js';
+import { tableOf } from '../../actor/table-of.js';
+import { TokenvisorError } from '../../errors.js';
+import { openWords } from '../../memory/child-memory.js';
+import { Header } from '../../memory/layout.js';
+import type { AtomicWords } from '../../memory/words.js';
+import type { TransferableHandle } from '../../supervision/actor-door.js';
+import { expiryMs } from '../../table/expiry.js';
+import type { TableMemory } from '../../table/table-memory.js';
+import { TableReader, type TableEntry } from '../../table/table-reader.js';
+
+/** What `status()` of a token set shows. */
+export interface TokenSetStatus extends Omit<ActorStatus, 'details'> {
+  /** How many tokens are kept, those included that have expired and are not expunged yet. */
+  readonly size: number;
+  /** How many it takes at most. */
+  readonly maxEntries: number;
+}
+
+/**
+ * A token set, read from any thread: what `attach()` returns of its `handle()`. It works on shared memory alone, also
+ * while the actor is dead, restarting or parked, or the main thread is blocked.
+ */
+export class TokenSetReader {
+  /** The child's name. */
+  readonly name: string;
+  /** @internal */
+  readonly rows: TableReader;
+  readonly #actor: ActorReader;
+  readonly #memory: TableMemory;
+  /** The words, without a call between them and the reader. */
+  readonly #view: Int32Array;
+
+  /** @internal Use attach(). */
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined) {
+    this.name = name;
+    this.#actor = new ActorReader(name, memory);
+    this.#memory = tableOf(name, table);
+    this.rows = new TableReader(this.#memory);
+    this.#view = openWords(memory).view;
+    // Of the table of digests, and of a reader of it, there is nothing to be printed.
+    Object.defineProperty(this, 'rows', { enumerable: false });
+  }
+
+  /**
+   * True if the token is in the set and has not expired. Synchronous, lock-free, no message: well under a microsecond.
+   * What is no string is not in the set.
+   *
+   * @throws STOPPED once the child, or its supervisor, has been stopped.
+   * @example
+   * const status = sessions.exists('a token') ? 200 : 401;
+   */
+  exists(token: string): boolean {
+    this.#refuseIfStopped();
+    return isToken(token) && this.rows.find(token) && expiryMs(this.rows.expiryS) > Date.now();
+  }
+
+  /**
+   * What the set has of a token, or undefined if it is not there, or has expired. As {@link exists}.
+   *
+   * @throws STOPPED once the child, or its supervisor, has been stopped.
+   */
+  lookup(token: string): TableEntry | undefined {
+    if (!this.exists(token)) return undefined;
+    return { expiresAtMs: expiryMs(this.rows.expiryS), meta: this.rows.meta };
+  }
+
+  /**
+   * How many tokens are kept: those included that have expired and are not expunged yet. A read of one word.
+   *
+   * @throws STOPPED once the child, or its supervisor, has been stopped.
+   */
+  size(): number {
+    this.#refuseIfStopped();
+    return this.rows.size;
+  }
+
+  /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  status(): TokenSetStatus {
+    const { details: _, ...status } = this.#actor.status();
+    return { ...status, size: this.rows.size, maxEntries: this.rows.maxEntries };
+  }
+
+  /** Plain data to post to another thread, for `attach()` there: it can read there. */
+  handle(): TransferableHandle<'tokenSet'> {
+    const memory = this.#view.buffer as SharedArrayBuffer;
+    return { tokenvisor: 1, kind: 'tokenSet', name: this.name, memory, table: this.#memory };
+  }
+
+  /** @internal */
+  health(): Health {
+    return this.#actor.health();
+  }
+
+  /** @internal */
+  doorbell(): { readonly words: AtomicWords; readonly index: number } {
+    return this.#actor.doorbell();
+  }
+
+  /** @internal */
+  isReady(): boolean {
+    return this.#actor.isReady();
+  }
+
+  #refuseIfStopped(): void {
+    if (Atomics.load(this.#view, Header.STOPPED) === 0) return;
+    throw new TokenvisorError('STOPPED', `'${this.name}' has been stopped`, { child: this.name });
+  }
+}
+
+/** What can be in a set. The empty string is what is left of a header that holds no token. */
+export const isToken = (value: unknown): value is string => typeof value === 'string' && value !== '';

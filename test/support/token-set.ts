@@ -1,0 +1,115 @@
+/** A token set without threads: its actor, its table, and whoever calls it, in the thread of the test. */
+import { MessageChannel } from 'node:worker_threads';
+import { ActorCalls, type Caller } from '../../src/actor/actor-calls.js';
+import { serveCalls } from '../../src/actor/call-port.js';
+import { GenServer } from '../../src/actor/gen-server.js';
+import { tokenSetBehaviour, type TokenSetActorOptions } from '../../src/inbound/token-set/actor.js';
+import { TokenSetCaller } from '../../src/inbound/token-set/token-set-caller.js';
+import { allocateChildMemory, openWords } from '../../src/memory/child-memory.js';
+import { SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../src/memory/layout.js';
+import type { WriterSeat } from '../../src/memory/record.js';
+import { allocateTable } from '../../src/table/table-memory.js';
+import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated-clock.js';
+
+const seatOf = (control: number): WriterSeat => ({ epoch: 1, bank: 0, control });
+
+export interface LocalTokenSet {
+  readonly set: TokenSetCaller;
+  /** The actor's clock; readers go by the machine's. */
+  readonly clock: SimulatedClock;
+  /** Events, the actor's and the caller's. */
+  readonly told: readonly Readonly<Record<string, unknown>>[];
+  /** The messages that came to the actor: their kind, and how many rows. */
+  readonly messages: readonly string[];
+  /** Nothing is answered, or taken, until the function that this returns is called. */
+  readonly hold: () => () => void;
+  /** Ends the actor as a crash does; another one adopts the table. */
+  readonly crash: () => void;
+  readonly close: () => void;
+}
+
+export const localTokenSet = (
+  options: { readonly maxEntries?: number; readonly expungeIntervalMs?: number } = {},
+): LocalTokenSet => {
+  const { maxEntries = 100_000, expungeIntervalMs = 60_000 } = options;
+  const memory = { ...allocateChildMemory(), table: allocateTable({ maxEntries }) };
+  const shared = openWords(memory.shared);
+  const sealed = openWords(memory.sealed, SEALED_BYTES);
+  const clock = createSimulatedClock({ wallMs: Date.now() });
+  const told: Readonly<Record<string, unknown>>[] = [];
+  const messages: string[] = [];
+  const tell = (type: string, details: object): void => void told.push({ type, ...details });
+  const calls = new ActorCalls('set', ({ code }) => tell('cast:failed', { code }));
+  const caller: Caller = {
+    call: (message, callOptions) => calls.call(message, callOptions),
+    cast: (message) => calls.cast(message),
+    tell,
+  };
+  let incarnation = 0;
+  let close = (): void => undefined;
+  let held: Promise<void> | undefined;
+
+  const incarnate = (): void => {
+    incarnation += 1;
+    const actorOptions: TokenSetActorOptions = { expungeIntervalMs };
+    const server = new GenServer({
+      name: 'set',
+      incarnation,
+      owner: 'a test',
+      options: actorOptions,
+      behaviour: tokenSetBehaviour,
+      clock,
+      shared,
+      sealed,
+      table: memory.table,
+      seats: {
+        snapshot: seatOf(shared.load(SNAPSHOT.control)),
+        status: seatOf(shared.load(STATUS.control)),
+        sealed: seatOf(sealed.load(SEALED.control)),
+      },
+      terminateTimeoutMs: 1_000,
+      emit: tell,
+    });
+    server.start();
+    const { port1, port2 } = new MessageChannel();
+    const endpoint = { reserved: new SharedArrayBuffer(4), mailboxLimit: 100 };
+    const noted = {
+      call: async (message: { kind: string; rows?: Int32Array }, taken: () => void) => {
+        messages.push(message.rows ? `${message.kind} ${message.rows.length / 5}` : message.kind);
+        if (held) await held;
+        return server.call(message, taken);
+      },
+    };
+    serveCalls({ port: port2, ...endpoint }, noted as unknown as GenServer);
+    calls.connect({ port: port1, ...endpoint }, incarnation);
+    close = () => {
+      server.shutDown();
+      port2.close();
+      calls.exited(incarnation);
+    };
+  };
+  incarnate();
+
+  return {
+    set: new TokenSetCaller('set', memory.shared, memory.table, caller),
+    clock,
+    told,
+    messages,
+    hold: () => {
+      let release = (): void => undefined;
+      held = new Promise((resolve) => (release = resolve));
+      return () => {
+        held = undefined;
+        release();
+      };
+    },
+    crash: () => {
+      close();
+      incarnate();
+    },
+    close: () => {
+      close();
+      calls.disconnect();
+    },
+  };
+};
