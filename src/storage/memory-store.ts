@@ -13,7 +13,6 @@ class MemoryStore implements Store {
   /** Keys by the whole second in which they expire: few buckets, in order when they are asked for. */
   readonly #keysOfSeconds = new Map<number, Set<string>>();
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what a port promises
   async entries(): Promise<{ readonly cursor: string; readonly batches: AsyncIterable<readonly StoredEntry[]> }> {
     const keys = [...this.#records.keys()];
     return { cursor: '', batches: this.#batchesOf(keys) };
@@ -79,7 +78,6 @@ class MemoryStore implements Store {
   }
 
   /** What is there of these keys by the time that each batch is asked for. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- what a port promises
   async *#batchesOf(keys: readonly string[]): AsyncIterable<readonly StoredRecord[]> {
     for (let at = 0; at < keys.length; at += BATCH) {
       const records = keys.slice(at, at + BATCH).map((key) => copyOf(this.#records.get(key)));

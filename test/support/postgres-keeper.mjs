@@ -76,7 +76,10 @@ const answers = (port) =>
     const socket = connect(port, '127.0.0.1');
     // A request for TLS, which is answered by one byte as soon as sessions are taken.
     socket.once('connect', () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])));
-    socket.once('data', () => resolve(true) ?? socket.destroy());
+    socket.once('data', () => {
+      resolve(true);
+      socket.destroy();
+    });
     socket.once('error', () => resolve(false));
     socket.once('close', () => resolve(false));
   });
@@ -105,7 +108,7 @@ const start = async (port) => {
   });
   server = child;
   let said = '';
-  child.stderr?.on('data', (chunk) => (said = `${said}${chunk}`.slice(-4_000)));
+  child.stderr.on('data', (chunk) => (said = `${said}${chunk}`.slice(-4_000)));
   const until = Date.now() + START_MS;
   while (!(await answers(port))) {
     if (child.exitCode !== null || Date.now() > until) throw new Error(`Postgres does not start: ${said}`);
@@ -115,7 +118,7 @@ const start = async (port) => {
 
 const killed = async () => {
   const child = server;
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  if (child?.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGQUIT'); // At once, without the waits of an orderly end.
   await Promise.race([gone, sleep(2_000).then(() => child.kill('SIGKILL'))]);

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 export interface TestPostgres {
@@ -32,6 +33,20 @@ const KEEPER = fileURLToPath(new URL('./postgres-keeper.mjs', import.meta.url));
 
 type Server = Pick<TestPostgres, 'url' | 'restart'> & { readonly end: () => Promise<void> };
 
+/** For a moment it answers, and takes none yet. */
+const untilItTakesSessions = async (connectionString: string): Promise<void> => {
+  for (let tries = 0; ; tries++) {
+    const client = new pg.Client({ connectionString });
+    try {
+      await client.connect();
+      return await client.end();
+    } catch (error) {
+      if (tries === 200 || (error as { code?: string }).code !== '57P03') throw error;
+      await sleep(20);
+    }
+  }
+};
+
 const startServer = async (): Promise<Server> => {
   const password = `secret-${randomBytes(12).toString('hex')}`;
   const keeper = spawn(process.execPath, [KEEPER, password], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -45,11 +60,14 @@ const startServer = async (): Promise<Server> => {
     return value;
   };
   const { port } = JSON.parse(await line()) as { port: number };
+  const url = `postgres://tester:${password}@127.0.0.1:${port}/postgres`;
+  await untilItTakesSessions(url);
   return {
-    url: `postgres://tester:${password}@127.0.0.1:${port}/postgres`,
+    url,
     restart: async () => {
       keeper.kill('SIGUSR2');
       await line();
+      await untilItTakesSessions(url);
     },
     end: async () => {
       keeper.stdin.end();

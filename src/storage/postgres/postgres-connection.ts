@@ -91,6 +91,11 @@ export class PostgresConnection {
     return this.#connecting;
   }
 
+  /** Asked again after a wait. */
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
   async #connect(): Promise<Live> {
     const { connectTimeoutMs } = this.#options;
     let live: Live | undefined;
@@ -104,7 +109,7 @@ export class PostgresConnection {
       await this.#bounded(connectTimeoutMs, Promise.race([session, lost]), () =>
         drop(new Error(`no connection within ${connectTimeoutMs} ms`)),
       );
-      if (this.#closed) throw new Error('it was closed');
+      if (this.#isClosed()) throw new Error('it was closed');
       this.#waitMs = 0;
       this.#live = live;
       // A connection that ends by itself would have told of changes: whoever looks for them makes another.
@@ -146,28 +151,27 @@ export class PostgresConnection {
   /** One statement at a time; the bound counts from now, the wait for those before it included. */
   async #ask(live: Live, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const boundMs = this.#options.statementTimeoutMs + GRACE_MS;
-    let isAsked = false;
-    let isGivenUp = false;
+    const state = { isAsked: false, isGivenUp: false };
     let giveUp: (error: Error) => void = () => undefined;
     const givenUp = new Promise<never>((_, reject) => {
       giveUp = reject;
     });
     const answer = live.turn.then(async () => {
-      if (isGivenUp) return [];
-      isAsked = true;
+      if (state.isGivenUp) return [];
+      state.isAsked = true;
       return (await live.client.query<Row>(text, values as unknown[])).rows;
     });
     live.turn = answer.catch(() => undefined);
     try {
       return await this.#bounded(boundMs, Promise.race([answer, live.lost, givenUp]), () => {
         const late = new Error(`no answer within ${boundMs} ms`);
-        isGivenUp = true;
+        state.isGivenUp = true;
         giveUp(late);
         // Of a statement that is still to be asked, the connection knows nothing.
-        if (isAsked) live.drop(late);
+        if (state.isAsked) live.drop(late);
       });
     } catch (error) {
-      if (isAsked && isLost(error)) live.drop(error as Error);
+      if (state.isAsked && isLost(error)) live.drop(error as Error);
       throw error;
     }
   }
@@ -202,7 +206,7 @@ export class PostgresConnection {
         const connect = socket.connect.bind(socket);
         const connectByName = (to: number | string, name?: string): Socket =>
           typeof to === 'string' ? connect(to) : connect({ port: to, host: name ?? 'localhost', lookup });
-        return Object.assign(socket, { connect: connectByName }) as Socket;
+        return Object.assign(socket, { connect: connectByName });
       },
     };
   }

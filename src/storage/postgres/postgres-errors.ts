@@ -22,7 +22,7 @@ export const isLost = (error: unknown): boolean => !isAnswer(error) || /^(?:08|5
 
 /** An error that has crossed no secret: what the driver says may quote the connection string. */
 const cleaned = (error: unknown, secrets: readonly string[]): Error => {
-  const { message = 'no message', name = 'Error' } = error instanceof Error ? error : new Error(String(error));
+  const { message, name } = error instanceof Error ? error : new Error(String(error));
   const code = codeOf(error);
   return Object.assign(new Error(redact(message, secrets)), { name }, code === undefined ? {} : { code });
 };

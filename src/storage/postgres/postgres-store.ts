@@ -162,12 +162,12 @@ const recordOf = (row: Row): StoredRecord => {
   };
 };
 
-function* inParts<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
+const inParts = function* <T>(all: readonly T[], size: number): Iterable<readonly T[]> {
   for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
-}
+};
 
 /** Parts of a bounded size; a key comes in one of them once, since a statement can write a row once. */
-function* batchesOf(writes: readonly StoreWrite[]): Iterable<readonly StoreWrite[]> {
+const batchesOf = function* (writes: readonly StoreWrite[]): Iterable<readonly StoreWrite[]> {
   let batch: StoreWrite[] = [];
   let keys = new Set<string>();
   let characters = 0;
@@ -178,10 +178,10 @@ function* batchesOf(writes: readonly StoreWrite[]): Iterable<readonly StoreWrite
     }
     batch.push(write);
     keys.add(write.key);
-    characters += write.key.length + (JSON.stringify(write.data) ?? '').length;
+    characters += write.key.length + JSON.stringify(write.data ?? null).length;
   }
   if (batch.length > 0) yield batch;
-}
+};
 
 /** Where changes are told: a name has 63 bytes, so it is a digest. */
 const channelOf = (options: CheckedPostgresOptions): string =>

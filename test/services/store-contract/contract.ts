@@ -45,6 +45,15 @@ export const all = async <T>(batches: AsyncIterable<readonly T[]>): Promise<T[]>
   return found;
 };
 
+/** Waits for what is bound to come. */
+export const until = async (what: string, check: () => Promise<boolean> | boolean): Promise<void> => {
+  const endMs = performance.now() + 20_000;
+  while (!(await check())) {
+    if (performance.now() > endMs) throw new Error(`Expected ${what} within 20 s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
 export const entriesOf = async (store: Store): Promise<Map<string, StoredEntry>> => {
   const entries = await all((await store.entries()).batches);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
@@ -71,7 +80,7 @@ const UNUSUAL = [
   'k'.repeat(513),
   'k'.repeat(10_000),
   `${'k'.repeat(9_999)}x`,
-  `${'\udc00'}${'é'.repeat(5_000)}`,
+  `\udc00${'é'.repeat(5_000)}`,
 ];
 
 export const describeStore = (name: string, subject: () => Promise<Subject>): void => {
