@@ -47,6 +47,7 @@ export class BreakGlassReader {
   #control = 0;
   #digest = NO_DIGEST;
   #clears = 0;
+  /** 0 where there is no token: that is never good. */
   #expiresAtMs = 0;
   #found: FoundToken | undefined;
 
@@ -77,10 +78,9 @@ export class BreakGlassReader {
   status(): BreakGlassStatus {
     const { details: _, ...status } = this.#actor.status();
     this.#decode();
-    const isStored = this.#found !== undefined && this.#isGood();
     return {
       ...status,
-      ...(isStored && { stored: { ...this.#found!, expiresAtMs: this.#expiresAtMs } }),
+      ...(this.#isGood() && { stored: { ...this.#found!, expiresAtMs: this.#expiresAtMs } }),
       matches: this.#words.load(OWN + GlassWord.MATCHES) >>> 0,
       misses: this.#words.load(OWN + GlassWord.MISSES) >>> 0,
     };
@@ -123,7 +123,6 @@ export class BreakGlassReader {
     this.#control = record.control ?? 0;
     if (!record.payload) {
       this.#digest = NO_DIGEST;
-      this.#found = undefined;
       this.#expiresAtMs = 0;
       return;
     }
