@@ -68,7 +68,8 @@ const failureOf = (error: unknown): { readonly code: string; readonly message: s
   return { code: 'STORE_UNAVAILABLE', message: code === undefined ? message : `${message} (${code})` };
 };
 
-const reply = (answer: LmdbReply): void => void process.send?.(answer);
+// If nobody is there to hear it, `disconnect` is on its way.
+const reply = (answer: LmdbReply): void => void process.send?.(answer, undefined, undefined, () => undefined);
 
 // An interrupt at a terminal is for every process of a group; this one ends with its actor, which may have more to write.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
