@@ -3,12 +3,20 @@
  */
 import { ActorReader } from './actor/actor-reader.js';
 import { ActorWriter } from './actor/actor-writer.js';
+import { tableOf } from './actor/table-of.js';
 import { WriterLine } from './actor/writer-line.js';
 import { describeKind } from './config/describe.js';
 import { CredentialReader } from './credential/reader.js';
 import { BreakGlassReader } from './inbound/break-glass/break-glass-reader.js';
 import { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
 import { TokenvisorError } from './errors.js';
+import {
+  type LedgerView,
+  RevocationLedgerReader,
+  type TransferableLedger,
+  type TransferableLedgerWriter,
+} from './inbound/ledger/revocation-ledger-reader.js';
+import { RevocationLedgerWriter } from './inbound/ledger/revocation-ledger-writer.js';
 import { TokenSetReader } from './inbound/token-set/token-set-reader.js';
 import { TokenSetWriter } from './inbound/token-set/token-set-writer.js';
 import type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
@@ -37,11 +45,22 @@ const lineOf = (name: string, port: unknown): WriterLine => {
   return line;
 };
 
+/** How a ledger is to be read. What does not say so must not be read as one that asks for less. */
+const ledgerView = (name: string, given: unknown): LedgerView => {
+  const { cutoffs, requireStored } = given as Partial<LedgerView>;
+  if (typeof cutoffs === 'boolean' && typeof requireStored === 'boolean') return { cutoffs, requireStored };
+  const message = `Expected what handle() or writer() of a ledger returned, got a part of it: it says nothing of cutoffs`;
+  throw new TokenvisorError('LAYOUT_MISMATCH', message, { child: name });
+};
+
+/** What a handle of any kind is of. */
+type Attached = ActorReader | BreakGlassReader | CredentialReader | TokenSetReader | RevocationLedgerReader<boolean>;
+
 /**
  * A child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
  * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
  * while any other thread is blocked. Pass it what `writer()` resolved with, to call it as well. It returns what the child
- * is: a credential, a break-glass token, a token set, or a child of one's own.
+ * is: a credential, a break-glass token, a token set, a ledger, or a child of one's own.
  *
  * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
  * @example
@@ -54,11 +73,15 @@ export function attach(handle: TransferableHandle<'credential'>): CredentialRead
 export function attach(writer: TransferableWriter<'actor'>): ActorWriter;
 export function attach(writer: TransferableWriter<'breakGlass'>): BreakGlassWriter;
 export function attach(writer: TransferableWriter<'tokenSet'>): TokenSetWriter;
+export function attach<Cutoffs extends boolean>(
+  writer: TransferableLedgerWriter<Cutoffs>,
+): RevocationLedgerWriter<Cutoffs>;
+export function attach<Cutoffs extends boolean>(handle: TransferableLedger<Cutoffs>): RevocationLedgerReader<Cutoffs>;
 export function attach(handle: TransferableHandle<'actor'>): ActorReader;
 export function attach(handle: TransferableHandle<'breakGlass'>): BreakGlassReader;
 export function attach(handle: TransferableHandle<'tokenSet'>): TokenSetReader;
-export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader | TokenSetReader;
-export function attach(handle: TransferableHandle): ActorReader | BreakGlassReader | CredentialReader | TokenSetReader {
+export function attach(handle: TransferableHandle): Attached;
+export function attach(handle: TransferableHandle): Attached {
   const given: unknown = handle;
   const { tokenvisor, kind, name, memory, table, port } = (given ?? {}) as Readonly<
     Record<keyof TransferableWriter, unknown>
@@ -76,6 +99,16 @@ export function attach(handle: TransferableHandle): ActorReader | BreakGlassRead
       return new CredentialReader(name, shared);
     case 'breakGlass':
       return writes ? new BreakGlassWriter(name, shared, lineOf(name, port)) : new BreakGlassReader(name, shared);
+    case 'revocationLedger': {
+      const { cutoffs, requireStored } = ledgerView(name, given);
+      const parts = [
+        name,
+        shared,
+        tableOf(name, table as TableMemory | undefined),
+        { cutoffs, requireStored },
+      ] as const;
+      return writes ? new RevocationLedgerWriter(...parts, lineOf(name, port)) : new RevocationLedgerReader(...parts);
+    }
     case 'tokenSet': {
       const rows = table as TableMemory | undefined;
       return writes

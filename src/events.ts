@@ -110,6 +110,24 @@ export interface TokenvisorEvents {
   'break-glass:expired': OfChild & { readonly insertedAtMs: number };
   /** Somebody looked up a break-glass token: so many have found it, and so many not, since this was told last. */
   'break-glass:looked-up': OfChild & { readonly matches: number; readonly misses: number };
+  /**
+   * A token is revoked, by this process, or by another one and this one has heard of it: a moment to cut what was opened with
+   * it. What is revoked at the first start is not told.
+   */
+  'ledger:revoked': OfChild & { readonly jti: string; readonly subject?: string; readonly purpose?: string };
+  /** All tokens of a subject that were issued before an instant are revoked, in the same way. */
+  'ledger:subject-revoked': OfChild & { readonly subject: string; readonly issuedBeforeMs: number };
+  /** A ledger knows what is revoked: `entries` is how many tokens and cutoffs readers find. */
+  'ledger:opened': OfChild & { readonly entries: number };
+  /** (failure) A ledger does not know any more what is revoked, or could not be loaded: it answers that all tokens are. */
+  'ledger:closed': OfChild & { readonly error?: WireError };
+  /** (failure) The store of a ledger failed: once for each time that it does, however often it is tried meanwhile. */
+  'ledger:store-failed': OfChild & {
+    readonly during: 'open' | 'load' | 'look' | 'recheck' | 'expunge';
+    readonly error: WireError;
+  };
+  /** Readers were answered 'revoked' for so many malformed tokens, and so often as the ledger was closed. Once a second. */
+  'ledger:refused': OfChild & { readonly malformed: number; readonly closed: number };
   /** OTP's supervisor report: one for every exit that OTP would report. */
   'supervisor:report': Base & SupervisorReport;
   /** (failure) The supervisor thread died; `restartInMs` until the next one is started. */
@@ -141,6 +159,8 @@ const FAILURES: ReadonlySet<string> = new Set<TokenvisorEventName>([
   'child:zombie',
   'cast:failed',
   'write:failed',
+  'ledger:closed',
+  'ledger:store-failed',
   'supervisor:exited',
   'error',
 ]);

@@ -35,6 +35,33 @@ export { breakGlass, type BreakGlassHandle, type BreakGlassOptions } from './inb
 export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './inbound/break-glass/break-glass-reader.js';
 export type { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
 export type { BuiltToken } from './inbound/break-glass/glass-record.js';
+export type { SubjectRevoked, TokenRecord } from './inbound/ledger/ledger-messages.js';
+export {
+  revocationLedger,
+  type HasCutoffs,
+  type RevocationLedgerHandle,
+  type RevocationLedgerOptions,
+} from './inbound/ledger/revocation-ledger.js';
+export type {
+  ReadExpiredOptions,
+  RevocationLedgerCaller,
+  RevokeAllOptions,
+  RevokeJtiOptions,
+  RevokeOptions,
+  StoreChangesOptions,
+  StoreTokenOptions,
+  TokenToGet,
+} from './inbound/ledger/revocation-ledger-caller.js';
+export type {
+  CutoffClaims,
+  LedgerView,
+  RevocationLedgerReader,
+  RevocationLedgerStatus,
+  TransferableLedger,
+  TransferableLedgerWriter,
+} from './inbound/ledger/revocation-ledger-reader.js';
+export type { RevocationLedgerWriter } from './inbound/ledger/revocation-ledger-writer.js';
+export type { RevokeManyOptions, RevokeManyProgress } from './inbound/ledger/revoke-many.js';
 export type { JwtAlgorithm } from './inbound/jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './inbound/jwt/jwt-options.js';
 export { BulkError } from './inbound/bulk-error.js';

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import {
   credential,
   startSupervisor,
@@ -132,8 +132,8 @@ export const begun = async (child: CredentialHandle): Promise<CredentialStatus> 
 };
 
 /** A thread of the test's own, of a fixture. */
-export const thread = (name: string, workerData: unknown): Worker => {
-  const worker = new Worker(fixture(name), { workerData, env: {}, execArgv: [] });
+export const thread = (name: string, workerData: unknown, transferList: Transferable[] = []): Worker => {
+  const worker = new Worker(fixture(name), { workerData, transferList, env: {}, execArgv: [] });
   afterTest(() => worker.terminate());
   return worker;
 };

@@ -85,6 +85,7 @@ class Ledger {
   #wake: Timer | undefined;
   #rechecks = 0;
   #expunging: Promise<number> | undefined;
+  readonly #ending = new AbortController();
   #clockOffsetMs: number;
 
   constructor(context: ActorContext<LedgerActorOptions>) {
@@ -150,6 +151,7 @@ class Ledger {
   /** What was stopped knows nothing: somebody else may have the store from now on. */
   async terminate(isStopped: boolean): Promise<void> {
     if (isStopped) this.#context.words.store(LedgerWord.VALID_UNTIL, 0);
+    this.#ending.abort();
     this.#verifier?.close();
     await this.#opened?.records.close();
     await this.#opened?.store.close();
@@ -288,9 +290,13 @@ class Ledger {
     if (!this.#opened) return Promise.reject(this.#unavailable());
     const { store } = this.#opened;
     const { clock } = this.#context;
-    this.#expunging ??= expungeLedger(store, this.#writer, clock.wallMs(), new AbortController().signal).finally(() => {
-      this.#expunging = undefined;
-    });
+    const tell = (removed: number): number => {
+      if (removed > 0) this.#context.emit('table:expunged', { removed, size: this.#writer.size });
+      return removed;
+    };
+    this.#expunging ??= expungeLedger(store, this.#writer, clock.wallMs(), this.#ending.signal)
+      .then(tell)
+      .finally(() => (this.#expunging = undefined));
     return this.#expunging;
   }
 

@@ -107,8 +107,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     const claims = readClaims(token);
     const facts = claims && factsOf(claims);
     if (!facts) {
-      Atomics.add(this.#view, Header.OWN + LedgerWord.MALFORMED, 1);
-      return true;
+      return this.#malformed();
     }
     if (this.#isTokenRevoked(facts.jti)) return true;
     if (!this.cutoffs || facts.subject === undefined) return false;
@@ -134,7 +133,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 
   /** How many tokens, and cutoffs of subjects, readers find; expired ones included. Lock-free. */
-  get size(): number {
+  size(): number {
     return this.#table.size;
   }
 
@@ -175,23 +174,31 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     return this.#actor.isReady() && this.#isOpen();
   }
 
+  /** What was stopped knows nothing: its store may be another process' by now. */
   #isOpen(): boolean {
+    if (Atomics.load(this.#view, Header.STOPPED) !== 0) return false;
     const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
     return second === VALID_FOREVER || this.#nowMs() < second * 1_000;
   }
 
   /** Until it is expunged, whatever its expiry. */
   #isTokenRevoked(jti: string): boolean {
-    const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
-    if (second !== VALID_FOREVER && this.#nowMs() >= second * 1_000) {
+    if (!this.#isOpen()) {
       Atomics.add(this.#view, Header.OWN + LedgerWord.CLOSED, 1);
       return true;
     }
+    // Without a type checker, anything may come.
+    if (typeof (jti as unknown) !== 'string') return this.#malformed();
     const table = this.#table;
     if (!table.find(jti, Domain.TOKEN)) return this.#requireStored;
     const { meta } = table;
     if ((meta & State.REVOKED) !== 0) return true;
     return this.#requireStored && !isStored(meta, Atomics.load(this.#view, Header.OWN + LedgerWord.ERA));
+  }
+
+  #malformed(): true {
+    Atomics.add(this.#view, Header.OWN + LedgerWord.MALFORMED, 1);
+    return true;
   }
 
   /** A token that does not say when it was issued counts as issued before. */
