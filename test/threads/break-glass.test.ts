@@ -164,6 +164,8 @@ describe('a death', () => {
     await supervisor.close();
     expect(door.lookup(token)).toBeUndefined();
     expect(door.status()).toMatchObject({ state: 'stopped' });
+    door.clear();
+    await expect(door.buildAndStore()).rejects.toMatchObject({ code: 'NO_PROC' });
     const { door: another } = await start({ onCrash: 'keep' });
     expect(another.lookup(token)).toBeUndefined();
   });

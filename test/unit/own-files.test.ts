@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { ownModule, presentFile, resolveModule, supervisorEntry } from '../../src/own-files.js';
+import { ownFile, ownModule, presentFile, resolveModule, supervisorEntry } from '../../src/own-files.js';
 
 const advice = [
   "esbuild: external: ['tokenvisor']",
@@ -39,4 +39,15 @@ test('a module of ours is found from a folder beside, wherever that is; a file: 
   const base = pathToFileURL('/elsewhere/actor/actor-entry.cjs').href;
   expect(resolveModule(ownModule('credential/actor.js'), base)).toBe('file:///elsewhere/credential/actor.js');
   expect(resolveModule('file:///app/provider.js', base)).toBe('file:///app/provider.js');
+});
+
+test('a file of ours is found from the package’s own files, and from a bundle in a folder beside', () => {
+  const expected = 'file:///app/node_modules/tokenvisor/dist/inbound/jwt/verify-entry.cjs';
+  for (const from of ['own-files.js', 'actor/actor-entry.cjs', 'supervision/supervisor-entry.cjs']) {
+    const base = `file:///app/node_modules/tokenvisor/dist/${from}`;
+    expect(ownFile('inbound/jwt/verify-entry.cjs', base).href).toBe(expected);
+  }
+  expect(() => ownFile('inbound/jwt/verify-entry.cjs', 'https://cdn.example/app.js')).toThrow(
+    fileMissing('got https://cdn.example/app.js'),
+  );
 });

@@ -1,14 +1,13 @@
 /**
  * A break-glass token as any thread looks it up: shared memory only, no message, no lock.
  */
-import { timingSafeEqual } from 'node:crypto';
 import { ActorReader, type ActorStatus, type Health } from '../../actor/actor-reader.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { readRecord } from '../../memory/record.js';
 import type { AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle } from '../../supervision/actor-door.js';
-import { digestOf, GlassWord, type GlassRecord } from './glass-record.js';
+import { GlassWord, isDigestOf, type GlassRecord } from './glass-record.js';
 
 /** What a lookup of the token finds. */
 export interface FoundToken {
@@ -106,10 +105,9 @@ export class BreakGlassReader {
     return this.#actor.isReady();
   }
 
-  /** The digest of what was given is compared: its bits can't be chosen, and the comparison stops at none. */
   #compare(token: unknown): boolean {
     const given: unknown = token;
-    return timingSafeEqual(digestOf(typeof given === 'string' ? given : ''), this.#digest);
+    return isDigestOf(this.#digest, typeof given === 'string' ? given : '');
   }
 
   #isGood(): boolean {

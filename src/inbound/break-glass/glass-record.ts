@@ -2,7 +2,7 @@
  * What is kept of a break-glass token: its digest and its times, in the child's snapshot; and the child's own words, which
  * are counted in by every thread.
  */
-import { hash } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** The child's own words. */
 export const GlassWord = {
@@ -45,3 +45,15 @@ export interface BuiltToken {
  * nothing can be guessed.
  */
 export const digestOf = (token: string): Buffer => hash('sha256', token, 'buffer');
+
+/** One for each thread: a buffer for every lookup would cost more than the digest. */
+const scratch = Buffer.alloc(32);
+
+/**
+ * Whether this is the digest of that token, in a time that says nothing of either: what is compared can't be chosen by who
+ * gives a token, and the comparison stops nowhere.
+ */
+export const isDigestOf = (digest: Uint8Array, token: string): boolean => {
+  scratch.write(hash('sha256', token, 'binary'), 'binary');
+  return timingSafeEqual(scratch, digest);
+};
