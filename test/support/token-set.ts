@@ -29,13 +29,13 @@ export interface LocalTokenSet {
 }
 
 export const localTokenSet = (
-  options: { readonly maxEntries?: number; readonly expungeIntervalMs?: number } = {},
+  options: { readonly maxEntries?: number; readonly expungeIntervalMs?: number; readonly nowMs?: number } = {},
 ): LocalTokenSet => {
-  const { maxEntries = 100_000, expungeIntervalMs = 60_000 } = options;
+  const { maxEntries = 100_000, expungeIntervalMs = 60_000, nowMs = Date.now() } = options;
   const memory = { ...allocateChildMemory(), table: allocateTable({ maxEntries }) };
   const shared = openWords(memory.shared);
   const sealed = openWords(memory.sealed, SEALED_BYTES);
-  const clock = createSimulatedClock({ wallMs: Date.now() });
+  const clock = createSimulatedClock({ wallMs: nowMs });
   const told: Readonly<Record<string, unknown>>[] = [];
   const messages: string[] = [];
   const tell = (type: string, details: object): void => void told.push({ type, ...details });

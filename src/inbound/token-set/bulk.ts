@@ -23,17 +23,22 @@ export interface BulkOptions {
 /** So many messages wait for the actor at most: it is never idle for want of one, and others have their turn. */
 const UNDER_WAY = 4;
 
+/** Of rows that were sent: how many, in order, are done, and if not all, then why. */
+interface Sent {
+  readonly done: number;
+  readonly error?: TokenvisorError;
+}
+
 export interface BulkTask<Item> {
   readonly child: string;
   readonly items: Iterable<Item> | AsyncIterable<Item>;
   readonly options: BulkOptions;
-  /** Writes an item into a row. Returns what the whole message has to say of its rows: others begin a new message. */
-  readonly write: (rows: Int32Array, index: number, item: Item) => boolean;
-  /** Sends rows; resolves with how many of them, in order, are done, and if not all, then with why. */
-  readonly send: (
-    rows: Int32Array,
-    flag: boolean,
-  ) => Promise<{ readonly done: number; readonly error?: TokenvisorError }>;
+  /**
+   * Writes an item into a row. Returns what the whole message has to say of its rows: others begin a new message; or
+   * undefined if there is nothing to be sent for it.
+   */
+  readonly write: (rows: Int32Array, index: number, item: Item) => boolean | undefined;
+  readonly send: (rows: Int32Array, flag: boolean) => Promise<Sent>;
 }
 
 /** Resolves with how many items there were. Rejects with a {@link BulkError}. */
@@ -45,6 +50,8 @@ class Bulk<Item> {
   readonly #underWay: Promise<void>[] = [];
   #rows = new Int32Array(ROWS_A_MESSAGE * ROW_WORDS);
   #count = 0;
+  /** Those since the last message for which there is nothing to be sent. */
+  #skipped = 0;
   #flag = false;
   #done = 0;
   /** The first that failed: what comes after it does not count. */
@@ -60,7 +67,7 @@ class Bulk<Item> {
     try {
       if (signal?.aborted) throw abortError('bulk', signal);
       await this.#take();
-      if (this.#count > 0) this.#send();
+      if (this.#count + this.#skipped > 0) this.#send();
       while (this.#underWay.length > 0) await this.#settleOne();
       return this.#done;
     } catch (thrown) {
@@ -108,10 +115,14 @@ class Bulk<Item> {
   }
 
   #add(item: Item): void {
-    let flag = this.#task.write(this.#rows, this.#count, item);
+    const flag = this.#task.write(this.#rows, this.#count, item);
+    if (flag === undefined) {
+      this.#skipped += 1;
+      return;
+    }
     if (this.#count > 0 && flag !== this.#flag) {
       this.#send();
-      flag = this.#task.write(this.#rows, 0, item);
+      this.#task.write(this.#rows, 0, item);
     }
     this.#flag = flag;
     this.#count += 1;
@@ -119,14 +130,18 @@ class Bulk<Item> {
   }
 
   #send(): void {
-    const rows = this.#rows.subarray(0, this.#count * ROW_WORDS);
+    const count = this.#count;
+    const skipped = this.#skipped;
+    this.#count = 0;
+    this.#skipped = 0;
     // What is posted is a copy, of these rows alone.
-    const sent = this.#task.send(rows.slice(), this.#flag).then(
-      ({ done, error }) => this.#note(done, error),
+    const rows = this.#rows.slice(0, count * ROW_WORDS);
+    const answer = count === 0 ? Promise.resolve({ done: 0 }) : this.#task.send(rows, this.#flag);
+    const sent = answer.then(
+      ({ done, error }: Sent) => this.#note(done === count ? done + skipped : done, error),
       (error: unknown) => this.#note(0, error),
     );
     this.#underWay.push(sent);
-    this.#count = 0;
   }
 
   #note(done: number, error: unknown): void {

@@ -98,6 +98,7 @@ export class TokenSetCaller extends TokenSetReader {
         options,
         write: (rows, index, item) => {
           const entry = checkedEntry(this.name, item);
+          if (entry.expiresAtMs <= Date.now()) return undefined;
           this.#writeRow(rows, index, entry);
           return entry.meta === undefined;
         },

@@ -46,7 +46,7 @@ export class TokenSetReader {
   }
 
   /**
-   * True if the token is in the set and has not expired. Synchronous, lock-free, no message: well under a microsecond.
+   * True if the token is in the set and has not expired. Synchronous, lock-free, no message: about a microsecond.
    * What is no string is not in the set.
    *
    * @throws STOPPED once the child, or its supervisor, has been stopped.

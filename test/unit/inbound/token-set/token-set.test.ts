@@ -248,6 +248,9 @@ describe('insertMany and destroyMany', () => {
     const { set } = open();
     expect(await set.insertMany([{ token: 'a', expiresAtMs: 1 }, 'b'])).toBe(2);
     expect([set.exists('a'), set.lookup('a'), set.exists('b')]).toEqual([false, undefined, true]);
+    const gone = Array.from({ length: 3 }, () => ({ token: 'b', expiresAtMs: 1, meta: 9 }));
+    expect(await set.insertMany(gone)).toBe(3);
+    expect(set.lookup('b')).toEqual({ expiresAtMs: Infinity, meta: 0 });
   });
 
   it('end by their signal, and say how many are done; a source that keeps them waiting is left', async () => {
