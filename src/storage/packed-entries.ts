@@ -29,6 +29,16 @@ export const packed = (entries: readonly PackableEntry[]): Buffer => {
   return buffer;
 };
 
+/** How many there are, and the key of the last: without a look at the others. */
+export const lastOf = (buffer: Buffer): { readonly count: number; readonly key: string } => {
+  let [count, at, next] = [0, 0, 0];
+  for (; next < buffer.length; count++) {
+    at = next;
+    next = at + HEAD + buffer.readUInt32BE(at + 16);
+  }
+  return { count, key: nameText(buffer.subarray(at + HEAD, next)) };
+};
+
 /** The entries of {@link packed}, or of a page of Postgres'; null is none. */
 export const unpacked = (buffer: Buffer | null): readonly StoredEntry[] => {
   const entries: StoredEntry[] = [];

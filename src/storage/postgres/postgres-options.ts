@@ -14,7 +14,7 @@ export interface PostgresTls {
   /** … and its private key. */
   readonly key?: SecretReference | string;
   /**
-   * The name that the server's certificate has to have.
+   * The name that the server's certificate has to have, if it is reached by an address.
    * @default the host
    */
   readonly servername?: string;
@@ -39,9 +39,15 @@ export interface PostgresStoreOptions {
    * @default 5_432
    */
   readonly port?: number;
-  /** The database. */
+  /**
+   * The database.
+   * @default the user's name
+   */
   readonly database?: string;
-  /** The role. */
+  /**
+   * The role.
+   * @default required without `connectionString`
+   */
   readonly user?: string;
   /** Its password, read anew for each connection. */
   readonly password?: SecretReference | string;

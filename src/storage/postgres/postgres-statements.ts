@@ -17,9 +17,8 @@ export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
   cursor: `SELECT ${CURSOR} AS cursor`,
 
   entries: `
-    SELECT string_agg(${PACKED}, '') AS packed, (array_agg(id) FILTER (WHERE place = $2))[1] AS last
-    FROM (SELECT *, row_number() OVER () AS place FROM
-      (SELECT id, whole_key, state, expires_at FROM ${records} WHERE id > $1 ORDER BY id LIMIT $2) AS page) AS page`,
+    SELECT string_agg(${PACKED}, '') AS packed
+    FROM (SELECT id, whole_key, state, expires_at FROM ${records} WHERE id > $1 ORDER BY id LIMIT $2) AS page`,
 
   get: `SELECT ${COLUMNS} FROM ${records} WHERE id = ANY($1::bytea[])`,
 

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import type * as Pg from 'pg';
 import { requirePeer } from '../optional-peer.js';
-import { unpacked } from '../packed-entries.js';
+import { lastOf, unpacked } from '../packed-entries.js';
 import type {
   OpenStore,
   Store,
@@ -108,17 +108,19 @@ class PostgresStore implements Store {
   }
 
   async *#pages(): AsyncIterable<readonly StoredEntry[]> {
-    const page = (after: unknown): Promise<readonly Row[]> =>
-      this.#connection.query('a read of all entries', this.#sql.entries, [after, ENTRIES_AT_ONCE]);
-    let next: Promise<readonly Row[]> | undefined = page(Buffer.alloc(0));
-    while (next) {
-      const row: Row | undefined = (await next)[0];
-      const last: unknown = row?.['last'] ?? null;
+    const page = async (after: Buffer): Promise<Buffer | null> => {
+      const values = [after, ENTRIES_AT_ONCE];
+      const [row] = await this.#connection.query('a read of all entries', this.#sql.entries, values);
+      return (row?.['packed'] ?? null) as Buffer | null;
+    };
+    for (let next: Promise<Buffer | null> | undefined = page(Buffer.alloc(0)); next;) {
+      const buffer: Buffer | null = await next;
+      if (buffer === null) return;
+      const last = lastOf(buffer);
       // The server works on the next page while this one is taken apart.
-      next = last === null ? undefined : page(last);
+      next = last.count < ENTRIES_AT_ONCE ? undefined : page(storedName(last.key).id);
       next?.catch(() => undefined);
-      const entries = unpacked((row?.['packed'] ?? null) as Buffer | null);
-      if (entries.length > 0) yield entries;
+      yield unpacked(buffer);
     }
   }
 

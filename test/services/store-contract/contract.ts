@@ -219,6 +219,14 @@ export const describeStore = (name: string, subject: () => Promise<Subject>): vo
       expect(await store.remove(UNUSUAL.map((key) => ({ key, version: 1 })))).toBe(UNUSUAL.length);
     });
 
+    test('more entries than fit into a page come once each', async () => {
+      const keys = Array.from({ length: 51_000 }, (_, at) => `key-${at}${at % 5_000 === 0 ? 'x'.repeat(600) : ''}`);
+      for (let at = 0; at < keys.length; at += 17_000) {
+        await store.write(keys.slice(at, at + 17_000).map((key) => aWrite(key, { data: 0 })));
+      }
+      expect(new Set((await entriesOf(store)).keys())).toEqual(new Set(keys));
+    });
+
     test('nothing to do is done', async () => {
       expect(await store.write([])).toEqual([]);
       expect(await store.get([])).toEqual([]);

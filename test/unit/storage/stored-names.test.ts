@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
-import { packed, unpacked } from '../../../src/storage/packed-entries.js';
+import { lastOf, packed, unpacked } from '../../../src/storage/packed-entries.js';
 import { nameText, storedName } from '../../../src/storage/stored-names.js';
 
 /** Any string at all: of code units, not of characters. */
@@ -40,6 +40,7 @@ test('packed entries come back', () => {
       const names = entries.map((one) => ({ ...one, name: storedName(one.key) }));
       const bytes = packed(names.map(({ name, ...one }) => ({ ...one, key: name.whole ?? name.id })));
       expect(unpacked(bytes)).toEqual(entries);
+      if (entries.length > 0) expect(lastOf(bytes)).toEqual({ count: entries.length, key: entries.at(-1)?.key });
     }),
   );
   expect(unpacked(null)).toEqual([]);
