@@ -92,7 +92,7 @@ export const literal = (value: string): SecretReference => new SecretReference('
 /**
  * The secret itself. Blocks for the read of a file.
  *
- * @throws a `park` ProviderError with the reason `secret_unreadable`
+ * @throws MINT_FAILED, a `park` ProviderError with the reason `secret_unreadable`
  */
 export const readSecret = (reference: SecretReference | string): string => {
   if (typeof reference === 'string') return reference;

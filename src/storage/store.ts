@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 
 /** What an entry tells without its data: enough for the table. */
 export interface StoredEntry {
+  /** Any string; each its own. */
   readonly key: string;
   /** 32 bits, unsigned, of whoever stores: the store does not understand them. */
   readonly state: number;
@@ -38,12 +39,15 @@ export type StoreCursor = string;
 
 /** What has changed since a look, and where the next one begins. */
 export interface StoreChanges {
+  /** What was written, by anyone, in no order; may hold what was told before. */
   readonly entries: readonly StoredEntry[];
+  /** Where the next look begins. */
   readonly cursor: StoreCursor;
 }
 
 /** What an opened store is given of the actor that opens it. */
 export interface StoreContext {
+  /** What it takes its time from. */
   readonly clock: Clock;
   /** Unique to the supervisor and the child: an owner for locks. */
   readonly owner: string;
@@ -60,6 +64,7 @@ export interface Store {
   readonly exclusive: boolean;
   /** Everything that is there, in batches, without its data; the cursor is of before the first. */
   entries(): Promise<{ readonly cursor: StoreCursor; readonly batches: AsyncIterable<readonly StoredEntry[]> }>;
+  /** What is there under these keys, in their order. */
   get(keys: readonly string[]): Promise<readonly (StoredRecord | undefined)[]>;
   /** Resolves when what was written is durable. Each write stands alone; one that is refused holds up no other. */
   write(writes: readonly StoreWrite[]): Promise<readonly StoreWriteResult[]>;
