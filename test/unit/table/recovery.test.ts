@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DIRECTORY, TableWord } from '../../../src/table/layout.js';
 import type { RowWriter } from '../../../src/table/row-writer.js';
 import { survives } from '../../support/dying-words.js';
 import {
@@ -54,6 +55,9 @@ const checkGoesOn = (scenario: Scenario, memory: Int32Array, writer: RowWriter, 
     expect(writer.size).toBe(expected.size);
   };
   check('adopted');
+  // A reader that was in a shallower directory all the while has to find out.
+  const shallower = memory.subarray(DIRECTORY + 1, DIRECTORY + (1 << memory[TableWord.DEPTH]!));
+  expect(shallower.every((entry) => entry === 0)).toBe(true);
   const touched = keysOf(scenario);
   for (const key of touched) {
     const meta = 100 + key;
