@@ -12,7 +12,7 @@ import { WriterHomes, type HomeKeeper } from './writer-homes.js';
 export interface TransferableHandle<KindName extends string = string> {
   /** The version of this form. */
   readonly tokenvisor: 1;
-  /** `credential`, or `actor` for a kind of one's own. */
+  /** What it is of: `credential`, `tokenSet` and so on, or `actor` for a kind of one's own. */
   readonly kind: KindName;
   /** The child's name. */
   readonly name: string;
@@ -35,6 +35,8 @@ export interface TransferableWriter<KindName extends string = string> extends Tr
 export interface DoorKeeper extends HomeKeeper {
   rotate(change: unknown, how?: unknown): Promise<void>;
   resume(): Promise<void>;
+  /** Takes in what the supervisor thread has told and had no turn yet. */
+  hear(): void;
 }
 
 export class ActorDoor implements Caller {
@@ -57,15 +59,22 @@ export class ActorDoor implements Caller {
   }
 
   call(message: unknown, options?: CallOptions): Promise<unknown> {
+    this.#hear();
     return this.#calls.call(message, options);
   }
 
   cast(message: unknown): void {
+    this.#hear();
     this.#calls.cast(message);
   }
 
   tell(type: string, details: Readonly<Record<string, unknown>>): void {
     this.#keeper.tell(type, details);
+  }
+
+  /** Shared memory says that an actor runs before this thread has had the turn in which it is handed its port. */
+  #hear(): void {
+    if (!this.#calls.connected) this.#keeper.hear();
   }
 
   /** True while there is an actor to call. */

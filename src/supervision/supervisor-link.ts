@@ -87,7 +87,7 @@ export class SupervisorLink {
       this.#hold ??= setInterval(() => undefined, 60_000);
       request(this.#service).then(
         (answer) => {
-          this.#hear();
+          this.hear();
           settle(() => resolve(answer));
         },
         (error: unknown) => fail(error as Error),
@@ -102,7 +102,7 @@ export class SupervisorLink {
   }
 
   /** What was told before an answer is heard before it: the two come by ports of their own, which keep no order. */
-  #hear(): void {
+  hear(): void {
     if (this.#gone) return;
     drainPort(this.#messages, (message) => this.#onMessage(message as SupervisorMessage));
   }

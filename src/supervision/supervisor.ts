@@ -53,6 +53,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
     openLine: (line) => this.#openLine(name, line),
+    hear: () => this.#link.hear(),
     tell: (type, details) => this.#events.emit(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#children, async (name, options) => {
@@ -392,9 +393,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** Asks, and waits no longer than the bound. */
   async #closeChildren(timeoutMs: number): Promise<void> {
-    const closed = this.#link
-      .ask<CommandOutcome>((service) => service.command({ kind: 'close' }))
-      .catch(() => undefined);
+    const closed = this.#link.ask<unknown>((service) => service.command({ kind: 'close' })).catch(() => undefined);
     await within(timeoutMs, closed);
   }
 }

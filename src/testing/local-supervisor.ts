@@ -38,6 +38,7 @@ export class LocalSupervisor {
     // What is in this thread alone has no writers in others.
     openLine: () =>
       Promise.reject(new TokenvisorError('NOT_FOUND', `'${name}' runs in this thread: it has no writer()`)),
+    hear: () => undefined,
     tell: (type, details) => this.#tell(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#table, async (name, options) => {

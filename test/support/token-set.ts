@@ -21,6 +21,8 @@ export interface LocalTokenSet {
   readonly told: readonly Readonly<Record<string, unknown>>[];
   /** The messages that came to the actor: their kind, and how many rows. */
   readonly messages: readonly string[];
+  /** The messages themselves. */
+  readonly crossed: readonly unknown[];
   /** Nothing is answered, or taken, until the function that this returns is called. */
   readonly hold: () => () => void;
   /** Ends the actor as a crash does; another one adopts the table. */
@@ -38,6 +40,7 @@ export const localTokenSet = (
   const clock = createSimulatedClock({ wallMs: nowMs });
   const told: Readonly<Record<string, unknown>>[] = [];
   const messages: string[] = [];
+  const crossed: unknown[] = [];
   const tell = (type: string, details: object): void => void told.push({ type, ...details });
   const calls = new ActorCalls('set', ({ code }) => tell('cast:failed', { code }));
   const caller: Caller = {
@@ -76,6 +79,7 @@ export const localTokenSet = (
     const noted = {
       call: async (message: { kind: string; rows?: Int32Array }, taken: () => void) => {
         messages.push(message.rows ? `${message.kind} ${message.rows.length / 5}` : message.kind);
+        crossed.push(message);
         if (held) await held;
         return server.call(message, taken);
       },
@@ -95,6 +99,7 @@ export const localTokenSet = (
     clock,
     told,
     messages,
+    crossed,
     hold: () => {
       let release = (): void => undefined;
       held = new Promise((resolve) => (release = resolve));

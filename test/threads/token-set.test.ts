@@ -125,7 +125,7 @@ describe('a death', () => {
     await heard.next('child:parked');
     expect([set.exists('a'), set.size(), set.status().state]).toEqual([true, 1, 'parked']);
     await expect(set.insert('b')).rejects.toThrow(code('NO_PROC'));
-    expect(supervisor.health().children).toEqual({ set: 'down' });
+    expect(supervisor.health().children).toEqual({ set: 'degraded' });
     await set.resume();
     await supervisor.ready();
     await set.insert('b');
@@ -169,6 +169,7 @@ test('there are any number of sets, each by its own name, and none like another'
   await three.insert('a');
   expect([three.size(), children.one.status().maxEntries, three.status().maxEntries]).toEqual([1, 5, 10_000_000]);
   await supervisor.terminateChild('three');
+  expect(supervisor.health().children).toEqual({ one: 'ok', two: 'ok', three: 'down' });
   expect(() => three.exists('a')).toThrow(code('STOPPED'));
   await supervisor.restartChild('three');
   expect(three.exists('a')).toBe(true);

@@ -90,9 +90,12 @@ export class TokenSetReader {
     return { tokenvisor: 1, kind: 'tokenSet', name: this.name, memory, table: this.#memory };
   }
 
-  /** @internal */
+  /** @internal Without an actor it is read as ever, but not written. */
   health(): Health {
-    return this.#actor.health();
+    const { state, incarnation } = this.#actor.status();
+    if (state === 'running') return 'ok';
+    const isNew = state === 'starting' && incarnation <= 1;
+    return state === 'stopped' || isNew ? 'down' : 'degraded';
   }
 
   /** @internal */

@@ -24,6 +24,7 @@ const doorOf = (): ActorDoor =>
     rotate: () => Promise.resolve(),
     resume: () => Promise.resolve(),
     openLine: () => Promise.resolve(),
+    hear: () => undefined,
     tell: () => undefined,
   });
 

@@ -1,4 +1,5 @@
 /** What a token set promises, without threads: the rows of its semantics. */
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BulkError } from '../../../../src/inbound/bulk-error.js';
 import { TokenSetReader } from '../../../../src/inbound/token-set/token-set-reader.js';
@@ -105,6 +106,26 @@ describe('insert', () => {
 });
 
 describe('what the set is asked with is never told', () => {
+  it('to another thread: what crosses is a kind, and rows of digests that nobody can make elsewhere', async () => {
+    const { set, crossed } = open();
+    const secret = '0190a5e2-1111-7000-8000-00000000beef';
+    await set.insert(secret, { meta: 1 });
+    await set.insertMany([secret, 'another secret']);
+    await set.existsOrdered(secret);
+    await set.destroy(secret);
+    for (const message of crossed as readonly Record<string, unknown>[]) {
+      const { kind, rows, keepMeta = false, ...rest } = message;
+      expect([rest, typeof kind, rows instanceof Int32Array, typeof keepMeta]).toEqual([{}, 'string', true, 'boolean']);
+    }
+    const [first] = crossed as readonly { rows: Int32Array }[];
+    const other = open();
+    await other.set.insert(secret, { meta: 1 });
+    const [elsewhere] = other.crossed as readonly { rows: Int32Array }[];
+    expect(first!.rows.subarray(3)).toEqual(elsewhere!.rows.subarray(3));
+    expect([...first!.rows.subarray(0, 3)]).not.toEqual([...elsewhere!.rows.subarray(0, 3)]);
+    expect(inspect([set, set.handle()], { depth: 9, showHidden: true })).not.toContain('beef');
+  });
+
   it('in an error of it, or printed', async () => {
     const { set } = open();
     const secret = 'a secret that is in no message';
@@ -365,10 +386,6 @@ describe('clear and expungeExpired', () => {
       await expect.poll(() => told.length).toBe(round);
       expect(told.at(-1)).toEqual({ type: 'table:expunged', removed: 1, size: 0 });
     }
-    await set.insert('another', { expiresAtMs: soon() + 5 * HOUR_MS });
-    clock.advance(8_900);
-    await settled();
-    expect(set.size()).toBe(1);
   });
 
   it('never, if that was said', async () => {
