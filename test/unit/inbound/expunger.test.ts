@@ -15,7 +15,7 @@ describe('the time between two', () => {
 
 describe('one', () => {
   const table = {
-    expunge: function* () {
+    *expunge() {
       yield 1;
       yield 20;
       yield 300;
@@ -26,7 +26,7 @@ describe('one', () => {
   it('takes a segment a turn', async () => {
     let segments = 0;
     const stepping = {
-      expunge: function* () {
+      *expunge() {
         for (const removed of [1, 20, 300]) {
           segments += 1;
           yield removed;

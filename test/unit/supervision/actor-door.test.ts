@@ -19,14 +19,23 @@ const actor = () => {
   return { calls: endpoint(port1), asked };
 };
 
-const doorOf = (): ActorDoor =>
+const doorOf = (hear = (): void => undefined): ActorDoor =>
   new ActorDoor('a', 'actor', allocateChildMemory(), {
     rotate: () => Promise.resolve(),
     resume: () => Promise.resolve(),
     openLine: () => Promise.resolve(),
-    hear: () => undefined,
+    hear,
     tell: () => undefined,
   });
+
+it('an actor whose port has come, and had no turn yet, is found', async () => {
+  const { calls, asked } = actor();
+  const door = doorOf(() => door.connect(calls, 1));
+  const called = door.call('question');
+  await expect.poll(() => asked.length).toBe(1);
+  asked[0]!('answer');
+  expect(await called).toBe('answer');
+});
 
 describe('an incarnation that has exited', () => {
   it('is not called any more, whether its port has closed or not; an answer on its way is heard', async () => {
