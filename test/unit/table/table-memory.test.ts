@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { KEY_WORDS, TableWord } from '../../../src/table/layout.js';
+import { DIRECTORY, entryOf, KEY_WORDS, TableWord } from '../../../src/table/layout.js';
 import { allocateTable, openTable, type TableMemory } from '../../../src/table/table-memory.js';
 import { TableReader } from '../../../src/table/table-reader.js';
 import { TableWriter } from '../../../src/table/table-writer.js';
@@ -74,11 +74,10 @@ describe('the memory of a table', () => {
     }
     const writer = new TableWriter(memory);
     expect(inspect(writer, { depth: 9 })).toBe('TableWriter { expiryS: 0 }');
-    expect(inspect(memory.buffer)).not.toContain(
-      Buffer.from(memory.buffer)
-        .subarray(TableWord.KEY * 4, 8)
-        .toString('hex'),
+    const key = [...new Uint8Array(memory.buffer, TableWord.KEY * 4, 8)].map((byte) =>
+      byte.toString(16).padStart(2, '0'),
     );
+    expect(inspect(memory.buffer)).not.toContain(key.join(' '));
   });
 
   it('is known by its brand, also that of another realm', () => {
@@ -108,5 +107,14 @@ describe('the memory of a table', () => {
     expect(() => new TableWriter(memory)).toThrow(
       'Expected a table of layout 1, got 77. Use one version of tokenvisor',
     );
+  });
+
+  it('is told from memory that was overwritten when an entry leads out of it', () => {
+    const memory = allocateTable();
+    const reader = new TableReader(memory);
+    Atomics.store(wordsIn(memory), DIRECTORY + 1, entryOf(5_000, 1));
+    expect(() => reader.has('a')).toThrow('Expected the memory of a table, got memory that was overwritten');
+    Atomics.store(wordsIn(memory), DIRECTORY + 1, entryOf(0, 1));
+    expect(reader.has('a')).toBe(false);
   });
 });
