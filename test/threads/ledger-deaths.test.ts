@@ -152,6 +152,20 @@ describe('the store is away', () => {
     expect(heard.of('ledger:store-failed')).toHaveLength(1);
   });
 
+  test.each([
+    ['comes', 0, 'revoked'],
+    ['does not come', 1, 'STORE_UNAVAILABLE'],
+  ] as const)('a call that is made before it was ever opened waits until it %s', async (_what, isAway, answer) => {
+    const { control, store } = newStore();
+    control.set(StoreWord.HOLD, 1);
+    const { revoked } = await start({ store });
+    const asked = codeOf(revoked.revokeJti('a'));
+    expect(await codeOf(revoked.getToken({ jti: 'a' }, { timeoutMs: 50 }))).toBe('CALL_TIMEOUT');
+    control.set(StoreWord.AWAY, isAway);
+    control.set(StoreWord.HOLD, 0);
+    expect(await asked).toBe(answer);
+  });
+
   test('a while, and nobody else writes to it: reads go on, revocations are refused, then not', async () => {
     const { control, store } = newStore();
     const { supervisor, revoked } = await start({ store });

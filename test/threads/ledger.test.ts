@@ -258,6 +258,16 @@ describe('revokeMany', () => {
     expect(await revoked.revokeMany(good.slice(0, 3))).toMatchObject({ revoked: 0, alreadyRevoked: 3 });
   });
 
+  test('does not keep its actor from anything else, however many there are', async () => {
+    // An actor whose heartbeat has to wait for all of them would be ended.
+    const { revoked } = await start({ hangTimeoutMs: 1_000 });
+    const many = function* () {
+      for (let at = 0; at < 60_000; at += 1) yield forge({}, { jti: `t${at}` });
+    };
+    expect(await revoked.revokeMany(many(), { verified: true })).toMatchObject({ revoked: 60_000 });
+    expect(revoked.status()).toMatchObject({ incarnation: 1, entries: 60_000 });
+  });
+
   test('takes them as they come, and stops when it is told to, with what it has done', async () => {
     const { revoked } = await start({});
     const controller = new AbortController();

@@ -41,6 +41,8 @@ const BATCH = 1_000;
 /** How often something may come in between: with another process on the same record, each time one of us gets on. */
 const ATTEMPTS = 20;
 
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 export class LedgerRecords {
   readonly #options: LedgerRecordsOptions;
   /** By key, in the order in which they were first asked for. */
@@ -104,9 +106,10 @@ export class LedgerRecords {
 
   /** One write at a time. */
   async #run(): Promise<void> {
-    // What is asked in this turn goes together.
-    await Promise.resolve();
     while (this.#waiting.size > 0) {
+      // What is asked in this turn of the event loop goes together. And Node hands over up to a thousand messages in one turn, if
+      // there is always a next one: what takes time is not done in it, or timers, the heartbeat's too, would wait for all of them.
+      await turn();
       const batch = [...this.#waiting.values()].slice(0, BATCH);
       for (const { key } of batch) this.#waiting.delete(key);
       await this.#carryOut(batch);
