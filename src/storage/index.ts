@@ -5,7 +5,12 @@
  */
 export { readSecret } from '../providers/secrets.js';
 export type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
-export { postgresMigrations, postgresSchema, type PostgresMigration } from './postgres/migrations.js';
+export {
+  postgresMigrations,
+  postgresSchema,
+  type PostgresMigration,
+  type PostgresNames,
+} from './postgres/migrations.js';
 export type { PostgresStoreOptions, PostgresTls } from './postgres/postgres-options.js';
 export type { StoreReference } from './store-reference.js';
 export type {

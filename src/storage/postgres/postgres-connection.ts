@@ -13,6 +13,7 @@ import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js'
 
 /** How much longer than the server, which is asked to end a statement, we wait for it to say so. */
 const GRACE_MS = 1_000;
+const MARGIN_MS = 100;
 const CLOSE_MS = 1_000;
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
@@ -148,30 +149,31 @@ export class PostgresConnection {
     return { client, lost, drop, turn: Promise.resolve() };
   }
 
-  /** One statement at a time; the bound counts from now, the wait for those before it included. */
+  /** One statement at a time. Its caller waits within the bound, the wait for those before it included. */
   async #ask(live: Live, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const boundMs = this.#options.statementTimeoutMs + GRACE_MS;
+    const late = new Error(`no answer within ${boundMs} ms`);
     const state = { isAsked: false, isGivenUp: false };
-    let giveUp: (error: Error) => void = () => undefined;
+    let giveUp: () => void = () => undefined;
     const givenUp = new Promise<never>((_, reject) => {
-      giveUp = reject;
+      giveUp = () => reject(late);
     });
     const answer = live.turn.then(async () => {
       if (state.isGivenUp) return [];
       state.isAsked = true;
-      return (await live.client.query<Row>(text, values as unknown[])).rows;
+      // A server that has not ended the statement by then is not there: the connection is not to be used again.
+      const asked = live.client.query<Row>(text, values as unknown[]);
+      return (await this.#bounded(boundMs, asked, () => live.drop(late))).rows;
     });
     live.turn = answer.catch(() => undefined);
     try {
-      return await this.#bounded(boundMs, Promise.race([answer, live.lost, givenUp]), () => {
-        const late = new Error(`no answer within ${boundMs} ms`);
+      // A little later than the connection is given up: who asks next finds another.
+      return await this.#bounded(boundMs + MARGIN_MS, Promise.race([answer, live.lost, givenUp]), () => {
         state.isGivenUp = true;
-        giveUp(late);
-        // Of a statement that is still to be asked, the connection knows nothing.
-        if (state.isAsked) live.drop(late);
+        giveUp();
       });
     } catch (error) {
-      if (state.isAsked && isLost(error)) live.drop(error as Error);
+      if (state.isAsked && error !== late && isLost(error)) live.drop(error as Error);
       throw error;
     }
   }

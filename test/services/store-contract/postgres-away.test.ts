@@ -80,9 +80,12 @@ describe('away', () => {
         expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', cause: expect.any(Error) as Error });
         expect(ms).toBeLessThan(300 + 1_000 + 500);
       }
+      const connections = proxy.connections;
       const { error, ms } = await failure(store.write([aWrite('c')]));
       expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE' });
       expect(ms).toBeLessThan(1_000 + 500);
+      // What says nothing is not asked again: this was another connection.
+      if (mode === 'swallow') expect(proxy.connections).toBeGreaterThan(connections);
       await proxy.set('pass');
       await untilItWorks(store, 'after');
       const there = await started(direct(schema));
@@ -134,6 +137,24 @@ describe('away', () => {
     expect(await store.write([aWrite('a', { replaces: 1, state: 2 })])).toEqual([{ written: true, version: 2 }]);
     expect(proxy.connections).toBe(before);
   });
+});
+
+test('the bound counts from the call, also for what waits for its turn', async () => {
+  const schema = postgres.newSchema();
+  const store = await started(viaProxy(schema));
+  await store.write([aWrite('a')]);
+  const session = await postgres.session();
+  await session.query(`BEGIN; UPDATE ${schema}.ledger_records SET state = 3`);
+  const connections = proxy.connections;
+  const writes = Array.from({ length: 8 }, (_, state) => store.write([aWrite('a', { replaces: 1, state })]));
+  for (const { error, ms } of await Promise.all(writes.map(failure))) {
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(ms).toBeLessThan(300 + 1_000 + 500);
+  }
+  await session.query('ROLLBACK');
+  expect(await store.get(['b'])).toEqual([undefined]);
+  // It is the row that is not to be had, not the server.
+  expect(proxy.connections).toBe(connections);
 });
 
 describe('nothing is acknowledged before it is committed', () => {
@@ -216,6 +237,25 @@ describe('others write as well', () => {
       const results = await Promise.all([one.write(writes), two.write([...writes].reverse())]);
       expect(results.flat().filter(({ written }) => written)).toHaveLength(300);
     }
+  });
+
+  test('a statement that had to give way to another is run again', async () => {
+    const schema = postgres.newSchema();
+    const store = await started(direct(schema));
+    await store.write([aWrite('a'), aWrite('b')]);
+    const session = await postgres.session();
+    const change = (key: string): string =>
+      `UPDATE ${schema}.ledger_records SET state = 9 WHERE id = convert_to('${key}', 'UTF8')`;
+    await session.query(`BEGIN; ${change('b')}`);
+    const write = store.write([aWrite('a', { replaces: 1 }), aWrite('b', { replaces: 1 })]);
+    const watch = await postgres.session();
+    await until('the wait for the other', async () => {
+      const { rows } = await watch.query("SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted");
+      return rows.length === 1;
+    });
+    await session.query(`${change('a')}; COMMIT`); // Each waits for the other: Postgres ends the one that began to.
+    expect((await write).map(({ written }) => written)).toEqual([true, true]);
+    expect((await store.get(['a', 'b'])).map((record) => record?.version)).toEqual([2, 2]);
   });
 
   test('what commits late, and out of order, is in the changes: once it is there, and then', async () => {
