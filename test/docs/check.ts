@@ -60,6 +60,13 @@ const GIVEN_IN_SOURCES: Readonly<Record<string, string>> = {
   worker: "import('node:worker_threads').Worker",
   door: "import('tokenvisor').BreakGlassHandle",
   password: 'string',
+  revoked: "import('tokenvisor').RevocationLedgerHandle",
+  jwt: 'string',
+  jwts: 'AsyncIterable<string>',
+  jti: 'string',
+  subject: 'string',
+  exp: 'number',
+  iat: 'number',
   logger: 'Pick<Console, "info">',
 };
 

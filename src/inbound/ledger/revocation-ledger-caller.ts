@@ -106,7 +106,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * @throws TOKEN_REFUSED, KEYS_UNAVAILABLE, STORE_UNAVAILABLE (asked again, it is found out whether it was done),
    * TABLE_FULL, and what `call()` rejects with: ACTOR_DOWN, NO_PROC, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID.
    * @example
-   * await revoked.revoke(token); // 'revoked' or 'already_revoked'
+   * await revoked.revoke(jwt); // 'revoked' or 'already_revoked'
    */
   async revoke(token: string, options: RevokeOptions = {}): Promise<Answer> {
     const { verified, ...call } = options;
@@ -136,7 +136,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    *
    * @throws KEYS_UNAVAILABLE, STORE_UNAVAILABLE, TABLE_FULL, ABORTED, CONFIG_INVALID, and what `call()` rejects with.
    * @example
-   * const { revoked, alreadyRevoked, refused } = await ledger.revokeMany(tokens, { onProgress: console.log });
+   * const { alreadyRevoked, refused } = await revoked.revokeMany(jwts, { onProgress: console.log });
    */
   async revokeMany(
     tokens: Iterable<string> | AsyncIterable<string>,
@@ -167,7 +167,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    *
    * @throws TOKEN_REFUSED for what has no usable claims, and as {@link revokeJti}.
    * @example
-   * await revoked.storeToken(token, { purpose: 'user', extraData: { device } });
+   * await revoked.storeToken(jwt, { purpose: 'user', extraData: { device: 'phone' } });
    */
   async storeToken(token: string, options: StoreTokenOptions): Promise<TokenRecord> {
     const { purpose, extraData, ...call } = options;

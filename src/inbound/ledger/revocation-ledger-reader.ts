@@ -101,7 +101,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
    * counted. Synchronous, lock-free, no message.
    *
    * @example
-   * if (revoked.isRevoked(token)) return response.writeHead(401).end();
+   * if (revoked.isRevoked(jwt)) throw new Error('401');
    */
   isRevoked(token: string): boolean {
     const claims = readClaims(token);

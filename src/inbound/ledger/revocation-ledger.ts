@@ -181,7 +181,7 @@ export type HasCutoffs<Options> = Options extends { readonly cutoffs: true } ? t
  * @example
  * const supervisor = await startSupervisor({ revoked: revocationLedger({ store: lmdbStore('/var/lib/app/revoked') }) });
  * await supervisor.ready();
- * await supervisor.children.revoked.revokeJti(jti, { subject, expiresAtMs });
+ * await supervisor.children.revoked.revokeJti(jti, { subject, expiresAtMs: exp * 1_000 });
  * supervisor.children.revoked.isJtiRevoked(jti);
  */
 export const revocationLedger = <const Options extends RevocationLedgerOptions>(
