@@ -3,7 +3,7 @@
 const HEX = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
 
 /** @param {number} value */
-const mixed = (value) => {
+export const mixed = (value) => {
   let x = value | 0;
   x = Math.imul(x ^ (x >>> 16), 0x21f0_aaad);
   x = Math.imul(x ^ (x >>> 15), 0x735a_2d97);

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { TableReader } from '../../../dist/table/table-reader.js';
 import { TableWriter } from '../../../dist/table/table-writer.js';
-import { numbersBelow, SAMPLE, sampleRows, uuidOf } from './keys.mjs';
+import { mixed, numbersBelow, SAMPLE, sampleRows, uuidOf } from './keys.mjs';
 
 /** @type {{ table: import('../../../dist/table/table-memory.js').TableMemory, stop: SharedArrayBuffer }} */
 const { table, stop } = workerData;
@@ -78,13 +78,15 @@ const acts = {
     for (let index = 0; index < count; index += 1) if (reader.findRow(sample, index & (SAMPLE - 1))) found += 1;
     return { elapsedMs: performance.now() - startedAt, sink: found + 1, missed: count - found };
   },
-  /** Puts new keys until it is stopped. */
+  /** Puts new entries until it is stopped, with digests that cost nothing, as if another thread had made them. */
   insertOn: ({ first }) => {
     if (!writer) throw new Error('Expected a writer');
+    const rows = new Int32Array(1_000 * 5);
     let next = first;
     while (!isStopped()) {
-      writer.put(rowsFrom(writer, next, 500));
-      next += 500;
+      for (let index = 0; index < rows.length; index += 1) rows[index] = mixed(next * 5 + index);
+      writer.put(rows);
+      next += 1_000;
     }
     return next;
   },
