@@ -59,10 +59,7 @@ export class TableWriter extends TableReader {
 
   /**
    * Removes what has expired, a segment (up to 5,959 entries) a step. Each yields how many they were, and all together
-   * return how many. Between two steps the table may be used, and changed, as ever.
-   *
-   * @example
-   * for (const removed of writer.expunge(Date.now())) await new Promise(setImmediate);
+   * return how many. Between two steps the table may be used, and changed, as ever: let the event loop turn there.
    */
   expunge(nowMs: number): Generator<number, number, undefined> {
     return this.#rows.expunge(expiredBy(nowMs));
