@@ -23,7 +23,11 @@ const steps = fc.array(
   { maxLength: 120 },
 );
 
-test.each([false, true])('exclusive: %s', (exclusive) => {
+test.each([
+  [false, false],
+  [false, true],
+  [true, true],
+])('exclusive: %s, held: %s', (exclusive, held) => {
   fc.assert(
     fc.property(
       steps,
@@ -53,9 +57,9 @@ test.each([false, true])('exclusive: %s', (exclusive) => {
         const settle = (ok: boolean): void => {
           if (!state.task) return;
           if (!ok) return on({ kind: 'failed' });
-          if (state.task === 'open') return on({ kind: 'store_opened', exclusive });
+          if (state.task === 'open') return on({ kind: 'store_opened', exclusive, held });
           goodMonoMs = beganMonoMs;
-          on({ kind: state.task === 'load' ? 'loaded' : 'looked', beganMonoMs });
+          on({ kind: state.task === 'load' ? 'loaded' : 'looked', beganMonoMs, held });
         };
         on({ kind: 'started', validUntilS: 0 });
         for (const { passMs, stepMs, comes, changed } of run) {

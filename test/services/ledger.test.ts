@@ -8,13 +8,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor';
+import { killChildThread } from 'tokenvisor/testing';
 import { lmdbStore, postgresStore, type PostgresStoreOptions, type StoreReference } from 'tokenvisor/storage';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { afterTest, cleanUp, eventually, supervise } from '../support/supervised.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
 /** Of the whole; of the stores alone there are 50 in store-contract/durability.test.ts. */
-const ROUNDS = 6;
+const ROUNDS = 5;
 const AT_A_TIME = 20;
 const PROCESS = fileURLToPath(new URL('./fixtures/ledger-process.mjs', import.meta.url));
 
@@ -167,6 +168,30 @@ test('an lmdb directory has one owner: a second process closes, and opens when t
   await first.kill();
   await supervisor.ready();
   expect([revoked.isJtiRevoked('a'), revoked.isJtiRevoked('b')]).toEqual([true, false]);
+});
+
+test("an lmdb directory whose ledger is parked can be another process': it is not believed any longer than the bound", async () => {
+  const store = onLmdb();
+  const reference = { ...store, options: { ...(store.options as object), lockTimeoutMs: 100 } };
+  const options = { store: reference, maxStalenessMs: 3_000, maxRestarts: 0 };
+  const { supervisor, heard } = await supervise({ revoked: revocationLedger(options) });
+  const { revoked } = supervisor.children;
+  await supervisor.ready();
+  await revoked.revokeJti('a');
+  await killChildThread(supervisor, 'revoked');
+  await heard.next('child:parked');
+  const parkedAtMs = Date.now();
+  expect([revoked.isJtiRevoked('a'), revoked.isJtiRevoked('b')]).toEqual([true, false]);
+  const other = await LedgerProcess.start({ store });
+  expect(await other.order('call', 'revokeJti', 'b')).toBe('revoked');
+  await eventually('its end', () => revoked.isJtiRevoked('c'));
+  expect(Date.now() - parkedAtMs).toBeLessThan(3_500);
+  await revoked.resume();
+  await heard.next('ledger:closed');
+  expect(await heard.next('ledger:store-failed')).toMatchObject({ during: 'open', error: { code: 'STORE_LOCKED' } });
+  await other.kill();
+  await supervisor.ready();
+  expect(['a', 'b', 'c'].map((jti) => revoked.isJtiRevoked(jti))).toEqual([true, true, false]);
 });
 
 describe('Postgres is away', () => {

@@ -166,6 +166,19 @@ describe('the store is away', () => {
     expect(await asked).toBe(answer);
   });
 
+  test('for a start after a stop: nothing is believed that was known before it', async () => {
+    const { control, store } = newStore();
+    const { supervisor, revoked } = await start({ store });
+    await supervisor.ready();
+    await supervisor.terminateChild('revoked');
+    control.set(StoreWord.HOLD, 1);
+    await supervisor.restartChild('revoked');
+    expect([revoked.isJtiRevoked('a'), revoked.status().open]).toEqual([true, false]);
+    control.set(StoreWord.HOLD, 0);
+    await supervisor.ready();
+    expect([revoked.isJtiRevoked('a'), revoked.status().open]).toEqual([false, true]);
+  });
+
   test('a while, and nobody else writes to it: reads go on, revocations are refused, then not', async () => {
     const { control, store } = newStore();
     const { supervisor, revoked } = await start({ store });

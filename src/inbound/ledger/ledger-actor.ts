@@ -246,7 +246,8 @@ class Ledger {
         if (!result.ok) return this.#failed(tag.kind, result.error);
         this.#failure = undefined;
         const kind = tag.kind === 'load' ? 'loaded' : 'looked';
-        return this.#dispatch({ kind, beganMonoMs: tag.beganMonoMs });
+        const held = this.#opened?.store.exclusive === true;
+        return this.#dispatch({ kind, beganMonoMs: tag.beganMonoMs, held });
       }
     }
   }
@@ -256,7 +257,9 @@ class Ledger {
     this.#failure = undefined;
     const early = this.#early ?? [];
     this.#early = undefined;
-    this.#dispatch({ kind: 'store_opened', exclusive: opened.store.exclusive });
+    // Others can't write to what is in this thread's memory; what is locked, they can when the lock is lost.
+    const exclusive = forgets(this.#context.options.store);
+    this.#dispatch({ kind: 'store_opened', exclusive, held: opened.store.exclusive });
     for (const { call, from } of early) this.#answer(call, from, opened);
   }
 

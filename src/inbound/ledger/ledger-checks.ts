@@ -1,6 +1,7 @@
 /** What callers of a ledger may give it. */
 import {
   anyOf,
+  boolean,
   check,
   configError,
   type Check,
@@ -8,7 +9,6 @@ import {
   list,
   number,
   object,
-  oneOf,
   optional,
   string,
 } from '../../config/check.js';
@@ -39,7 +39,7 @@ export const purposesShape = object({
   excludePurposes: optional(list(name())),
 });
 export const limitShape = object({ limit: optional(number({ min: 1, max: 100_000, integer: true }), 1_000) });
-export const verifiedShape = object({ verified: optional(oneOf(true, false), false) });
+export const verifiedShape = object({ verified: optional(boolean(), false) });
 
 /** A JSON value of at most 64 KiB, as JSON has it. @throws CONFIG_INVALID */
 export const jsonOf = (value: unknown, what: string, child: string): unknown => {

@@ -28,8 +28,7 @@ export const readKey = (key: string): KeyOf | undefined => {
 export const keyOfRequest = (request: LedgerRequest): string =>
   request.kind === 'cut_off' ? cutoffKey(request.subject) : tokenKey(request.jti);
 
-export const keyOfRow = (row: LedgerRow): string =>
-  row.kind === 'cutoff' ? cutoffKey(row.subject) : tokenKey(row.jti);
+const keyOfRow = (row: LedgerRow): string => (row.kind === 'cutoff' ? cutoffKey(row.subject) : tokenKey(row.jti));
 
 export const stateOf = (row: LedgerRow): number => {
   if (row.kind === 'cutoff') return row.cutoffS;

@@ -50,7 +50,8 @@ export class LedgerFeed {
     let loaded = 0;
     for await (const batch of batches) {
       if (signal.aborted) return loaded;
-      this.#put(batch, tells);
+      if (tells) this.#put(batch);
+      else this.#options.table.fill(batch);
       loaded += batch.length;
       // Calls, and the heartbeat, have their turn.
       await turn();
@@ -61,15 +62,18 @@ export class LedgerFeed {
 
   /** Puts what has changed since into the table. @throws STORE_UNAVAILABLE, TABLE_FULL */
   async look(): Promise<void> {
-    const { entries, cursor } = await this.#options.store.changes(this.#cursor ?? '');
-    this.#put(entries, true);
+    const { store } = this.#options;
+    // Nobody else writes to it, for as long as it is ours: whether it is, any answer says.
+    if (store.exclusive) return void (await store.get([]));
+    const { entries, cursor } = await store.changes(this.#cursor ?? '');
+    this.#put(entries);
     this.#cursor = cursor;
   }
 
-  #put(entries: readonly StoredEntry[], tells: boolean): void {
+  #put(entries: readonly StoredEntry[]): void {
     const news: StoredEntry[] = [];
     try {
-      for (const entry of entries) if (this.#options.table.merge(entry) && tells) news.push(entry);
+      for (const entry of entries) if (this.#options.table.merge(entry)) news.push(entry);
     } finally {
       // Readers see it already: nothing waits for what it is told with.
       if (news.length > 0) void this.#tell(news);

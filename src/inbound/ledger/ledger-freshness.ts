@@ -21,8 +21,10 @@ export interface FreshnessState {
   readonly task: StoreTask | undefined;
   /** What is to be done next, if nothing is: open, load, then look again and again. */
   readonly next: StoreTask;
-  /** Nobody else writes to the store: what is loaded counts for ever. */
+  /** Nobody else can ever write to the store: what is loaded counts for ever. */
   readonly exclusive: boolean;
+  /** Nobody else writes to it now: it is locked, as far as is known. */
+  readonly held: boolean;
   /** When the next task is due (monotonic); undefined: never, or one is in flight. */
   readonly dueMonoMs: number | undefined;
   /** Something has changed since the look in flight began. */
@@ -40,9 +42,9 @@ export interface FreshnessState {
 export type FreshnessEvent =
   /** The actor starts, and finds this word: what an incarnation before it has left. */
   | { readonly kind: 'started'; readonly validUntilS: number }
-  | { readonly kind: 'store_opened'; readonly exclusive: boolean }
+  | { readonly kind: 'store_opened'; readonly exclusive: boolean; readonly held?: boolean }
   /** Everything that was there at `beganMonoMs` is in the table. */
-  | { readonly kind: 'loaded' | 'looked'; readonly beganMonoMs: number }
+  | { readonly kind: 'loaded' | 'looked'; readonly beganMonoMs: number; readonly held?: boolean }
   | { readonly kind: 'failed' }
   /** Somebody says that there is something new. */
   | { readonly kind: 'changed' }
@@ -60,6 +62,7 @@ export const initialFreshness: FreshnessState = {
   task: undefined,
   next: 'open',
   exclusive: false,
+  held: false,
   dueMonoMs: undefined,
   changed: false,
   failures: 0,
@@ -118,22 +121,26 @@ const take = (
     case 'started':
       return begin(adopt(state, event.validUntilS, policy, now), now);
     case 'store_opened': {
-      const { exclusive } = event;
-      const opened: FreshnessState = { ...state, task: undefined, failures: 0, exclusive, next: 'load' };
-      // Nobody has written meanwhile, and nobody will: what was loaded once goes on to count while it is loaded again.
+      const { exclusive, held = exclusive } = event;
+      const opened: FreshnessState = { ...state, task: undefined, failures: 0, exclusive, held, next: 'load' };
+      // Nobody can have written meanwhile: what was loaded once goes on to count while it is loaded again.
       const stillValid = exclusive && state.validUntilS === VALID_FOREVER;
       return begin({ ...opened, ...(stillValid && { validUntilMonoMs: Infinity }) }, now);
     }
     case 'loaded':
     case 'looked': {
-      const done: FreshnessState = { ...state, task: undefined, failures: 0, next: 'look', changed: false };
+      const held = state.held || event.held === true;
+      const done: FreshnessState = { ...state, task: undefined, failures: 0, next: 'look', changed: false, held };
       const valid = validFrom(done, event.beganMonoMs, policy, now);
       if (state.exclusive) return { ...valid, dueMonoMs: undefined };
       return { ...valid, dueMonoMs: state.changed ? now.monoMs : now.monoMs + jittered(pollEveryMs(policy), random) };
     }
     case 'failed': {
       const failures = state.failures + 1;
-      return { ...state, task: undefined, failures, dueMonoMs: now.monoMs + retryMs(failures, random) };
+      // What was locked may have been somebody else's since: all is loaded again then, and not believed any longer.
+      const next = state.held && state.next === 'look' ? 'load' : state.next;
+      const failed: FreshnessState = { ...state, task: undefined, next, held: false, failures };
+      return { ...failed, dueMonoMs: now.monoMs + retryMs(failures, random) };
     }
     case 'changed':
       if (state.next !== 'look' || state.exclusive) return state;
@@ -146,6 +153,18 @@ const take = (
     case 'woken':
       return state;
   }
+};
+
+/** While what is locked is loaded again, what was loaded before counts: this long before its end, it is put off. */
+const renewAt = (state: FreshnessState, policy: FreshnessPolicy): number | undefined =>
+  state.held && !state.exclusive && state.task === 'load' && state.validUntilS !== VALID_NEVER
+    ? state.validUntilMonoMs - policy.maxStalenessMs / 2
+    : undefined;
+
+const renew = (state: FreshnessState, policy: FreshnessPolicy, now: Instant): FreshnessState => {
+  const atMonoMs = renewAt(state, policy);
+  if (atMonoMs === undefined || now.monoMs < atMonoMs || now.monoMs >= state.validUntilMonoMs) return state;
+  return validFrom(state, now.monoMs, policy, now);
 };
 
 /** Readers are told to believe nothing when what they have is too old; and so is the world, once. */
@@ -173,7 +192,7 @@ export const freshness = (
   now: Instant,
   random: () => number,
 ): { readonly state: FreshnessState; readonly effects: readonly FreshnessEffect[] } => {
-  const taken = lapse(take(before, event, policy, now, random), now);
+  const taken = lapse(renew(take(before, event, policy, now, random), policy, now), now);
   const starts = !taken.task && taken.dueMonoMs !== undefined && now.monoMs >= taken.dueMonoMs;
   const started = starts ? { ...taken, task: taken.next, dueMonoMs: undefined } : taken;
   const state: FreshnessState = { ...started, told: tellOf(started) };
@@ -186,7 +205,7 @@ export const freshness = (
         : [{ kind: 'valid_until', second: state.validUntilS } as const]),
       ...(state.told === before.told || !state.told ? [] : [{ kind: 'tell', what: state.told } as const]),
       ...(starts ? [{ kind: 'start', task: taken.next } as const] : []),
-      { kind: 'wake', atMonoMs: earliest(valid, state.dueMonoMs) },
+      { kind: 'wake', atMonoMs: earliest(valid, state.dueMonoMs, renewAt(state, policy)) },
     ],
   };
 };

@@ -134,7 +134,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * actor's, unless the caller has done so; what is refused is counted, and holds nothing up. What was revoked before it
    * rejects stays revoked, and it may be repeated.
    *
-   * @throws KEYS_UNAVAILABLE, STORE_UNAVAILABLE, TABLE_FULL, ABORTED, CONFIG_INVALID, and what `call()` rejects with.
+   * @throws BulkError, with how many are `done`, and the code of what kept it from going on: KEYS_UNAVAILABLE,
+   * STORE_UNAVAILABLE, TABLE_FULL, and what `call()` rejects with. CONFIG_INVALID for options that are none.
    * @example
    * const { alreadyRevoked, refused } = await revoked.revokeMany(jwts, { onProgress: console.log });
    */

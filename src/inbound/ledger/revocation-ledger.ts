@@ -54,8 +54,8 @@ export interface RevocationLedgerOptions extends ChildOptions {
    */
   readonly requireStored?: boolean;
   /**
-   * With a store that other processes write to as well: how old what readers see may be; past it, every token is answered
-   * as revoked. ms, 2,000 to 600,000.
+   * With a store that other processes may write to (Postgres), or may lock (lmdb): how old what readers see may be; past it,
+   * every token is answered as revoked. ms, 2,000 to 600,000.
    * @default 5_000
    */
   readonly maxStalenessMs?: number;

@@ -210,3 +210,48 @@ describe('following a store that others write to', () => {
     expect(ledger.open).toBe(false);
   });
 });
+
+describe('a store that is locked, but can be lost', () => {
+  const locked = (): Driven => {
+    const ledger = new Driven();
+    ledger.on({ kind: 'started', validUntilS: 0 });
+    ledger.on({ kind: 'store_opened', exclusive: false, held: true });
+    ledger.on({ kind: 'loaded', beganMonoMs: ledger.monoMs, held: true });
+    return ledger;
+  };
+
+  test('is looked at again and again, and not believed when nobody has', () => {
+    const ledger = locked();
+    expect(ledger.pass(1_000).on({ kind: 'woken' })).toContainEqual(LOOK);
+    ledger.pass(4_000).on({ kind: 'woken' });
+    expect(ledger.open).toBe(false);
+  });
+
+  test('is loaded again after a look that failed: somebody else may have had it', () => {
+    const ledger = locked();
+    ledger.pass(1_000).on({ kind: 'woken' });
+    ledger.on({ kind: 'failed' });
+    expect(ledger.pass(100).on({ kind: 'woken' })).toContainEqual(LOAD);
+    // What was loaded before counts no longer than it would have.
+    ledger.pass(3_900).on({ kind: 'woken' });
+    expect(ledger.open).toBe(false);
+    expect(ledger.on({ kind: 'loaded', beganMonoMs: ledger.monoMs, held: true })).toContainEqual(tell('opened'));
+    expect(ledger.pass(1_000).on({ kind: 'woken' })).toContainEqual(LOOK);
+  });
+
+  test('after a crash goes on to count for as long as it is loaded again, if it could be opened in time', () => {
+    const ledger = new Driven();
+    ledger.on({ kind: 'started', validUntilS: Math.floor(WALL_MS / 1_000) + 3 });
+    ledger.pass(1_000).on({ kind: 'store_opened', exclusive: false, held: true });
+    for (let step = 0; step < 200; step += 1) {
+      const wakeMonoMs = ledger
+        .on({ kind: 'woken' })
+        .flatMap((effect) => (effect.kind === 'wake' ? [effect.atMonoMs] : []));
+      ledger.pass(Math.min(100, (wakeMonoMs[0] ?? Infinity) - ledger.monoMs));
+      expect(ledger.open).toBe(true);
+    }
+    ledger.on({ kind: 'failed' });
+    ledger.pass(5_000).on({ kind: 'woken' });
+    expect(ledger.open).toBe(false);
+  });
+});
