@@ -9,6 +9,7 @@ import {
   childShape,
   childSpec,
   type Kind,
+  maxEntries,
   type PreparedChild,
 } from '../supervision/child-spec.js';
 import type { ActorDoor, TransferableHandle, TransferableWriter } from '../supervision/actor-door.js';
@@ -16,7 +17,6 @@ import type { CallOptions } from './call-port.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import type { OnExit } from '../supervision/types.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES, type TableOptions } from '../table/table-memory.js';
-import { maxEntries } from '../supervision/child-spec.js';
 
 /** Options of {@link actor}. */
 export interface ActorOptions extends ChildOptions {

@@ -5,11 +5,6 @@ import type { TableMemory } from '../table/table-memory.js';
 /** @throws CONFIG_INVALID if there is none. */
 export const tableOf = (child: string, table: TableMemory | undefined): TableMemory => {
   if (table) return table;
-  throw new TokenvisorError(
-    'CONFIG_INVALID',
-    `Expected '${child}' to have a table, got none: give it \`table: true\``,
-    {
-      child,
-    },
-  );
+  const message = `Expected '${child}' to have a table, got none: give it \`table: true\``;
+  throw new TokenvisorError('CONFIG_INVALID', message, { child });
 };

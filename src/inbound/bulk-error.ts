@@ -1,7 +1,7 @@
 /** A bulk operation that came to an end before its time. */
 import { TokenvisorError, type TokenvisorErrorCode } from '../errors.js';
 
-/** What `insertMany` and `destroyMany` reject with: `code` says why, and `done` how far they came. */
+/** What `insertMany`, `destroyMany` and `revokeMany` reject with: `code` says why, and `done` how far they came. */
 export class BulkError extends TokenvisorError {
   /** How many of the tokens, in order, are surely done. */
   readonly done: number;

@@ -39,9 +39,8 @@ export const KEY_WORDS = 12;
 /** The directory of depth d lies at `DIRECTORY + 2^d`: none is ever moved. */
 export const DIRECTORY = 64;
 
-/** A bucket is a cache line: its control word, and slots of digest (three words), expiry and meta. */
-export const BUCKET_WORDS = 16;
-export const SLOTS_PER_BUCKET = 3;
+/** A bucket is a cache line: its control word, and three slots of digest (three words), expiry and meta. */
+const BUCKET_WORDS = 16;
 export const BYTES_PER_WORD = 4;
 
 /** Words of a row: what a sender makes of a key, and the writer puts or removes. As a slot's. */

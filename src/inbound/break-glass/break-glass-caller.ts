@@ -14,6 +14,7 @@ export class BreakGlassCaller extends BreakGlassReader {
   readonly #words: AtomicWords;
   readonly #caller: Caller;
 
+  /** @internal */
   constructor(name: string, memory: SharedArrayBuffer, caller: Caller) {
     super(name, memory);
     this.#words = openWords(memory);

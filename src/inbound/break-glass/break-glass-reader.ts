@@ -50,6 +50,7 @@ export class BreakGlassReader {
   #expiresAtMs = 0;
   #found: FoundToken | undefined;
 
+  /** @internal Use attach(). */
   constructor(name: string, memory: SharedArrayBuffer) {
     this.name = name;
     this.#actor = new ActorReader(name, memory);

@@ -49,6 +49,7 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 export class BreakGlassHandle extends BreakGlassCaller {
   readonly #door: ActorDoor;
 
+  /** @internal */
   constructor(door: ActorDoor) {
     super(door.name, door.memory, door);
     this.#door = door;

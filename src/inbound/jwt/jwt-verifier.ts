@@ -35,8 +35,7 @@ const REASONS: Readonly<Record<Refusal, string>> = {
   claims: 'it has no `jti`, or one of `jti`, `sub`, `exp` and `iat` is not what RFC 7519 says',
 };
 
-/** @internal Exported for its test. */
-export const tokenRefused = (why: Refusal): TokenvisorError =>
+const tokenRefused = (why: Refusal): TokenvisorError =>
   new TokenvisorError('TOKEN_REFUSED', `The token is refused: ${REASONS[why]}`);
 
 export class JwtVerifier {
