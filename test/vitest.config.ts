@@ -60,7 +60,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'examples', include: ['test/examples/**/*.test.ts'], testTimeout: 60_000, ...onTheBuild },
+        test: {
+          name: 'examples',
+          include: ['test/examples/**/*.test.ts'],
+          testTimeout: 60_000,
+          maxConcurrency: 2,
+          ...onTheBuild,
+        },
       },
       {
         extends: true,

@@ -20,7 +20,8 @@ const runExample = (...args: string[]): Promise<{ code: unknown; stdout: string;
   });
 
 describe('every example', () => {
-  it.each(examples)('$name runs to its end, and shows something', async ({ name }) => {
+  // Two at a time (maxConcurrency): each has its own process and ports, and waits more than it works.
+  it.concurrent.each(examples)('$name runs to its end, and shows something', async ({ name }) => {
     const { code, stdout, stderr } = await runExample(name);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.trim()).not.toBe('');
