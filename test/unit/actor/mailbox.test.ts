@@ -4,7 +4,11 @@ import { Mailbox } from '../../../src/actor/mailbox.js';
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const mailboxOf = <T>(handle: (message: T, mailbox: Mailbox<T>) => void): Mailbox<T> => {
-  const mailbox = new Mailbox<T>((message) => handle(message, mailbox));
+  // Handling takes no time here, however busy the machine is.
+  const mailbox = new Mailbox<T>(
+    (message) => handle(message, mailbox),
+    () => 0,
+  );
   return mailbox;
 };
 
@@ -64,6 +68,30 @@ describe('a mailbox', () => {
       await turn();
     }
     mailbox.close();
+  });
+
+  test('messages that take their time, and come from a port in one turn, let timers have theirs', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const messages = 100;
+    let handled = 0;
+    let handledAtTimer: number | undefined;
+    const mailbox = new Mailbox<unknown>(() => {
+      const endMs = performance.now() + 1;
+      while (performance.now() < endMs);
+      handled += 1;
+    });
+    mailbox.open();
+    for (let index = 0; index < messages; index += 1) port1.postMessage(index);
+    setTimeout(() => (handledAtTimer ??= handled), 1);
+    await new Promise<void>((resolve) => {
+      port2.onmessage = ({ data }) => {
+        mailbox.push(data);
+        if (data === messages - 1) resolve();
+      };
+    });
+    while (handled < messages) await turn();
+    port1.close();
+    expect(handledAtTimer).toBeLessThan(messages);
   });
 
   test.each(['before it is opened', 'in a handler', 'between two batches', 'when idle'])(
