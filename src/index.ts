@@ -4,7 +4,7 @@
  * @module
  */
 export { actor, type ActorHandle, type ActorOptions } from './actor/actor.js';
-export type { ActorReader, ActorStatus, Health } from './actor/actor-reader.js';
+export type { ActorReader, ActorStatus, ChildStatus, Health } from './actor/actor-reader.js';
 export type { ActorWriter } from './actor/actor-writer.js';
 export type { CallOptions } from './actor/call-port.js';
 export { attach } from './attach.js';
@@ -32,6 +32,7 @@ export {
 export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
 export type { ReaderWords } from './memory/own-words.js';
 export { breakGlass, type BreakGlassHandle, type BreakGlassOptions } from './inbound/break-glass/break-glass.js';
+export type { BreakGlassCaller } from './inbound/break-glass/break-glass-caller.js';
 export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './inbound/break-glass/break-glass-reader.js';
 export type { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
 export type { BuiltToken } from './inbound/break-glass/glass-record.js';

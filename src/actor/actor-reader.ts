@@ -18,8 +18,8 @@ import type { ChildPhase, ExitReason, PersistedChild } from '../supervision/type
  */
 export type Health = 'ok' | 'degraded' | 'down';
 
-/** What `status()` of a child of one's own shows. */
-export interface ActorStatus {
+/** What `status()` of a child of any kind shows, beside what is the kind's own. */
+export interface ChildStatus {
   /** The child's name. */
   readonly name: string;
   /** Its phase. */
@@ -30,6 +30,10 @@ export interface ActorStatus {
   readonly restarts: number;
   /** Why the last thread ended, and when: ms since the Unix epoch. */
   readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
+}
+
+/** What `status()` of a child of one's own shows. */
+export interface ActorStatus extends ChildStatus {
   /** What the actor last said by `context.setStatus`; undefined if it has said nothing. */
   readonly details: unknown;
 }
@@ -45,6 +49,18 @@ export const readJson = (words: SharedWords, place: typeof STATUS): unknown => {
 /** @internal What the supervisor last said of a child. */
 export const readSupervision = (words: SharedWords): PersistedChild | undefined =>
   readJson(words, SUPERVISION) as PersistedChild | undefined;
+
+/** @internal */
+export const readChildStatus = (name: string, words: SharedWords): ChildStatus => {
+  const supervision = readSupervision(words);
+  return {
+    name,
+    state: supervision?.phase ?? 'starting',
+    incarnation: supervision?.incarnation ?? 0,
+    restarts: supervision?.restarts ?? 0,
+    ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
+  };
+};
 
 /**
  * A child of one's own, read from any thread: what `attach()` returns of it. It works on shared memory alone, also while
@@ -81,15 +97,7 @@ export class ActorReader {
 
   /** How the child does. Reads shared memory: it works while the actor, or the main thread, does not. */
   status(): ActorStatus {
-    const supervision = readSupervision(this.#words);
-    return {
-      name: this.name,
-      state: supervision?.phase ?? 'starting',
-      incarnation: supervision?.incarnation ?? 0,
-      restarts: supervision?.restarts ?? 0,
-      ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
-      details: readJson(this.#words, STATUS),
-    };
+    return { ...readChildStatus(this.name, this.#words), details: readJson(this.#words, STATUS) };
   }
 
   /** @internal */

@@ -9,7 +9,7 @@ import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
 import { Header, SNAPSHOT } from '../memory/layout.js';
 import { lastGeneration, readRecord, refuseRecord } from '../memory/record.js';
-import { raise, ring, type AtomicWords } from '../memory/words.js';
+import { raise, ring, wallClockOf, type AtomicWords } from '../memory/words.js';
 import type { TransferableHandle } from '../supervision/actor-door.js';
 import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
@@ -61,8 +61,7 @@ export class CredentialReader {
     this.#words = openWords(memory);
     this.#view = this.#words.view;
     this.#doorbell = new Doorbell(this.#words, Header.CHANGE);
-    const { clock } = this.#words;
-    this.#nowMs = clock ? () => clock.wallMs() : machineNowMs;
+    this.#nowMs = wallClockOf(this.#words);
   }
 
   /**
@@ -313,9 +312,6 @@ export class CredentialReader {
     );
   }
 }
-
-/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
-const machineNowMs = (): number => Date.now();
 
 const checkTtl = (minTtlMs: unknown): void => {
   if (typeof minTtlMs === 'number' && minTtlMs >= 0 && Number.isFinite(minTtlMs)) return;

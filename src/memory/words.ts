@@ -63,6 +63,13 @@ export class AtomicWords implements SharedWords {
   }
 }
 
+/** The wall clock that instants in these words are on. */
+export const wallClockOf = ({ clock }: Pick<SharedWords, 'clock'>): (() => number) =>
+  clock ? () => clock.wallMs() : machineNowMs;
+
+/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
+const machineNowMs = (): number => Date.now();
+
 /** Raises a word to `value` unless it is there or past it. Any thread may; true if this call raised it. */
 export const raise = (words: SharedWords, index: number, value: number): boolean => {
   let seen = words.load(index);

@@ -12,7 +12,7 @@ import {
   stateOf,
   toRow,
   toWrite,
-  type TableEntry,
+  type LedgerEntry,
 } from '../../src/inbound/ledger/ledger-entry.js';
 import {
   applyAll,
@@ -140,9 +140,9 @@ test('several writers with conflicts, tables that hear late and twice: nothing i
         const writers = asked.map((sequence) => ({
           todo: [...sequence],
           seen: undefined as { version: number; record: StoredRecord | undefined } | undefined,
-          table: new Map<string, TableEntry>(),
+          table: new Map<string, LedgerEntry>(),
         }));
-        const publish = (table: Map<string, TableEntry>, record: StoredRecord): void => {
+        const publish = (table: Map<string, LedgerEntry>, record: StoredRecord): void => {
           const before = table.get(record.key);
           const entry = mergeEntry(before, record) ?? before!;
           expect(entry.expiryS).toBeGreaterThanOrEqual(before?.expiryS ?? 0);

@@ -1,11 +1,11 @@
 /**
  * A break-glass token as any thread looks it up: shared memory only, no message, no lock.
  */
-import { ActorReader, type ActorStatus, type Health } from '../../actor/actor-reader.js';
+import { ActorReader, readChildStatus, type ChildStatus, type Health } from '../../actor/actor-reader.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { readRecord } from '../../memory/record.js';
-import type { AtomicWords } from '../../memory/words.js';
+import { wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle } from '../../supervision/actor-door.js';
 import { GlassWord, isDigestOf, type GlassRecord } from './glass-record.js';
 
@@ -16,7 +16,7 @@ export interface FoundToken {
 }
 
 /** What `status()` of a break-glass token shows: nothing of the token. */
-export interface BreakGlassStatus extends Omit<ActorStatus, 'details'> {
+export interface BreakGlassStatus extends ChildStatus {
   /** The token that is there, if there is one: when it was made, and until when it is good (`Infinity` for ever). */
   readonly stored?: { readonly insertedAtMs: number; readonly expiresAtMs: number };
   /** How many lookups have found the token, in all threads since the start: 32 bits, and then from 0 again. */
@@ -56,8 +56,7 @@ export class BreakGlassReader {
     this.#actor = new ActorReader(name, memory);
     this.#words = openWords(memory);
     this.#view = this.#words.view;
-    const { clock } = this.#words;
-    this.#nowMs = clock ? () => clock.wallMs() : machineNowMs;
+    this.#nowMs = wallClockOf(this.#words);
   }
 
   /**
@@ -76,10 +75,9 @@ export class BreakGlassReader {
 
   /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): BreakGlassStatus {
-    const { details: _, ...status } = this.#actor.status();
     this.#decode();
     return {
-      ...status,
+      ...readChildStatus(this.name, this.#words),
       ...(this.#isGood() && { stored: { ...this.#found!, expiresAtMs: this.#expiresAtMs } }),
       matches: this.#words.load(OWN + GlassWord.MATCHES) >>> 0,
       misses: this.#words.load(OWN + GlassWord.MISSES) >>> 0,
@@ -132,6 +130,3 @@ export class BreakGlassReader {
     this.#clears = clears;
   }
 }
-
-/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
-const machineNowMs = (): number => Date.now();

@@ -35,17 +35,17 @@ export const stateOf = (row: LedgerRow): number => {
   return (row.revokedAtMs === undefined ? 0 : State.REVOKED) | (row.stored ? State.STORED : 0);
 };
 
-/** An entry of the table. */
-export interface TableEntry {
+/** What the table has of a record. */
+export interface LedgerEntry {
   readonly meta: number;
   readonly expiryS: number;
 }
 
 /** What the table has to say of an entry, given what it says: more, never less. Undefined: that already. */
 export const mergeEntry = (
-  there: TableEntry | undefined,
+  there: LedgerEntry | undefined,
   { key, state, expiresAtMs }: StoredEntry,
-): TableEntry | undefined => {
+): LedgerEntry | undefined => {
   const expiryS = Math.max(there?.expiryS ?? 0, expirySeconds(expiresAtMs, 'up'));
   const isCutoff = key.startsWith(SUBJECT);
   const meta = isCutoff ? Math.max(there?.meta ?? 0, state) : ((there?.meta ?? 0) | state) >>> 0;
@@ -114,7 +114,7 @@ export const toRow = (record: StoredRecord): LedgerRow | undefined => {
 export const knownRow = (
   key: string,
   record: StoredRecord | undefined,
-  entry: TableEntry | undefined,
+  entry: LedgerEntry | undefined,
   graceMs: number,
   nowMs: number,
 ): LedgerRow | undefined => {

@@ -6,7 +6,7 @@ import type { StoredEntry } from '../../storage/store.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import { expirySeconds } from '../../table/expiry.js';
 import type { TableWriter } from '../../table/table-writer.js';
-import { mergeEntry, readKey, State, type TableEntry } from './ledger-entry.js';
+import { type LedgerEntry, mergeEntry, readKey, State } from './ledger-entry.js';
 
 /** Subjects are of a domain of their own: none can be taken for a token. */
 export const Domain = { TOKEN: 0, SUBJECT: 1 } as const;
@@ -37,7 +37,7 @@ export class LedgerTable {
   }
 
   /** What the table has of a key, whatever its expiry. */
-  entry(key: string): TableEntry | undefined {
+  entry(key: string): LedgerEntry | undefined {
     return this.#find(key) ? this.#entry(key) : undefined;
   }
 
@@ -124,7 +124,7 @@ export class LedgerTable {
   }
 
   /** What was found last. */
-  #entry(key: string): TableEntry {
+  #entry(key: string): LedgerEntry {
     const { writer, era } = this.#options;
     const { expiryS, meta } = writer;
     if (isOfSubject(key)) return { meta, expiryS };

@@ -1,12 +1,12 @@
 /**
  * A ledger as any thread asks it: shared memory only, no message, no lock.
  */
-import { ActorReader, type ActorStatus, type Health } from '../../actor/actor-reader.js';
+import { ActorReader, type ChildStatus, type Health } from '../../actor/actor-reader.js';
 import { describeValue } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
-import type { AtomicWords } from '../../memory/words.js';
+import { wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle, TransferableWriter } from '../../supervision/actor-door.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
@@ -51,7 +51,7 @@ export interface TransferableLedgerWriter<Cutoffs extends boolean = boolean>
 }
 
 /** What `status()` of a ledger shows. */
-export interface RevocationLedgerStatus extends Omit<ActorStatus, 'details'> {
+export interface RevocationLedgerStatus extends ChildStatus {
   /** Whether it knows what is revoked: if not, every token is answered to be. */
   readonly open: boolean;
   /** Until when readers believe it: ms since the Unix epoch; `Infinity` for ever, 0 if it is closed. */
@@ -92,8 +92,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     this.#view = this.#words.view;
     this.#memory = table;
     this.#table = new TableReader(table);
-    const { clock } = this.#words;
-    this.#nowMs = clock ? () => clock.wallMs() : machineNowMs;
+    this.#nowMs = wallClockOf(this.#words);
   }
 
   /**
@@ -223,6 +222,3 @@ const isClaims = (claims: CutoffClaims | undefined): claims is CutoffClaims =>
   typeof claims === 'object' && (claims as object | null) !== null && 'subject' in claims && isSubject(claims.subject);
 
 const isSubject = (subject: unknown): boolean => subject === undefined || typeof subject === 'string';
-
-/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
-const machineNowMs = (): number => Date.now();

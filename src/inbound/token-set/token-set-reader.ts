@@ -1,7 +1,7 @@
 /**
  * A token set as any thread reads it: shared memory only, no message, no lock.
  */
-import { ActorReader, type ActorStatus, type Health } from '../../actor/actor-reader.js';
+import { ActorReader, readChildStatus, type ChildStatus, type Health } from '../../actor/actor-reader.js';
 import { tableOf } from '../../actor/table-of.js';
 import { TokenvisorError } from '../../errors.js';
 import { openWords } from '../../memory/child-memory.js';
@@ -13,7 +13,7 @@ import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader, type TableEntry } from '../../table/table-reader.js';
 
 /** What `status()` of a token set shows. */
-export interface TokenSetStatus extends Omit<ActorStatus, 'details'> {
+export interface TokenSetStatus extends ChildStatus {
   /** How many tokens are kept, those included that have expired and are not expunged yet. */
   readonly size: number;
   /** How many it takes at most. */
@@ -31,7 +31,8 @@ export class TokenSetReader {
   readonly rows: TableReader;
   readonly #actor: ActorReader;
   readonly #memory: TableMemory;
-  /** The words, without a call between them and the reader. */
+  readonly #words: AtomicWords;
+  /** The words again, without a call between them and the reader. */
   readonly #view: Int32Array;
 
   /** @internal Use attach(). */
@@ -40,7 +41,8 @@ export class TokenSetReader {
     this.#actor = new ActorReader(name, memory);
     this.#memory = tableOf(name, table);
     this.rows = new TableReader(this.#memory);
-    this.#view = openWords(memory).view;
+    this.#words = openWords(memory);
+    this.#view = this.#words.view;
     // Of the table of digests, and of a reader of it, there is nothing to be printed.
     Object.defineProperty(this, 'rows', { enumerable: false });
   }
@@ -80,8 +82,7 @@ export class TokenSetReader {
 
   /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): TokenSetStatus {
-    const { details: _, ...status } = this.#actor.status();
-    return { ...status, size: this.rows.size, maxEntries: this.rows.maxEntries };
+    return { ...readChildStatus(this.name, this.#words), size: this.rows.size, maxEntries: this.rows.maxEntries };
   }
 
   /** Plain data to post to another thread, for `attach()` there: it can read there. */
@@ -92,7 +93,7 @@ export class TokenSetReader {
 
   /** @internal Without an actor it is read as ever, but not written. */
   health(): Health {
-    const { state, incarnation } = this.#actor.status();
+    const { state, incarnation } = readChildStatus(this.name, this.#words);
     if (state === 'running') return 'ok';
     const isNew = state === 'starting' && incarnation <= 1;
     return state === 'stopped' || isNew ? 'down' : 'degraded';
