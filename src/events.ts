@@ -245,7 +245,8 @@ export class Events {
     if (!failed || this.#warned) return;
     this.#warned = true;
     const who = typeof event.name === 'string' ? ` of '${event.name}'` : '';
-    const what = isFailure(event.failure) ? ` (${event.failure.message})` : '';
+    const why = [event.failure, event.error].find(hasMessage);
+    const what = why ? ` (${why.message})` : '';
     process.emitWarning(
       `A '${type}' event${who} was not listened to${what}. Listen to it, or to 'event' for all (logEvents does). ` +
         'This warning is given once',
@@ -254,8 +255,9 @@ export class Events {
   }
 }
 
-const isFailure = (value: unknown): value is MintFailure =>
-  typeof value === 'object' && value !== null && typeof (value as Partial<MintFailure>).message === 'string';
+/** A failure, or an error as it crosses threads. */
+const hasMessage = (value: unknown): value is { readonly message: string } =>
+  typeof value === 'object' && value !== null && typeof (value as { readonly message?: unknown }).message === 'string';
 
 /** JSON of what may have no JSON: a kind of one's own may emit what it likes. */
 const jsonOf = (value: unknown): string => {

@@ -36,6 +36,7 @@ export type { BreakGlassCaller } from './inbound/break-glass/break-glass-caller.
 export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './inbound/break-glass/break-glass-reader.js';
 export type { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
 export type { BuiltToken } from './inbound/break-glass/glass-record.js';
+export type { LedgerFailure } from './inbound/ledger/ledger-failure.js';
 export type { SubjectRevoked, TokenRecord } from './inbound/ledger/ledger-messages.js';
 export {
   revocationLedger,

@@ -140,11 +140,17 @@ describe('the store is away', () => {
     });
     expect(await heard.next('ledger:closed')).toMatchObject({ error: { message: 'the engine is away' } });
     expect([revoked.isJtiRevoked('a'), revoked.isJtiRevoked('b')]).toEqual([true, true]);
-    expect(revoked.status()).toMatchObject({ open: false, validUntilMs: 0 });
+    const lastFailure = { during: 'open', message: 'the engine is away', code: 'STORE_UNAVAILABLE' };
+    expect(revoked.status()).toMatchObject({ open: false, validUntilMs: 0, lastFailure });
+    await expect(supervisor.ready({ timeoutMs: 10 })).rejects.toMatchObject({
+      ...{ code: 'TIMEOUT', child: 'revoked', cause: { code: 'STORE_UNAVAILABLE' } },
+      message: "Not ready within 10 ms: 'revoked' can't serve yet. 'revoked': the engine is away",
+    });
     expect(await heard.next('ledger:refused')).toMatchObject({ malformed: 0, closed: 2 });
     control.set(StoreWord.AWAY, 0);
     await supervisor.ready();
     expect(await heard.next('ledger:opened')).toMatchObject({ entries: 1 });
+    await eventually('no failure', () => revoked.status().lastFailure === undefined);
     expect([revoked.isJtiRevoked('a'), revoked.isJtiRevoked('b')]).toEqual([true, false]);
     // What was there at the start is no news.
     expect(heard.of('ledger:revoked')).toEqual([]);

@@ -24,6 +24,7 @@ import type { JwtVerifier } from '../jwt/jwt-verifier.js';
 import { expungeInMs } from '../expunger.js';
 import { BatchVerifier } from './batch-verifier.js';
 import { expungeLedger } from './ledger-expunge.js';
+import type { LedgerDetails } from './ledger-failure.js';
 import { LedgerFeed, revokedOf, type Revoked } from './ledger-feed.js';
 import {
   freshness,
@@ -82,6 +83,8 @@ class Ledger {
   #early: { readonly call: LedgerCall; readonly from: From }[] | undefined = [];
   /** Of the store, and of what follows it: the last. */
   #failure: WireError | undefined;
+  /** `status()` shows one, perhaps of an incarnation before this one. */
+  #showsFailure: boolean;
   #wake: Timer | undefined;
   #rechecks = 0;
   #expunging: Promise<number> | undefined;
@@ -93,6 +96,7 @@ class Ledger {
     this.#context = context;
     this.#writer = table;
     this.#clockOffsetMs = wallOffsetMs(context.clock);
+    this.#showsFailure = context.incarnation > 1;
     if (context.incarnation > 1 && forgets(options.store))
       words.store(LedgerWord.ERA, nextEra(words.load(LedgerWord.ERA)));
     this.#table = new LedgerTable({
@@ -244,7 +248,7 @@ class Ledger {
       case 'load':
       case 'look': {
         if (!result.ok) return this.#failed(tag.kind, result.error);
-        this.#failure = undefined;
+        this.#succeeded();
         const kind = tag.kind === 'load' ? 'loaded' : 'looked';
         const held = this.#opened?.store.exclusive === true;
         return this.#dispatch({ kind, beganMonoMs: tag.beganMonoMs, held });
@@ -265,12 +269,23 @@ class Ledger {
 
   #failed(during: StoreTask, error: unknown): void {
     this.#failure = toWireError(error);
+    this.#showsFailure = true;
+    // Without what has led to it: a status has little room.
+    const { message, code } = this.#failure;
+    const lastFailure = { during, message, ...(code !== undefined && { code }), atMs: this.#context.clock.wallMs() };
+    this.#context.setStatus({ lastFailure } satisfies LedgerDetails);
     // Once for each time that it goes wrong: while it does, it is tried every two seconds.
     if (this.#freshness.failures === 0) this.#storeFailed(during, error, true);
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const { from } of early) this.#context.replyError(from, this.#unavailable());
     this.#dispatch({ kind: 'failed' });
+  }
+
+  #succeeded(): void {
+    this.#failure = undefined;
+    if (this.#showsFailure) this.#context.setStatus({} satisfies LedgerDetails);
+    this.#showsFailure = false;
   }
 
   #answer(call: LedgerCall, from: From, { service }: Opened): void {

@@ -12,6 +12,7 @@ import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { readClaims } from '../jwt/read-claims.js';
 import { State } from './ledger-entry.js';
+import { failureError, type LedgerDetails, type LedgerFailure } from './ledger-failure.js';
 import { VALID_FOREVER } from './ledger-freshness.js';
 import { Domain, isStored } from './ledger-table.js';
 import { LedgerWord } from './ledger-words.js';
@@ -60,6 +61,8 @@ export interface RevocationLedgerStatus extends ChildStatus {
   readonly entries: number;
   /** The most that there may be. */
   readonly maxEntries: number;
+  /** How its store failed last, unless it has been loaded or looked at since. */
+  readonly lastFailure?: LedgerFailure;
 }
 
 const VALID_UNTIL = Header.OWN + LedgerWord.VALID_UNTIL;
@@ -138,7 +141,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
 
   /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): RevocationLedgerStatus {
-    const { details: _, ...status } = this.#actor.status();
+    const { details, ...status } = this.#actor.status();
+    const { lastFailure } = (details ?? {}) as LedgerDetails;
     const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
     return {
       ...status,
@@ -146,6 +150,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
       validUntilMs: second === VALID_FOREVER ? Infinity : second * 1_000,
       entries: this.#table.size,
       maxEntries: this.#table.maxEntries,
+      ...(lastFailure && { lastFailure }),
     };
   }
 
@@ -166,6 +171,12 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   /** @internal */
   doorbell(): { readonly words: AtomicWords; readonly index: number } {
     return this.#actor.doorbell();
+  }
+
+  /** @internal How its store failed last, if it has not been good since. */
+  failure(): Error | undefined {
+    const { lastFailure } = this.status();
+    return lastFailure && failureError(this.name, lastFailure);
   }
 
   /** @internal */

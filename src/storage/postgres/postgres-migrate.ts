@@ -39,8 +39,23 @@ export const migrate = async (query: Query, options: CheckedPostgresOptions): Pr
   const table = migrationsTable(options).replace(/^CREATE SCHEMA [^;]+;/, (make) =>
     found?.['there'] === true ? '' : make,
   );
-  await query([lock, table.replace(/;$/, ''), ...guarded].join(';\n'));
+  try {
+    await query([lock, table.replace(/;$/, ''), ...guarded].join(';\n'));
+  } catch (error) {
+    throw mayNot(error) ? notAllowed(options) : error;
+  }
 };
+
+/** `insufficient_privilege`. */
+const mayNot = (error: unknown): boolean => (error as { readonly code?: unknown } | null)?.code === '42501';
+
+const notAllowed = ({ schema, tablePrefix }: CheckedPostgresOptions): TokenvisorError =>
+  new TokenvisorError(
+    'STORE_FAILED',
+    `Expected the role to be allowed to make the tables in the schema '${schema}': Postgres refused it (42501). Let it, ` +
+      `or have somebody who may run what postgresSchema({ schema: '${schema}', tablePrefix: '${tablePrefix}' }) of ` +
+      'tokenvisor/storage gives, and give `migrate: false`',
+  );
 
 const checkServer = async (query: Query): Promise<void> => {
   const [server] = await query("SELECT current_setting('server_version_num')::int AS version");

@@ -324,6 +324,10 @@ describe('the tables', () => {
       code: 'STORE_FAILED',
       message: expect.stringContaining('postgresSchema({') as string,
     });
+    expect((await failure(started({ ...options, migrate: true }))).error).toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringMatching(/42501.+postgresSchema\(\{.+give `migrate: false`$/) as string,
+    });
     await session.query(postgresSchema(names));
     await session.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role};
       GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role};
