@@ -109,6 +109,8 @@ class LmdbProcess {
     const waiting = this.#pending.get(reply.id);
     if (reply.ok) return waiting?.resolve(reply.value);
     waiting?.reject(new TokenvisorError(reply.code as TokenvisorErrorCode, `${this.#path}: ${reply.message}`));
+    // Without its lock it does nothing more. The next use starts another one, which takes the lock, or says who has it.
+    if (reply.code === 'STORE_LOCKED') this.kill('it has no lock any more');
   }
 
   #ended(cause: Error): void {

@@ -75,11 +75,11 @@ describe('revoke(token)', () => {
 test('a malformed token is revoked, and counted; once a second that is told', async () => {
   const { revoked, heard } = await start({});
   const long = forge({ alg: 'none' }, { jti: 'x'.repeat(513) });
+  for (const jti of ['', 'x'.repeat(513), undefined as never]) expect(revoked.isJtiRevoked(jti)).toBe(true);
   for (const token of ['', 'a.b', forge({}, { sub: 'ann' }), forge({}, { jti: 7 }), long, undefined as never]) {
     expect(revoked.isRevoked(token)).toBe(true);
   }
-  expect(revoked.isJtiRevoked(undefined as never)).toBe(true);
-  expect(await heard.next('ledger:refused')).toMatchObject({ malformed: 7, closed: 0 });
+  expect(await heard.next('ledger:refused')).toMatchObject({ malformed: 9, closed: 0 });
 });
 
 describe('how long', () => {
@@ -226,6 +226,8 @@ describe('revokeAllForSubject', () => {
     }
     // @ts-expect-error -- by type, and at run time
     expect(() => revoked.isJtiRevoked('a')).toThrow('the claims of the token');
+    // Nobody could have revoked all tokens of such a subject.
+    expect(revoked.isJtiRevoked('a', { subject: 'x'.repeat(513) })).toBe(true);
   });
 
   test('with purposes, makes no cutoff: only what is stored has a purpose', async () => {
@@ -281,6 +283,21 @@ describe('revokeMany', () => {
     await expect(many).rejects.toMatchObject({ code: 'ABORTED' });
     expect(revoked.size()).toBe(500);
   });
+});
+
+test('a stop in the middle of a verified revokeMany ends it, and does not wait for its time', async () => {
+  const { supervisor, heard, revoked } = await start({ verify: VERIFY });
+  const token = await sign(SECRET, 'HS256', { jti: 'a' });
+  const endless = function* () {
+    for (;;) yield token;
+  };
+  let isUnderWay = false;
+  const many = revoked.revokeMany(endless(), { onProgress: () => (isUnderWay = true) });
+  const refused = expect(many).rejects.toMatchObject({ code: 'ACTOR_DOWN' });
+  await eventually('the first batch', () => isUnderWay);
+  await supervisor.close({ timeoutMs: 5_000 });
+  expect(await heard.next('child:exited')).toMatchObject({ reason: { kind: 'shutdown' } });
+  await refused;
 });
 
 describe('other threads', () => {

@@ -5,6 +5,12 @@
 import type { JwtVerifier, VerifyResult } from '../jwt/jwt-verifier.js';
 import type { TokenVerifier } from './ledger-service.js';
 
+/** One run of the threads: what they were given and have not answered. */
+interface Run {
+  readonly underWay: Waiting[];
+  isOver: boolean;
+}
+
 interface Waiting {
   readonly tokens: readonly string[];
   readonly resolve: (results: readonly VerifyResult[]) => void;
@@ -18,9 +24,8 @@ const IDLE_MS = 20;
 
 export class BatchVerifier implements TokenVerifier {
   readonly #verifier: JwtVerifier;
-  /** To be handed to the threads, and handed to them. */
+  /** To be handed to the threads. */
   readonly #coming: Waiting[] = [];
-  readonly #underWay: Waiting[] = [];
   #running = false;
   #ring = (): void => undefined;
 
@@ -48,32 +53,39 @@ export class BatchVerifier implements TokenVerifier {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#coming.length > 0) {
+      const run: Run = { underWay: [], isOver: false };
       try {
-        for await (const results of this.#verifier.verifyMany(this.#source())) this.#underWay.shift()?.resolve(results);
+        for await (const results of this.#verifier.verifyMany(this.#source(run)))
+          run.underWay.shift()?.resolve(results);
       } catch (error) {
-        for (const { reject } of this.#underWay.splice(0)) reject(error);
+        // A run that took nothing would take nothing the next time either: it has been closed.
+        const failed = run.underWay.length > 0 ? run.underWay : this.#coming;
+        for (const { reject } of failed.splice(0)) reject(error);
       }
+      run.isOver = true;
     }
     this.#running = false;
   }
 
-  async *#source(): AsyncGenerator<readonly string[], void, undefined> {
+  async *#source(run: Run): AsyncGenerator<readonly string[], void, undefined> {
     for (;;) {
-      const next = this.#coming.shift() ?? (await this.#next());
+      if (this.#coming.length === 0) await this.#more();
+      // Of a run that has failed, nobody takes what comes: it is for the next one.
+      const next = run.isOver ? undefined : this.#coming.shift();
       if (!next) return;
-      this.#underWay.push(next);
+      run.underWay.push(next);
       yield next.tokens;
     }
   }
 
-  async #next(): Promise<Waiting | undefined> {
-    await new Promise<void>((resolve) => {
+  /** Resolves when there is more, or when none has come for a while. */
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
       const timer = setTimeout(resolve, IDLE_MS);
       this.#ring = () => {
         clearTimeout(timer);
         resolve();
       };
     });
-    return this.#coming.shift();
   }
 }

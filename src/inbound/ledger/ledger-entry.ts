@@ -87,6 +87,16 @@ export const toWrite = (row: LedgerRow, existing: StoredRecord | undefined, grac
   data: dataOf(row),
 });
 
+/**
+ * Whether the store has of a row what counts. The table may know more: of a store that forgets, that was replaced by an
+ * older copy of itself, or emptied. Its expiries are whole seconds, rounded up.
+ */
+export const isKept = (row: LedgerRow, record: StoredRecord | undefined, graceMs: number): boolean => {
+  if (!record || row.expiresAtMs + graceMs - record.expiresAtMs >= 1_000) return false;
+  const state = stateOf(row);
+  return row.kind === 'cutoff' ? record.state >= state : (record.state & state) === state;
+};
+
 /** A stored record as a row. One of a later version of the package is none. */
 export const toRow = (record: StoredRecord): LedgerRow | undefined => {
   const of = readKey(record.key);

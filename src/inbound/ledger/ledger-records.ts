@@ -5,7 +5,7 @@
 import type { Clock } from '../../clock.js';
 import { TokenvisorError } from '../../errors.js';
 import type { Store, StoredEntry, StoredRecord, StoreWrite } from '../../storage/store.js';
-import { keyOfRequest, knownRow, toWrite } from './ledger-entry.js';
+import { isKept, keyOfRequest, knownRow, toWrite } from './ledger-entry.js';
 import { applyAll, type LedgerRequest, type LedgerRow, type Outcome } from './ledger-record.js';
 import type { LedgerTable } from './ledger-table.js';
 
@@ -142,8 +142,10 @@ export class LedgerRecords {
     const { graceMs, clock, table } = this.#options;
     try {
       const known = this.#known(asked.key, record);
-      const { write: row, outcomes } = applyAll(known, asked.requests, clock.wallMs());
-      if (!row) {
+      const { write: changed, outcomes } = applyAll(known, asked.requests, clock.wallMs());
+      const row = changed ?? known;
+      // What is answered is durable, also what was: what the table alone knows is written again.
+      if (!row || (!changed && isKept(row, record, graceMs))) {
         // It may be news to this process' readers.
         if (record && known) this.#publish(record, known);
         resolveAll(asked, outcomes);

@@ -15,6 +15,7 @@ import { State } from './ledger-entry.js';
 import { failureError, type LedgerDetails, type LedgerFailure } from './ledger-failure.js';
 import { VALID_FOREVER } from './ledger-freshness.js';
 import { Domain, isStored } from './ledger-table.js';
+import { isName, MAX_NAME_LENGTH } from './ledger-names.js';
 import { LedgerWord } from './ledger-words.js';
 import { factsOf } from './token-facts.js';
 
@@ -118,7 +119,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
 
   /**
    * The same for a token by the name of it, its `jti`. With `cutoffs`, its claims are needed as well: without them a
-   * revocation of all tokens of its subject can't be seen.
+   * revocation of all tokens of its subject can't be seen. True for names that no ledger could keep: an empty `jti`, or more
+   * than 512 characters.
    *
    * @throws CONFIG_INVALID without the claims, with `cutoffs`.
    * @example
@@ -131,6 +133,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     if (!isClaims(claims)) throw this.#needsClaims(claims);
     if (this.#isTokenRevoked(jti)) return true;
     const { subject, issuedAtMs } = claims;
+    // Nobody could have revoked its tokens.
+    if (subject !== undefined && subject.length > MAX_NAME_LENGTH) return this.#malformed();
     return subject !== undefined && this.#isCutOff(subject, issuedAtMs === undefined ? undefined : issuedAtMs / 1_000);
   }
 
@@ -198,7 +202,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
       return true;
     }
     // Without a type checker, anything may come.
-    if (typeof (jti as unknown) !== 'string') return this.#malformed();
+    if (!isName(jti)) return this.#malformed();
     const table = this.#table;
     if (!table.find(jti, Domain.TOKEN)) return this.#requireStored;
     const { meta } = table;

@@ -1,5 +1,5 @@
 /** The process that owns an LMDB database: one at a time, and none that is left behind. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
@@ -86,6 +86,25 @@ test('one that does not answer is given up within the bound, and replaced', asyn
   expect(performance.now() - fromMs).toBeLessThan(2_500);
   expect(await store.write([aWrite('a')])).toEqual([{ written: true, version: 1 }]);
   expect(ownerOf(at)).not.toBe(silent);
+});
+
+test('one that has lost its lock writes no more, and is replaced; if somebody has the lock, that is told', async () => {
+  const at = newPath();
+  const store = await started(at, { lockTimeoutMs: 100 });
+  await store.write([aWrite('a')]);
+  const owner = ownerOf(at);
+  rmSync(path.join(at, 'owner.lock')); // By whoever tidies up.
+  await expect(store.write([aWrite('b')])).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+  expect((await store.get(['a', 'b'])).map((record) => record?.key)).toEqual(['a', undefined]);
+  expect(ownerOf(at)).not.toBe(owner);
+  expect(lives(owner)).toBe(false);
+  const mine = { ...(JSON.parse(readFileSync(path.join(at, 'owner.lock'), 'utf8')) as object), pid: process.pid };
+  writeFileSync(path.join(at, 'owner.lock'), JSON.stringify({ ...mine, nonce: 'another', startTime: undefined }));
+  for (let tries = 0; tries < 2; tries++) {
+    await expect(store.write([aWrite('b')])).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+  }
+  rmSync(path.join(at, 'owner.lock'));
+  expect(await store.write([aWrite('b')])).toEqual([{ written: true, version: 1 }]);
 });
 
 test('an interrupt at a terminal is not its end', async () => {

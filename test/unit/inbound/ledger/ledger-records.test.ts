@@ -190,6 +190,32 @@ test('what the store has forgotten, the table still knows', async () => {
   expect((await records.read([tokenKey('a')]))[0]).toHaveProperty('revokedAtMs');
 });
 
+test('what is answered already_revoked is durable again, if the store had lost it', async () => {
+  const { store, revoke, ask } = await setUp({ exclusive: false });
+  const kept = async (key: string) => (await store.get([key]))[0];
+  await revoke('a', 'ann');
+  await ask({ kind: 'cut_off', subject: 'ann', cutoffS: 5, expiresAtMs: 9_000 });
+  await store.close(); // It is empty now, as another server is that takes over.
+  expect(await revoke('a')).toBe('already_revoked');
+  await ask({ kind: 'cut_off', subject: 'ann', cutoffS: 4, expiresAtMs: 9_000 });
+  expect(await kept('t:a')).toMatchObject({ state: State.REVOKED, expiresAtMs: Infinity });
+  expect(await kept('s:ann')).toMatchObject({ state: 5, expiresAtMs: 10_000 });
+  const written = store.asked.filter((asked) => asked.startsWith('write')).length;
+  expect(await revoke('a')).toBe('already_revoked');
+  await ask({ kind: 'cut_off', subject: 'ann', cutoffS: 5, expiresAtMs: 9_000 });
+  expect(store.asked.filter((asked) => asked.startsWith('write'))).toHaveLength(written);
+});
+
+test('a token that is only stored in an older copy of the store is revoked there again, as the table says', async () => {
+  const { store, ask, behind } = await setUp({ exclusive: false });
+  await ask({ kind: 'revoke', jti: 'a', expiresAtMs: 90_000 });
+  await store.close();
+  await behind({ kind: 'store', jti: 'a', expiresAtMs: 50_000, purpose: 'user' });
+  expect(await ask({ kind: 'revoke', jti: 'a', expiresAtMs: 20_000 })).toBe('already_revoked');
+  const [record] = await store.get(['t:a']);
+  expect(record).toMatchObject({ state: State.REVOKED | State.STORED, expiresAtMs: 91_000, data: { purpose: 'user' } });
+});
+
 test('when it is closed, what waits is refused, and what is being written has its answer', async () => {
   const { store, records, revoke } = await setUp();
   let release = (): void => undefined;
