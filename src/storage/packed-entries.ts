@@ -4,48 +4,59 @@
  *     expiry, 8 bytes (float) | state, 8 bytes | length of the key, 4 bytes | key
  */
 import type { StoredEntry } from './store.js';
-import { nameText } from './stored-names.js';
+import { isUtf8, nameText } from './stored-names.js';
 
 const HEAD = 20;
 
-export interface PackableEntry {
-  readonly state: number;
-  readonly expiresAtMs: number;
-  /** Its key as a stored name has it, whole. */
-  readonly key: Uint8Array;
+/** A page that is being filled. */
+export class PackedPage {
+  #bytes = Buffer.allocUnsafe(2 ** 16);
+  #length = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds an entry: its key as a stored name has it, whole; its state and expiry are the first 12 bytes of `value`. */
+  add(key: Uint8Array, keyFrom: number, keyEnd: number, value: Uint8Array): void {
+    const keyLength = keyEnd - keyFrom;
+    let at = this.#length;
+    this.#length += HEAD + keyLength;
+    if (this.#length > this.#bytes.length) this.#grow(at);
+    const bytes = this.#bytes;
+    // Byte by byte, as what is copied is a few of them: a view of each would cost more.
+    for (let from = 4; from < 12; from++) bytes[at++] = value[from]!;
+    for (let from = 0; from < 4; from++) bytes[at++] = 0;
+    for (let from = 0; from < 4; from++) bytes[at++] = value[from]!;
+    for (let shift = 24; shift >= 0; shift -= 8) bytes[at++] = keyLength >>> shift;
+    for (let from = keyFrom; from < keyEnd; from++) bytes[at++] = key[from]!;
+    this.#count += 1;
+  }
+
+  /** All that was added. */
+  take(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #grow(used: number): void {
+    const bytes = Buffer.allocUnsafe(Math.max(this.#length, this.#bytes.length * 2));
+    bytes.set(this.#bytes.subarray(0, used));
+    this.#bytes = bytes;
+  }
 }
 
-export const packed = (entries: readonly PackableEntry[]): Buffer => {
-  const buffer = Buffer.allocUnsafe(entries.reduce((sum, { key }) => sum + HEAD + key.length, 0));
-  let at = 0;
-  for (const { key, state, expiresAtMs } of entries) {
-    buffer.writeDoubleBE(expiresAtMs, at);
-    buffer.writeUInt32BE(0, at + 8);
-    buffer.writeUInt32BE(state, at + 12);
-    buffer.writeUInt32BE(key.length, at + 16);
-    buffer.set(key, at + HEAD);
-    at += HEAD + key.length;
-  }
-  return buffer;
-};
-
-/** How many there are, and the key of the last: without a look at the others. */
-export const lastOf = (buffer: Buffer): { readonly count: number; readonly key: string } => {
-  let [count, at, next] = [0, 0, 0];
-  for (; next < buffer.length; count++) {
-    at = next;
-    next = at + HEAD + buffer.readUInt32BE(at + 16);
-  }
-  return { count, key: nameText(buffer.subarray(at + HEAD, next)) };
-};
-
-/** The entries of {@link packed}, or of a page of Postgres'; null is none. */
+/** The entries of a {@link PackedPage}, or of a page of Postgres'; null is none. */
 export const unpacked = (buffer: Buffer | null): readonly StoredEntry[] => {
   const entries: StoredEntry[] = [];
-  for (let at = 0; buffer !== null && at < buffer.length;) {
-    const end = at + HEAD + buffer.readUInt32BE(at + 16);
-    const key = nameText(buffer.subarray(at + HEAD, end));
-    entries.push({ key, state: buffer.readUInt32BE(at + 12), expiresAtMs: buffer.readDoubleBE(at) });
+  if (buffer === null) return entries;
+  // By a view, and without a buffer for each key: there are millions of them at a start.
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+  for (let at = 0; at < buffer.length;) {
+    const from = at + HEAD;
+    const end = from + view.getUint32(at + 16);
+    const key = isUtf8(buffer[from]) ? buffer.toString('utf8', from, end) : nameText(buffer.subarray(from, end));
+    entries.push({ key, state: view.getUint32(at + 12), expiresAtMs: view.getFloat64(at) });
     at = end;
   }
   return entries;

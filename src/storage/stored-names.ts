@@ -32,6 +32,9 @@ export const storedName = (text: string): StoredName => {
 /** True for an id that the whole is kept beside. */
 export const isDigest = (id: Uint8Array): boolean => id[0] === DIGEST;
 
+/** By its first byte: a string that is whole, as UTF-8. */
+export const isUtf8 = (first: number | undefined): boolean => first !== undefined && first < DIGEST;
+
 /** The string that {@link storedName} was given. */
 export const nameText = (id: Uint8Array, whole?: Uint8Array | null): string => {
   const bytes = whole ?? id;

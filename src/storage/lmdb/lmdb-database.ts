@@ -8,8 +8,9 @@
  *     expiries  expiry, in sortable bytes, id   -> nothing
  */
 import type * as Lmdb from 'lmdb';
-import { packed, type PackableEntry } from '../packed-entries.js';
-import { isDigest, nameText, storedName } from '../stored-names.js';
+import { PackedPage } from '../packed-entries.js';
+import { nameText, storedName } from '../stored-names.js';
+import { EntryScan } from './entry-scan.js';
 import type { LmdbOperations, WireRecord, WireResult, WireWrite } from './lmdb-protocol.js';
 
 const ENTRIES_AT_ONCE = 50_000;
@@ -36,6 +37,7 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
   readonly #entries: Database;
   readonly #subjects: Database;
   readonly #expiries: Database;
+  readonly #scan = new EntryScan();
 
   constructor(lmdb: typeof Lmdb, path: string) {
     const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
@@ -43,7 +45,7 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
     this.#root = lmdb.open<Buffer, Buffer>({ ...binary, path, noSubdir: false, maxDbs: 8, overlappingSync: false });
     const database = (name: string): Database => this.#root.openDB({ ...binary, name });
     this.#records = database('records');
-    this.#entries = database('entries');
+    this.#entries = this.#root.openDB<Buffer, Buffer>({ ...this.#scan.encoders, name: 'entries' });
     this.#subjects = database('subjects');
     this.#expiries = database('expiries');
   }
@@ -69,17 +71,14 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
     });
 
   entries = (after?: Uint8Array): { page: Uint8Array; next?: Uint8Array } => {
-    const page: PackableEntry[] = [];
-    let last: Buffer | undefined;
-    for (const { key, value } of this.#entries.getRange({
-      ...(after && { start: following(after) }),
-      limit: ENTRIES_AT_ONCE,
-    })) {
-      const whole = isDigest(key) ? value.subarray(12) : key;
-      page.push({ state: value.readUInt32BE(0), expiresAtMs: value.readDoubleBE(4), key: whole });
-      last = key;
-    }
-    return { page: packed(page), ...(page.length === ENTRIES_AT_ONCE && last && { next: last }) };
+    const page = new PackedPage();
+    this.#scan.into(page);
+    // With a start: that of an encoder of one's own would be after the first keys that there may be.
+    const range = this.#entries.getRange({ start: after ? following(after) : NOTHING, limit: ENTRIES_AT_ONCE });
+    // The scan takes them as they pass.
+    const iterator = range[Symbol.iterator]();
+    while (iterator.next().done !== true);
+    return { page: page.take(), ...(page.count === ENTRIES_AT_ONCE && { next: this.#scan.lastId() }) };
   };
 
   bySubject = (subject: string, after?: Uint8Array): { page: readonly WireRecord[]; next?: Uint8Array } => {

@@ -14,11 +14,14 @@ const CURSOR = `extract(epoch FROM pg_postmaster_start_time())::text || ' ' || p
 const COLUMNS = 'id, whole_key, version, state, expires_at, subject, whole_subject, data';
 
 export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
-  cursor: `SELECT ${CURSOR} AS cursor`,
+  /** Where the rows lie that anybody can see by now: the file, and how many blocks it has. */
+  extent: `SELECT ${CURSOR} AS cursor, pg_relation_filenode('${records}')::text AS file,
+    (pg_relation_size('${records}') / current_setting('block_size')::bigint)::float8 AS blocks`,
 
+  /** By where they lie, block by block: by their ids, each would be read from another place. */
   entries: `
-    SELECT string_agg(${PACKED}, '') AS packed
-    FROM (SELECT id, whole_key, state, expires_at FROM ${records} WHERE id > $1 ORDER BY id LIMIT $2) AS page`,
+    SELECT string_agg(${PACKED}, '') AS packed, pg_relation_filenode('${records}')::text AS file
+    FROM ${records} WHERE ctid >= $1 AND ctid < $2`,
 
   get: `SELECT ${COLUMNS} FROM ${records} WHERE id = ANY($1::bytea[])`,
 

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import type * as Pg from 'pg';
 import { requirePeer } from '../optional-peer.js';
-import { lastOf, unpacked } from '../packed-entries.js';
+import { unpacked } from '../packed-entries.js';
 import type {
   OpenStore,
   Store,
@@ -24,7 +24,8 @@ import { migrate } from './postgres-migrate.js';
 import type { CheckedPostgresOptions } from './postgres-options.js';
 import { statements } from './postgres-statements.js';
 
-const ENTRIES_AT_ONCE = 50_000;
+/** Of the table's file: some 40,000 rows. */
+const BLOCKS_AT_ONCE = 500;
 const RECORDS_AT_ONCE = 1_000;
 /** Of a statement that writes. */
 const MAX_ROWS = 2_000;
@@ -43,8 +44,8 @@ class PostgresStore implements Store {
   }
 
   async entries(): Promise<{ readonly cursor: string; readonly batches: AsyncIterable<readonly StoredEntry[]> }> {
-    const [row] = await this.#connection.query('a look at its snapshot', this.#sql.cursor);
-    return { cursor: String(row?.['cursor']), batches: this.#pages() };
+    const { cursor, ...extent } = await this.#extent();
+    return { cursor, batches: this.#entries(cursor, extent) };
   }
 
   async get(keys: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
@@ -107,21 +108,36 @@ class PostgresStore implements Store {
     return this.#connection.close();
   }
 
-  async *#pages(): AsyncIterable<readonly StoredEntry[]> {
-    const page = async (after: Buffer): Promise<Buffer | null> => {
-      const values = [after, ENTRIES_AT_ONCE];
-      const [row] = await this.#connection.query('a read of all entries', this.#sql.entries, values);
-      return (row?.['packed'] ?? null) as Buffer | null;
-    };
-    for (let next: Promise<Buffer | null> | undefined = page(Buffer.alloc(0)); next;) {
-      const buffer: Buffer | null = await next;
-      if (buffer === null) return;
-      const last = lastOf(buffer);
+  async #extent(): Promise<Extent & { readonly cursor: string }> {
+    const [row] = await this.#connection.query('a look at its extent', this.#sql.extent);
+    return { cursor: String(row?.['cursor']), file: String(row?.['file']), blocks: Number(row?.['blocks']) };
+  }
+
+  async *#entries(cursor: string, { file, blocks }: Extent): AsyncIterable<readonly StoredEntry[]> {
+    for (let extent: Extent = { file, blocks }; !(yield* this.#scan(extent));) extent = await this.#extent();
+    // A row that was changed meanwhile lies elsewhere since, perhaps where it was looked for already.
+    const { entries } = await this.changes(cursor);
+    if (entries.length > 0) yield entries;
+  }
+
+  /** False if the rows have been moved to another file meanwhile (VACUUM FULL, CLUSTER): some may have been missed. */
+  async *#scan({ file, blocks }: Extent): AsyncGenerator<readonly StoredEntry[], boolean> {
+    const read = (from: number): Promise<readonly Row[]> =>
+      this.#connection.query('a read of all entries', this.#sql.entries, [
+        `(${from},0)`,
+        `(${from + BLOCKS_AT_ONCE},0)`,
+      ]);
+    let at = 0;
+    for (let next = blocks > 0 ? read(0) : undefined; next;) {
+      const [row]: readonly Row[] = await next;
+      at += BLOCKS_AT_ONCE;
       // The server works on the next page while this one is taken apart.
-      next = last.count < ENTRIES_AT_ONCE ? undefined : page(storedName(last.key).id);
+      next = at < blocks ? read(at) : undefined;
       next?.catch(() => undefined);
-      yield unpacked(buffer);
+      if (row?.['file'] !== file) return false;
+      if (row['packed'] !== null) yield unpacked(row['packed'] as Buffer);
     }
+    return true;
   }
 
   async #writeBatch(batch: readonly StoreWrite[]): Promise<ReadonlyMap<string, number>> {
@@ -148,6 +164,12 @@ class PostgresStore implements Store {
       }),
     );
   }
+}
+
+/** Of the table: its file, and how many blocks that has. */
+interface Extent {
+  readonly file: string;
+  readonly blocks: number;
 }
 
 const subjectOf = ({ subject }: StoreWrite) => (subject === undefined ? undefined : storedName(subject));

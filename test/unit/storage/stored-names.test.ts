@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import fc from 'fast-check';
-import { lastOf, packed, unpacked } from '../../../src/storage/packed-entries.js';
+import { PackedPage, unpacked } from '../../../src/storage/packed-entries.js';
 import { nameText, storedName } from '../../../src/storage/stored-names.js';
 
 /** Any string at all: of code units, not of characters. */
@@ -37,11 +37,25 @@ test('packed entries come back', () => {
   });
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 20 }), (entries) => {
-      const names = entries.map((one) => ({ ...one, name: storedName(one.key) }));
-      const bytes = packed(names.map(({ name, ...one }) => ({ ...one, key: name.whole ?? name.id })));
-      expect(unpacked(bytes)).toEqual(entries);
-      if (entries.length > 0) expect(lastOf(bytes)).toEqual({ count: entries.length, key: entries.at(-1)?.key });
+      const page = new PackedPage();
+      for (const { key, state, expiresAtMs } of entries) {
+        const { id, whole = id } = storedName(key);
+        const head = Buffer.alloc(12);
+        head.writeUInt32BE(state, 0);
+        head.writeDoubleBE(expiresAtMs, 4);
+        // Bytes around it are none of it.
+        page.add(Buffer.concat([head, whole, head]), 12, 12 + whole.length, head);
+      }
+      expect(page.count).toBe(entries.length);
+      expect(unpacked(page.take())).toEqual(entries);
     }),
   );
   expect(unpacked(null)).toEqual([]);
+});
+
+test('a page grows as it must', () => {
+  const page = new PackedPage();
+  const keys = Array.from({ length: 5_000 }, (_, index) => `${index}`.repeat(index % 30));
+  for (const key of keys) page.add(Buffer.from(key), 0, key.length, Buffer.alloc(12));
+  expect(unpacked(page.take()).map(({ key }) => key)).toEqual(keys);
 });

@@ -53,6 +53,41 @@ test('only what readers did not see as revoked is news', () => {
   expect(table.entry('s:ann')).toEqual({ meta: 78, expiryS: 9 });
 });
 
+describe('fill()', () => {
+  const all = ['t:a', 't:b', 's:ann', `t:${UUID}`];
+
+  test('leaves what many merges would have left, also of what was there, came twice, or is not looked for', () => {
+    const entries = [
+      entry('t:a', State.REVOKED, 9_000),
+      entry('t:b', State.REVOKED | State.STORED),
+      entry('s:ann', 77, 4_000),
+      entry(`t:${UUID}`, State.STORED),
+      entry('x:of later', 1),
+      entry('t:b', State.REVOKED, 1_000),
+      entry('s:ann', 76, 8_000),
+    ];
+    for (const before of [[], [entry('t:a', State.STORED, 20_000)], [entry('s:ann', 99, 1_000)], entries]) {
+      for (const options of [{}, { requireStored: false, cutoffs: false }, { era: 5 }]) {
+        for (const some of [entries, entries.slice(0, 3), []]) {
+          const filled = tableOf(allocateTable({ maxEntries: 100 }), options);
+          const merged = tableOf(allocateTable({ maxEntries: 100 }), options);
+          for (const each of before) for (const table of [filled, merged]) table.merge(each);
+          filled.fill(some);
+          for (const each of some) merged.merge(each);
+          expect(all.map((key) => filled.entry(key))).toEqual(all.map((key) => merged.entry(key)));
+        }
+      }
+    }
+  });
+
+  test('says when there is no room', () => {
+    const table = tableOf(allocateTable({ maxEntries: 2 }));
+    expect(() => table.fill(['1', '2', '3'].map((jti) => entry(`t:${jti}`, State.REVOKED)))).toThrow(
+      expect.objectContaining({ code: 'TABLE_FULL' }),
+    );
+  });
+});
+
 describe('eras', () => {
   test('that something was stored counts in its own alone, that it was revoked in all', () => {
     const memory = allocateTable({ maxEntries: 100 });
