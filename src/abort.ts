@@ -27,3 +27,19 @@ const watch = (signal: AbortSignal): Set<() => void> => {
 /** The error of a wait, a `call` or a `wait`, that its signal ended. */
 export const abortError = (what: string, signal: AbortSignal | undefined): TokenvisorError =>
   new TokenvisorError('ABORTED', `The ${what} was aborted by its signal`, { cause: signal?.reason });
+
+/**
+ * What a promise comes to; undefined if the signal was aborted first. Not a race with one promise for many waits: that one
+ * would hold on to all that it was ever raced with.
+ */
+export const orAborted = <T>(work: T | PromiseLike<T>, signal: AbortSignal | undefined): Promise<T | undefined> =>
+  new Promise((resolve, reject) => {
+    const unlisten = listenForAbort(signal, () => resolve(undefined));
+    Promise.resolve(work).finally(unlisten).then(resolve, reject);
+    if (signal?.aborted) resolve(undefined);
+  });
+
+/** Tells a source that no more of it is wanted. Not waited for: it may be in the middle of something that does not end. */
+export const letGo = (source: Iterator<unknown> | AsyncIterator<unknown>): void => {
+  void (async () => source.return?.())().catch(() => undefined);
+};

@@ -3,7 +3,6 @@
  */
 import { ActorReader } from './actor/actor-reader.js';
 import { ActorWriter } from './actor/actor-writer.js';
-import { tableOf } from './actor/table-of.js';
 import { WriterLine } from './actor/writer-line.js';
 import { describeKind } from './config/describe.js';
 import { CredentialReader } from './credential/reader.js';
@@ -28,7 +27,9 @@ const lines = new WeakMap<object, WriterLine>();
 const isPort = (value: unknown): value is TransferableWriter['port'] =>
   typeof value === 'object' &&
   value !== null &&
-  typeof (value as TransferableWriter['port']).postMessage === 'function';
+  (['postMessage', 'close', 'on', 'once', 'unref'] as const).every(
+    (method) => typeof (value as Partial<TransferableWriter['port']>)[method] === 'function',
+  );
 
 /** Its line: of one that is attached twice, the same. */
 const lineOf = (name: string, port: unknown): WriterLine => {
@@ -101,12 +102,7 @@ export function attach(handle: TransferableHandle): Attached {
       return writes ? new BreakGlassWriter(name, shared, lineOf(name, port)) : new BreakGlassReader(name, shared);
     case 'revocationLedger': {
       const { cutoffs, requireStored } = ledgerView(name, given);
-      const parts = [
-        name,
-        shared,
-        tableOf(name, table as TableMemory | undefined),
-        { cutoffs, requireStored },
-      ] as const;
+      const parts = [name, shared, table as TableMemory, { cutoffs, requireStored }] as const;
       return writes ? new RevocationLedgerWriter(...parts, lineOf(name, port)) : new RevocationLedgerReader(...parts);
     }
     case 'tokenSet': {

@@ -31,8 +31,11 @@ export class ActorCalls {
   }
 
   call(message: unknown, options?: CallOptions): Promise<unknown> {
-    const { problems } = options === undefined ? NO_PROBLEMS : check(callShape, options, 'options');
-    if (problems.length > 0) return Promise.reject(configError(problems, this.#child));
+    try {
+      checkCallOptions(options, this.#child);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     // A port that has closed belongs to an incarnation that is gone.
     const calls = this.#calls;
     if (!calls || calls.closed) return Promise.reject(noProc(this.#child));
@@ -85,7 +88,12 @@ export class ActorCalls {
   }
 }
 
-const NO_PROBLEMS = { problems: [] } as const;
+/** @throws CONFIG_INVALID */
+export const checkCallOptions = (options: unknown, child: string): void => {
+  if (options === undefined) return;
+  const { problems } = check(callShape, options, 'options');
+  if (problems.length > 0) throw configError(problems, child);
+};
 
 const callShape = object({
   timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),

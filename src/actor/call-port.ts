@@ -56,7 +56,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-const DEFAULT_CALL_TIMEOUT_MS = 5_000;
+export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
 
 /** The caller's side. Lives as long as the incarnation at the other end. */
 export class CallPort {
@@ -106,15 +106,7 @@ export class CallPort {
       };
       const fail = (error: Error): void => settle(() => reject(error));
       const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
-      const timer = setTimeout(
-        () =>
-          fail(
-            new TokenvisorError('CALL_TIMEOUT', `'${this.#child}' did not answer a call within ${timeoutMs} ms`, {
-              child: this.#child,
-            }),
-          ),
-        timeoutMs,
-      );
+      const timer = setTimeout(() => fail(callTimeout(this.#child, timeoutMs)), timeoutMs);
       this.#pending.add(fail);
       this.#service.call(message).then(
         (envelope) =>
@@ -183,6 +175,9 @@ export class CallPort {
     }
   }
 }
+
+export const callTimeout = (child: string, timeoutMs: number): TokenvisorError =>
+  new TokenvisorError('CALL_TIMEOUT', `'${child}' did not answer a call within ${timeoutMs} ms`, { child });
 
 export const noProc = (child: string): TokenvisorError =>
   new TokenvisorError('NO_PROC', `There is no actor behind '${child}' now: it is restarting, parked or stopped`, {

@@ -1,8 +1,5 @@
 /** Many of something, a batch at a time. */
-import { listenForAbort } from '../abort.js';
-
-/** What the other side of a race with a silent source says. */
-const ABORTED = Symbol('aborted');
+import { letGo, orAborted } from '../abort.js';
 
 /**
  * Lists of `size`, the last one shorter. It ends early when the signal is aborted, also while the source is silent: the
@@ -14,20 +11,20 @@ export const inBatches = <T>(
   signal: AbortSignal | undefined,
 ): AsyncIterable<readonly T[]> => ({
   async *[Symbol.asyncIterator]() {
-    const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-    let tellAborted = (): void => undefined;
-    const aborted = new Promise<typeof ABORTED>((resolve) => (tellAborted = () => resolve(ABORTED)));
-    const unlisten = listenForAbort(signal, tellAborted);
+    const isAsync = Symbol.asyncIterator in source;
+    const iterator = isAsync ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    const isAborted = (): boolean => signal?.aborted === true;
     let isOver = false;
     let batch: T[] = [];
     try {
-      while (signal?.aborted !== true) {
+      while (!isAborted()) {
         const next = iterator.next();
-        const result = next instanceof Promise ? await Promise.race([next, aborted]) : next;
-        if (result === ABORTED) return;
-        isOver = result.done === true;
-        if (result.done === true) break;
-        batch.push(result.value);
+        // What an async source gives may be a promise of another realm, or of somebody's own making.
+        const result = isAsync ? await orAborted(next, signal) : (next as IteratorResult<T>);
+        if (isAborted()) return;
+        isOver = result!.done === true;
+        if (isOver) break;
+        batch.push(result!.value as T);
         if (batch.length < size) continue;
         yield batch;
         batch = [];
@@ -38,9 +35,7 @@ export const inBatches = <T>(
       isOver = true;
       throw error;
     } finally {
-      unlisten();
-      // Not waited for: a generator that is in the middle of something answers when that is done.
-      if (!isOver) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+      if (!isOver) letGo(iterator);
     }
   },
 });

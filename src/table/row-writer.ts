@@ -2,7 +2,6 @@
  * Puts, removes and expunges entries by their digests. There is one for a table; whatever store it is ended after,
  * readers find all that was there, and the next one goes on from what it finds.
  */
-import { TokenvisorError } from '../errors.js';
 import {
   BYTES_PER_WORD,
   bytesFor,
@@ -13,6 +12,7 @@ import {
   type TableGeometry,
 } from './layout.js';
 import { SegmentMap } from './segment-map.js';
+import { TableFullError } from './table-full-error.js';
 import type { TableLoops } from './table-loops.js';
 import type { TableGround, TableWords } from './table-memory.js';
 
@@ -63,7 +63,7 @@ export class RowWriter {
   reserve(count: number): void {
     const room = this.maxEntries - this.#size;
     if (count <= room) return;
-    throw tableFull(`Expected room for ${count} more entries, got room for ${room} of ${this.maxEntries}`);
+    throw new TableFullError(`Expected room for ${count} more entries, got room for ${room} of ${this.maxEntries}`);
   }
 
   put(rows: Int32Array, keepMeta: boolean): number {
@@ -111,7 +111,8 @@ export class RowWriter {
 
   clear(): number {
     const before = this.#size;
-    if (!this.#map.canRenew()) throw tableFull('Expected a free segment of memory to clear the table with, got none');
+    if (!this.#map.canRenew())
+      throw new TableFullError('Expected a free segment of memory to clear the table with, got none');
     const successor = this.#map.allocate();
     this.#map.exchangeAll(successor);
     this.#begin(segmentOf(successor), 0);
@@ -215,13 +216,11 @@ export class RowWriter {
   #refuse(rows: Int32Array, at: number): never {
     this.#tellSize();
     const isFull = this.#size >= this.maxEntries;
-    throw tableFull(
+    throw new TableFullError(
       `Expected room for all of ${Math.floor(rows.length / ROW_WORDS)} rows, got it for the first ${at / ROW_WORDS}, ` +
         `which were put: the table has ${this.#size} entries of ${this.maxEntries}` +
         (isFull ? '' : ', and there is no memory for more'),
+      at / ROW_WORDS,
     );
   }
 }
-
-const tableFull = (what: string): TokenvisorError =>
-  new TokenvisorError('TABLE_FULL', `${what}. Expunge what has expired, or give the table a higher \`maxEntries\``);

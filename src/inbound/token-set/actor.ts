@@ -12,9 +12,9 @@ import {
   type TaskResult,
 } from '../../actor/behaviour.js';
 import { toWireError } from '../../actor/wire.js';
-import { TokenvisorError } from '../../errors.js';
 import { expiryMs } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
+import { TableFullError } from '../../table/table-full-error.js';
 import type { TableWriter } from '../../table/table-writer.js';
 import { expungeInMs, expungeTable } from '../expunger.js';
 import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
@@ -86,8 +86,8 @@ const set = (rows: Int32Array, keepMeta: boolean, context: Context): SetAnswer =
     const added = table.put(rows);
     return { written: rows.length / ROW_WORDS, added };
   } catch (error) {
-    if (!(error instanceof TokenvisorError) || error.code !== 'TABLE_FULL') throw error;
-    return { written: rowsThere(rows, table), added: table.size - before, full: error.message };
+    if (!(error instanceof TableFullError)) throw error;
+    return { written: error.put, added: table.size - before, full: error.message };
   }
 };
 
@@ -96,13 +96,6 @@ const takeMetas = (rows: Int32Array, table: TableWriter, nowMs: number): void =>
   for (let index = 0; index * ROW_WORDS < rows.length; index += 1) {
     rows[index * ROW_WORDS + 4] = isLive(table, rows, index, nowMs) ? table.meta : 0;
   }
-};
-
-/** The first row that is not there is the one that there was no room for. */
-const rowsThere = (rows: Int32Array, table: TableWriter): number => {
-  let index = 0;
-  while (index * ROW_WORDS < rows.length && table.findRow(rows, index)) index += 1;
-  return index;
 };
 
 const clear = (from: From, state: State, context: Context): Reply<State> | NoReply<State> => {

@@ -1,8 +1,11 @@
 /**
  * Many rows, as they come, in messages of a size that holds nobody up; a few of them under way at a time.
  */
-import { abortError, listenForAbort } from '../../abort.js';
+import { abortError, letGo, orAborted } from '../../abort.js';
+import { check, configError, custom, number, object, optional } from '../../config/check.js';
+import { MAX_TIMEOUT_MS } from '../../config/check-timeout.js';
 import { TokenvisorError } from '../../errors.js';
+import { isAbortSignal } from '../../realm.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import { BulkError } from '../bulk-error.js';
 import { ROWS_A_MESSAGE } from './token-set-messages.js';
@@ -19,6 +22,20 @@ export interface BulkOptions {
    */
   readonly timeoutMs?: number;
 }
+
+type OnProgress = NonNullable<BulkOptions['onProgress']>;
+
+const shape = object({
+  onProgress: optional(custom('a function', (value): value is OnProgress => typeof value === 'function')),
+  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
+  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
+});
+
+/** @throws CONFIG_INVALID */
+export const checkBulkOptions = (options: unknown, child: string): void => {
+  const { problems } = check(shape, options, 'options');
+  if (problems.length > 0) throw configError(problems, child);
+};
 
 /** So many messages wait for the actor at most: it is never idle for want of one, and others have their turn. */
 const UNDER_WAY = 4;
@@ -39,10 +56,17 @@ export interface BulkTask<Item> {
    */
   readonly write: (rows: Int32Array, index: number, item: Item) => boolean | undefined;
   readonly send: (rows: Int32Array, flag: boolean) => Promise<Sent>;
+  /** Called once, when nothing more will be sent. */
+  readonly onSent: () => void;
 }
 
-/** Resolves with how many items there were. Rejects with a {@link BulkError}. */
+/**
+ * Resolves with how many items there were. Rejects with a {@link BulkError}. The first messages of an iterable that does not
+ * wait have been sent when it returns: {@link UNDER_WAY} of them.
+ */
 export const runBulk = <Item>(task: BulkTask<Item>): Promise<number> => new Bulk(task).run();
+
+const turn = (): Promise<Sent> => new Promise((resolve) => void setImmediate(() => resolve({ done: 0 })));
 
 class Bulk<Item> {
   readonly #task: BulkTask<Item>;
@@ -67,10 +91,10 @@ class Bulk<Item> {
     try {
       if (signal?.aborted) throw abortError('bulk', signal);
       await this.#take();
-      if (this.#count + this.#skipped > 0) this.#send();
       while (this.#underWay.length > 0) await this.#settleOne();
       return this.#done;
     } catch (thrown) {
+      this.#task.onSent();
       await Promise.all(this.#underWay);
       const error = this.#failure ? this.#failure.error : thrown;
       if (!(error instanceof TokenvisorError)) throw error;
@@ -81,52 +105,54 @@ class Bulk<Item> {
 
   async #take(): Promise<void> {
     const { items } = this.#task;
-    if (Symbol.asyncIterator in items) return this.#takeAsync(items);
-    for (const item of items) {
-      this.#add(item);
-      this.#throwIfAborted();
-      while (this.#underWay.length >= UNDER_WAY) await this.#settleOne();
+    if (Symbol.asyncIterator in items) {
+      await this.#takeAsync(items[Symbol.asyncIterator]());
+    } else {
+      for (const item of items) {
+        this.#add(item);
+        this.#throwIfAborted();
+        while (this.#underWay.length >= UNDER_WAY) await this.#settleOne();
+      }
     }
+    if (this.#count + this.#skipped > 0) this.#send();
+    this.#task.onSent();
   }
 
   /** By hand, because a source may keep us waiting for ever after the signal. */
-  async #takeAsync(items: AsyncIterable<Item>): Promise<void> {
+  async #takeAsync(source: AsyncIterator<Item>): Promise<void> {
     const { signal } = this.#task.options;
-    const iterator = items[Symbol.asyncIterator]();
-    let unlisten = (): void => undefined;
-    const aborted = new Promise<never>((_resolve, reject) => {
-      unlisten = listenForAbort(signal, () => reject(abortError('bulk', signal)));
-    });
-    aborted.catch(() => undefined);
+    let isOver = true;
     try {
       for (;;) {
-        const next = await Promise.race([iterator.next(), aborted]);
-        if (next.done) return;
-        this.#add(next.value);
+        const next = await orAborted(source.next(), signal);
+        // A source that has thrown is over; it is not when anything else does.
+        isOver = next?.done === true;
+        if (isOver) return;
+        this.#throwIfAborted();
+        this.#add(next!.value as Item);
         while (this.#underWay.length >= UNDER_WAY) await this.#settleOne();
+        isOver = true;
       }
-    } catch (error) {
-      // It may be in the middle of something that does not end.
-      void Promise.resolve(iterator.return?.()).catch(() => undefined);
-      throw error;
     } finally {
-      unlisten();
+      if (!isOver) letGo(source);
     }
   }
 
   #add(item: Item): void {
-    const flag = this.#task.write(this.#rows, this.#count, item);
+    const count = this.#count;
+    const flag = this.#task.write(this.#rows, count, item);
     if (flag === undefined) {
       this.#skipped += 1;
-      return;
+    } else {
+      if (count > 0 && flag !== this.#flag) {
+        this.#send();
+        // As it was written: asked again, it might say something else.
+        this.#rows.copyWithin(0, count * ROW_WORDS, (count + 1) * ROW_WORDS);
+      }
+      this.#flag = flag;
+      this.#count += 1;
     }
-    if (this.#count > 0 && flag !== this.#flag) {
-      this.#send();
-      this.#task.write(this.#rows, 0, item);
-    }
-    this.#flag = flag;
-    this.#count += 1;
-    if (this.#count === ROWS_A_MESSAGE) this.#send();
+    if (this.#count + this.#skipped >= ROWS_A_MESSAGE) this.#send();
   }
 
   #send(): void {
@@ -136,7 +162,8 @@ class Bulk<Item> {
     this.#skipped = 0;
     // What is posted is a copy, of these rows alone.
     const rows = this.#rows.slice(0, count * ROW_WORDS);
-    const answer = count === 0 ? Promise.resolve({ done: 0 }) : this.#task.send(rows, this.#flag);
+    // Where there is nothing to wait for, others have their turn all the same.
+    const answer = count === 0 ? turn() : this.#task.send(rows, this.#flag);
     const sent = answer.then(
       ({ done, error }: Sent) => this.#note(done === count ? done + skipped : done, error),
       (error: unknown) => this.#note(0, error),

@@ -1,15 +1,18 @@
 /**
  * A token set for whoever may change it: in the starting thread, and by a writer in another one.
  */
-import type { Caller } from '../../actor/actor-calls.js';
-import type { CallOptions } from '../../actor/call-port.js';
+import { orAborted } from '../../abort.js';
+import { type Caller, checkCallOptions } from '../../actor/actor-calls.js';
+import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../actor/call-port.js';
 import { toWireError } from '../../actor/wire.js';
+import { systemClock } from '../../clock.js';
 import { describeKind, isPlainObject } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { expirySeconds } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import type { TableMemory } from '../../table/table-memory.js';
-import { type BulkOptions, runBulk } from './bulk.js';
+import { within } from '../../within.js';
+import { type BulkOptions, checkBulkOptions, runBulk } from './bulk.js';
 import { checkedEntry, checkedToken, type InsertOptions, type TokenSetItem } from './token-set-item.js';
 import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
 import { isToken, TokenSetReader } from './token-set-reader.js';
@@ -20,7 +23,8 @@ import { isToken, TokenSetReader } from './token-set-reader.js';
  */
 export class TokenSetCaller extends TokenSetReader {
   readonly #caller: Caller;
-  readonly #bulks = new Set<Promise<number>>();
+  /** Of each bulk that has something left to send: until it has not. */
+  readonly #sending = new Set<Promise<void>>();
 
   /** @internal */
   constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: Caller) {
@@ -71,15 +75,18 @@ export class TokenSetCaller extends TokenSetReader {
    * CONFIG_INVALID for options that are none.
    */
   async existsOrdered(token: string, options?: CallOptions): Promise<boolean> {
+    checkCallOptions(options, this.name);
     if (!isToken(token)) return false;
+    const message: TokenSetMessage = { kind: 'exists', rows: this.#rowOf(token) };
     // What of a bulk is still to be sent was told before, too.
-    if (this.#bulks.size > 0) await Promise.allSettled(this.#bulks);
-    return (await this.#call({ kind: 'exists', rows: this.#rowOf(token) }, options)) as boolean;
+    const left = this.#sending.size > 0 ? await this.#untilSent(options) : options;
+    return (await this.#call(message, left)) as boolean;
   }
 
   /**
    * Puts many tokens into the set, a thousand in a message: of an iterable, or an async one, read no faster than they are
-   * put. Resolves with how many there were. An item is a token, or a token with its expiry and meta.
+   * put. Resolves with how many there were. An item is a token, or a token with its expiry and meta. When it returns, the
+   * first 4,000 of an iterable are sent, ahead of what is sent from here next; of an async one none is.
    *
    * @throws BulkError, with how many are `done`, and the code of what kept it from going on: as of insert().
    * @example
@@ -89,7 +96,7 @@ export class TokenSetCaller extends TokenSetReader {
    * );
    */
   insertMany(items: Iterable<TokenSetItem> | AsyncIterable<TokenSetItem>, options: BulkOptions = {}): Promise<number> {
-    return this.#bulk('insertMany', () => {
+    return this.#bulk('insertMany', (onSent) => {
       const { timeoutMs } = this.#bulkOptions(items, options);
       const call = timeoutMs === undefined ? {} : { timeoutMs };
       return runBulk({
@@ -103,6 +110,7 @@ export class TokenSetCaller extends TokenSetReader {
           return entry.meta === undefined;
         },
         send: (rows, keepMeta) => this.#set(rows, keepMeta, call),
+        onSent,
       });
     });
   }
@@ -113,7 +121,7 @@ export class TokenSetCaller extends TokenSetReader {
    * @throws BulkError, with how many are `done`, and the code of what kept it from going on: as of destroy().
    */
   destroyMany(tokens: Iterable<string> | AsyncIterable<string>, options: BulkOptions = {}): Promise<number> {
-    return this.#bulk('destroyMany', () => {
+    return this.#bulk('destroyMany', (onSent) => {
       const { timeoutMs } = this.#bulkOptions(tokens, options);
       const call = timeoutMs === undefined ? {} : { timeoutMs };
       return runBulk({
@@ -128,6 +136,7 @@ export class TokenSetCaller extends TokenSetReader {
           await this.#call({ kind: 'remove', rows }, call);
           return { done: rows.length / ROW_WORDS };
         },
+        onSent,
       });
     });
   }
@@ -162,12 +171,26 @@ export class TokenSetCaller extends TokenSetReader {
     return done;
   }
 
-  #bulk(operation: string, run: () => Promise<number>): Promise<number> {
-    const done = this.#told(operation, run);
-    this.#bulks.add(done);
-    const settled = (): void => void this.#bulks.delete(done);
-    done.then(settled, settled);
+  #bulk(operation: string, run: (onSent: () => void) => Promise<number>): Promise<number> {
+    let resolve = (): void => undefined;
+    const sent = new Promise<void>((resolved) => (resolve = resolved));
+    const onSent = (): void => {
+      this.#sending.delete(sent);
+      resolve();
+    };
+    this.#sending.add(sent);
+    const done = this.#told(operation, () => run(onSent));
+    done.catch(onSent);
     return done;
+  }
+
+  /** Waits for all bulks that send now. Returns the options of a call that has the rest of the time. */
+  async #untilSent({ timeoutMs = DEFAULT_CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<CallOptions> {
+    const endsAtMs = systemClock.monoMs() + timeoutMs;
+    const sent = orAborted(Promise.all(this.#sending), signal);
+    if (!(await within(timeoutMs, sent))) throw callTimeout(this.name, timeoutMs);
+    const leftMs = Math.max(0, Math.ceil(endsAtMs - systemClock.monoMs()));
+    return { timeoutMs: leftMs, ...(signal && { signal }) };
   }
 
   #call(message: TokenSetMessage, options: CallOptions | undefined): Promise<unknown> {
@@ -195,7 +218,7 @@ export class TokenSetCaller extends TokenSetReader {
   }
 
   #bulkOptions(items: unknown, options: BulkOptions): BulkOptions {
-    if (!isPlainObject(options)) throw this.#invalid('options of a bulk to be an object', options);
+    checkBulkOptions(options, this.name);
     const isSource = (typeof items === 'object' && items !== null) || typeof items === 'function';
     if (isSource && (Symbol.iterator in items || Symbol.asyncIterator in items)) return options;
     // A text is iterable as well, by its characters, and is one token that was given in the wrong place.

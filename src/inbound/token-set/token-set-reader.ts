@@ -2,7 +2,6 @@
  * A token set as any thread reads it: shared memory only, no message, no lock.
  */
 import { ActorReader, readChildStatus, type ChildStatus, type Health } from '../../actor/actor-reader.js';
-import { tableOf } from '../../actor/table-of.js';
 import { TokenvisorError } from '../../errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
@@ -39,7 +38,8 @@ export class TokenSetReader {
   constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined) {
     this.name = name;
     this.#actor = new ActorReader(name, memory);
-    this.#memory = tableOf(name, table);
+    // Where there is none, the reader refuses it.
+    this.#memory = table!;
     this.rows = new TableReader(this.#memory);
     this.#words = openWords(memory);
     this.#view = this.#words.view;

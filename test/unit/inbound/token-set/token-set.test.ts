@@ -1,10 +1,13 @@
 /** What a token set promises, without threads: the rows of its semantics. */
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BulkError } from '../../../../src/inbound/bulk-error.js';
 import { TokenSetReader } from '../../../../src/inbound/token-set/token-set-reader.js';
 import { openWords } from '../../../../src/memory/child-memory.js';
 import { Header } from '../../../../src/memory/layout.js';
+import { WasmApi, type WasmMemory } from '../../../../src/table/web-assembly.js';
 import { localTokenSet, type LocalTokenSet } from '../../../support/token-set.js';
 
 const opened: LocalTokenSet[] = [];
@@ -20,6 +23,8 @@ const open = (...args: Parameters<typeof localTokenSet>): LocalTokenSet => {
 };
 
 const code = (wanted: string): Error => expect.objectContaining({ code: wanted }) as Error;
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 const HOUR_MS = 3_600_000;
 const soon = (): number => (Math.floor(Date.now() / 1_000) + 3_600) * 1_000;
 /** What was sent has come, and what is answered has been heard. */
@@ -183,7 +188,7 @@ describe('reads', () => {
     const reader = new TokenSetReader(name, memory, table);
     expect([reader.exists('a'), reader.lookup('a')?.meta, reader.size()]).toEqual([true, 1, 1]);
     expect(reader.status()).toMatchObject({ name: 'set', size: 1, maxEntries: 1_234 });
-    expect(() => new TokenSetReader(name, memory, undefined)).toThrow(code('CONFIG_INVALID'));
+    expect(() => new TokenSetReader(name, memory, undefined)).toThrow(code('LAYOUT_MISMATCH'));
   });
 });
 
@@ -214,6 +219,38 @@ describe('existsOrdered', () => {
     ordered.push(set.existsOrdered('a'), set.existsOrdered('never'), set.existsOrdered(''));
     release();
     expect(await Promise.all(ordered)).toEqual([true, false, true, false, false]);
+  });
+});
+
+describe('regressions: existsOrdered', () => {
+  const silent: AsyncIterable<string> = {
+    [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
+  };
+
+  it('waited for a slow bulk past its time and its signal', async () => {
+    const { set } = open();
+    void set.insertMany(silent);
+    await expect(set.existsOrdered('a', { timeoutMs: 5 })).rejects.toMatchObject({
+      code: 'CALL_TIMEOUT',
+      child: 'set',
+    });
+    const controller = new AbortController();
+    const waiting = set.existsOrdered('a', { signal: controller.signal });
+    controller.abort();
+    await expect(waiting).rejects.toThrow(code('ABORTED'));
+    await expect(set.existsOrdered('a', { timeoutMs: -1 })).rejects.toThrow(code('CONFIG_INVALID'));
+    await expect(set.existsOrdered('', 5 as never)).rejects.toThrow(code('CONFIG_INVALID'));
+  });
+
+  it('was overtaken by what was sent later, while a bulk that had nothing left to send was under way', async () => {
+    const { set, hold, messages } = open();
+    const release = hold();
+    void set.insertMany(['a']);
+    const ordered = set.existsOrdered('a');
+    void set.destroy('a');
+    release();
+    expect(await ordered).toBe(true);
+    expect(messages).toEqual(['set 1', 'exists 1', 'remove 1']);
   });
 });
 
@@ -328,6 +365,111 @@ describe('insertMany and destroyMany', () => {
     const { set } = open();
     await expect(set.insertMany(items as never, options as never)).rejects.toThrow(code('CONFIG_INVALID'));
     await expect(set.destroyMany(items as never, options as never)).rejects.toThrow(code('CONFIG_INVALID'));
+  });
+});
+
+describe('regressions: a bulk', () => {
+  it('that fits into its first messages was overtaken by what was sent after it', async () => {
+    const { set, messages } = open();
+    void set.insertMany(['a', 'b']);
+    await set.destroy('a');
+    expect(messages).toEqual(['set 2', 'remove 1']);
+    expect([set.exists('a'), set.exists('b')]).toEqual([false, true]);
+  });
+
+  it('asked an item twice what it is, and sent another row when it said something else', async () => {
+    const { set } = open();
+    await set.insert('kept', { meta: 5 });
+    let asked = 0;
+    const item = {
+      token: 'b',
+      meta: 9,
+      get expiresAtMs() {
+        asked += 1;
+        return asked === 1 ? Infinity : 1;
+      },
+    };
+    expect(await set.insertMany(['kept', item])).toBe(2);
+    expect([set.lookup('kept')?.meta, set.lookup('b')?.meta, asked]).toEqual([5, 9, 1]);
+  });
+
+  it('of an async source kept something of each token until its end', async () => {
+    const { set } = open();
+    async function* source() {
+      for (let index = 0; index < 40_000; index += 1) yield await Promise.resolve(`token-${index}`);
+    }
+    const heap: number[] = [];
+    const onProgress = ({ done }: { done: number }): void => {
+      if (done !== 2_000 && done !== 32_000) return;
+      collectGarbage();
+      heap.push(process.memoryUsage().heapUsed);
+    };
+    await set.insertMany(source(), { onProgress });
+    const [early, late] = heap as [number, number];
+    expect((late - early) / 30_000).toBeLessThan(100);
+  });
+
+  it('of what has expired kept the thread from everything else', async () => {
+    const { set } = open();
+    let turned = false;
+    setImmediate(() => (turned = true));
+    let before = 0;
+    function* gone() {
+      for (; before < 50_000 && !turned; before += 1) yield { token: 'a', expiresAtMs: 1 };
+    }
+    expect(await set.insertMany(gone())).toBe(before);
+    expect(before).toBeLessThan(50_000);
+  });
+
+  it.each([
+    ['a listener that is none', { onProgress: 5 }],
+    ['a signal that is none', { signal: {} }],
+    ['a time that is none', { timeoutMs: '5' }],
+    ['an option that there is not', { progress: 5 }],
+  ])('took %s, and failed later or not at all', async (_what, options) => {
+    const { set, messages } = open();
+    for (const items of [[], ['a']]) {
+      await expect(set.insertMany(items, options as never)).rejects.toThrow(code('CONFIG_INVALID'));
+      await expect(set.destroyMany(items, options as never)).rejects.toThrow(code('CONFIG_INVALID'));
+    }
+    expect(messages).toEqual([]);
+  });
+
+  it('told of a source that could not be ended, in place of why it was', async () => {
+    const { set } = open();
+    const source: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false, value: '' }),
+        return: () => {
+          throw new RangeError('it can not be ended');
+        },
+      }),
+    };
+    await expect(set.insertMany(source)).rejects.toThrow(code('CONFIG_INVALID'));
+  });
+});
+
+describe('a set whose memory can not grow', () => {
+  it('says how far a bulk surely came, and takes more when there is room', async () => {
+    const grow = vi.spyOn(WasmApi.Memory.prototype as WasmMemory, 'grow');
+    grow.mockImplementation((pages) => {
+      if (pages > 0) throw new RangeError('there is none to be had');
+      return 0;
+    });
+    const { set } = open({ maxEntries: 100_000 });
+    const tokens = Array.from({ length: 6_000 }, (_, index) => ({ token: `token-${index}`, meta: 0 }));
+    const all = await set.insertMany(tokens).catch((thrown: unknown) => thrown);
+    const done = set.size();
+    expect(all).toMatchObject({ code: 'TABLE_FULL', done });
+    expect(done).toBeGreaterThan(4_000);
+    // Another meta takes a slot of its own. What comes after it is there, and was not done by this.
+    const some = set.insertMany([tokens[0]!, { token: 'token-1', meta: 7 }, tokens[2]!]);
+    await expect(some).rejects.toMatchObject({ code: 'TABLE_FULL', done: 1 });
+    expect(set.lookup('token-1')?.meta).toBe(0);
+    await set.destroyMany(tokens.slice(0, 400).map(({ token }) => token));
+    await set.insert('token-401', { meta: 7 });
+    expect([set.lookup('token-401')?.meta, set.size()]).toEqual([7, done - 400]);
+    expect(await set.clear()).toBe(done - 400);
   });
 });
 

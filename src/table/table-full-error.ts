@@ -1,0 +1,12 @@
+/** A table that takes no more. */
+import { TokenvisorError } from '../errors.js';
+
+export class TableFullError extends TokenvisorError {
+  /** How many rows were put, in order, before the one that there is no room for. */
+  readonly put: number;
+
+  constructor(what: string, put = 0) {
+    super('TABLE_FULL', `${what}. Expunge what has expired, or give the table a higher \`maxEntries\``);
+    this.put = put;
+  }
+}
