@@ -30,6 +30,11 @@ export type LineMessage =
   | { readonly kind: 'calls'; readonly incarnation: number; readonly calls: CallEndpoint }
   | { readonly kind: 'exited' | 'killed'; readonly incarnation: number };
 
+const isLine = (message: unknown): message is HomeMessage => {
+  const { kind, port } = (message ?? {}) as Partial<HomeMessage>;
+  return kind === 'line' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
+};
+
 export class WriterLine implements Caller {
   readonly #home: MessagePort;
   readonly #calls: ActorCalls;
@@ -38,7 +43,7 @@ export class WriterLine implements Caller {
   constructor(child: string, home: MessagePort) {
     this.#home = home;
     this.#calls = new ActorCalls(child, (error: TokenvisorError) => this.tell('cast:failed', { code: error.code }));
-    home.on('message', (message: HomeMessage) => this.#open(message));
+    home.on('message', (message: unknown) => this.#open(message));
     home.once('close', () => this.close());
     // The thread is held open by calls that wait, and by nothing else.
     home.unref();
@@ -70,12 +75,15 @@ export class WriterLine implements Caller {
 
   /** What has come already, though this thread has had no turn since: the line is there before the first call. */
   #hear(): void {
-    drainPort(this.#home, (message) => this.#open(message as HomeMessage));
+    drainPort(this.#home, (message) => this.#open(message));
     const line = this.#line;
     if (line) drainPort(line, (message) => this.#receive(message as LineMessage));
   }
 
-  #open({ port }: HomeMessage): void {
+  #open(message: unknown): void {
+    // A port that did not come from writer() may bring anything.
+    if (!isLine(message)) return;
+    const { port } = message;
     this.#line?.close();
     this.#line = port;
     port.on('message', (message: LineMessage) => {

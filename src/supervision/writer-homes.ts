@@ -5,6 +5,8 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { fromWireError } from '../actor/wire.js';
 import type { HomeMessage, WriterMessage } from '../actor/writer-line.js';
+import { describeKind, isPlainObject } from '../config/describe.js';
+import { TokenvisorError } from '../errors.js';
 import { notFound } from './supervisor-errors.js';
 
 export interface HomeKeeper {
@@ -13,11 +15,15 @@ export interface HomeKeeper {
   tell(type: string, details: Readonly<Record<string, unknown>>): void;
 }
 
+const isEvent = (message: unknown): message is WriterMessage => {
+  const { kind, type, details } = (message ?? {}) as Partial<WriterMessage>;
+  return kind === 'event' && typeof type === 'string' && type !== 'error' && isPlainObject(details);
+};
+
 export class WriterHomes {
   readonly #child: string;
   readonly #keeper: HomeKeeper;
   readonly #homes = new Set<MessagePort>();
-
   #closed = false;
 
   constructor(child: string, keeper: HomeKeeper) {
@@ -33,7 +39,7 @@ export class WriterHomes {
   /** The port for a new writer; its first line lies in it, and in that the call port, if there is an actor. */
   async open(): Promise<MessagePort> {
     const { port1: home, port2: port } = new MessageChannel();
-    home.on('message', ({ type, details }: WriterMessage) => this.#keeper.tell(type, details));
+    home.on('message', (message: unknown) => this.#receive(message));
     home.once('close', () => this.#homes.delete(home));
     home.unref();
     this.#homes.add(home);
@@ -59,6 +65,14 @@ export class WriterHomes {
     this.#closed = true;
     for (const home of this.#homes) home.close();
     this.#homes.clear();
+  }
+
+  /** A port is anybody's to post by who has it: no thread ends this one by that. */
+  #receive(message: unknown): void {
+    if (isEvent(message)) return this.#keeper.tell(message.type, message.details);
+    const text = `Expected a message of a writer of '${this.#child}', got ${describeKind(message)}`;
+    const error = new TokenvisorError('INTERNAL', text, { child: this.#child });
+    this.#keeper.tell('error', { error, during: `a message of a writer of '${this.#child}'` });
   }
 
   async #sendLine(home: MessagePort): Promise<void> {

@@ -99,6 +99,44 @@ describe('the starting thread', () => {
   });
 });
 
+describe('regressions: what is no message of a writer', () => {
+  const strange = [null, 'text', 5, {}, { kind: 'line' }, { kind: 'line', port: {} }, { kind: 'event', type: 5 }];
+  const forged = [
+    { kind: 'event', type: 'error', details: {} },
+    { kind: 'event', type: 'cast:failed', details: null },
+  ];
+
+  it('ended the starting thread; it is an error event, and the writer is as it was', async () => {
+    const { homes, told } = supervised();
+    const port = await homes.open();
+    closing.push(() => port.close());
+    for (const message of [...strange, ...forged]) port.postMessage(message);
+    const writer = new WriterLine('a', port);
+    writer.cast('nobody is there');
+    await expect.poll(() => told.length).toBe(strange.length + forged.length + 1);
+    expect(told.slice(0, -1)).toEqual(
+      [...strange, ...forged].map(() => ({
+        type: 'error',
+        error: expect.objectContaining({ code: 'INTERNAL', child: 'a' }) as Error,
+        during: "a message of a writer of 'a'",
+      })),
+    );
+    expect(told.at(-1)).toMatchObject({ type: 'cast:failed', code: 'NO_PROC' });
+  });
+
+  it('ended the thread of a writer; it is nothing to it', async () => {
+    const { port1, port2 } = new MessageChannel();
+    closing.push(() => port2.close());
+    const writer = new WriterLine('a', port1);
+    closing.push(() => writer.close());
+    for (const message of strange) port2.postMessage(message);
+    await expect(writer.call('a question')).rejects.toMatchObject({ code: 'NO_PROC' });
+    for (const message of strange) port2.postMessage(message);
+    await new Promise(setImmediate);
+    await expect(writer.call('a question')).rejects.toMatchObject({ code: 'NO_PROC' });
+  });
+});
+
 describe('a line', () => {
   it('is told of the exit of the incarnation that is called, and of no other', () => {
     const lines = new WriterLines(10);
