@@ -7,6 +7,7 @@ import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../memory/layout.js';
 import { type ReaderWords, readerWords } from '../memory/own-words.js';
 import { readRecord } from '../memory/record.js';
 import type { AtomicWords, SharedWords } from '../memory/words.js';
+import type { TransferableHandle } from '../supervision/actor-door.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { TableReader } from '../table/table-reader.js';
 import { tableOf } from './table-of.js';
@@ -98,6 +99,13 @@ export class ActorReader {
   /** How the child does. Reads shared memory: it works while the actor, or the main thread, does not. */
   status(): ActorStatus {
     return { ...readChildStatus(this.name, this.#words), details: readJson(this.#words, STATUS) };
+  }
+
+  /** Plain data to post to another thread, for `attach()` there: it can read there. */
+  handle(): TransferableHandle<'actor'> {
+    const memory = this.#words.view.buffer as SharedArrayBuffer;
+    const table = this.#tableMemory;
+    return { tokenvisor: 1, kind: 'actor', name: this.name, memory, ...(table && { table }) };
   }
 
   /** @internal */

@@ -12,7 +12,7 @@ import {
   maxEntries,
   type PreparedChild,
 } from '../supervision/child-spec.js';
-import type { ActorDoor, TransferableHandle, TransferableWriter } from '../supervision/actor-door.js';
+import type { ActorDoor, TransferableWriter } from '../supervision/actor-door.js';
 import type { CallOptions } from './call-port.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import type { OnExit } from '../supervision/types.js';
@@ -111,11 +111,6 @@ export class ActorHandle extends ActorReader {
    */
   async writer(): Promise<TransferableWriter<'actor'>> {
     return { ...(await this.#door.writer()), kind: 'actor' };
-  }
-
-  /** Plain data to post to another thread, for `attach()` there. */
-  handle(): TransferableHandle<'actor'> {
-    return { ...this.#door.transferable(), kind: 'actor' };
   }
 }
 

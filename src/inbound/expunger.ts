@@ -1,9 +1,8 @@
 /**
  * Takes what has expired out of a table, in the actor that writes it: a segment a turn, so that messages have theirs.
  */
+import { nextTurn } from '../next-turn.js';
 import type { TableWriter } from '../table/table-writer.js';
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** What has expired by `nowMs`; resolves with how many entries that were, or were until `signal` was aborted. */
 export const expungeTable = async (
@@ -14,7 +13,7 @@ export const expungeTable = async (
   let total = 0;
   for (const removed of table.expunge(nowMs)) {
     total += removed;
-    await turn();
+    await nextTurn();
     if (signal.aborted) break;
   }
   return total;

@@ -21,6 +21,7 @@ export type {
   StoreCursor,
   StoredEntry,
   StoredRecord,
+  StoreEntries,
   StoreWrite,
   StoreWriteResult,
 } from './store.js';

@@ -19,7 +19,16 @@ import type {
   WireWrite,
 } from './lmdb/lmdb-protocol.js';
 import { unpacked } from './packed-entries.js';
-import type { OpenStore, Store, StoredEntry, StoredRecord, StoreWrite, StoreWriteResult } from './store.js';
+import type {
+  OpenStore,
+  Store,
+  StoreChanges,
+  StoredEntry,
+  StoredRecord,
+  StoreEntries,
+  StoreWrite,
+  StoreWriteResult,
+} from './store.js';
 
 type Settings = Required<LmdbStoreSettings>;
 
@@ -144,7 +153,7 @@ class LmdbStore implements Store {
     return this.#opening;
   }
 
-  async entries(): Promise<{ readonly cursor: string; readonly batches: AsyncIterable<readonly StoredEntry[]> }> {
+  async entries(): Promise<StoreEntries> {
     await this.opened();
     return { cursor: '', batches: this.#pages() };
   }
@@ -185,7 +194,7 @@ class LmdbStore implements Store {
     );
   }
 
-  changes(cursor: string): Promise<{ readonly entries: readonly StoredEntry[]; readonly cursor: string }> {
+  changes(cursor: string): Promise<StoreChanges> {
     return Promise.resolve({ entries: [], cursor });
   }
 

@@ -1,7 +1,15 @@
 /**
  * The store in memory: three maps in the actor's heap.
  */
-import type { OpenStore, Store, StoredEntry, StoredRecord, StoreWrite, StoreWriteResult } from './store.js';
+import type {
+  OpenStore,
+  Store,
+  StoreChanges,
+  StoredRecord,
+  StoreEntries,
+  StoreWrite,
+  StoreWriteResult,
+} from './store.js';
 
 /** The size of what is handed out at once. */
 const BATCH = 1_000;
@@ -13,7 +21,7 @@ class MemoryStore implements Store {
   /** Keys by the whole second in which they expire: few buckets, in order when they are asked for. */
   readonly #keysOfSeconds = new Map<number, Set<string>>();
 
-  async entries(): Promise<{ readonly cursor: string; readonly batches: AsyncIterable<readonly StoredEntry[]> }> {
+  async entries(): Promise<StoreEntries> {
     const keys = [...this.#records.keys()];
     return { cursor: '', batches: this.#batchesOf(keys) };
   }
@@ -52,7 +60,7 @@ class MemoryStore implements Store {
     return Promise.resolve(gone.length);
   }
 
-  changes(cursor: string): Promise<{ readonly entries: readonly StoredEntry[]; readonly cursor: string }> {
+  changes(cursor: string): Promise<StoreChanges> {
     return Promise.resolve({ entries: [], cursor });
   }
 

@@ -37,6 +37,14 @@ export type StoreWriteResult =
 /** Where a look at the changes ended; opaque, and of no use after the store was opened anew. */
 export type StoreCursor = string;
 
+/** Everything that is there, and where a look at what changes from now on begins. */
+export interface StoreEntries {
+  /** Of before the first batch. */
+  readonly cursor: StoreCursor;
+  /** Without their data. */
+  readonly batches: AsyncIterable<readonly StoredEntry[]>;
+}
+
 /** What has changed since a look, and where the next one begins. */
 export interface StoreChanges {
   /** What was written, by anyone, in no order; may hold what was told before. */
@@ -62,8 +70,8 @@ export interface StoreContext {
 export interface Store {
   /** True if nobody but this process writes to it: then there are no changes to look for. */
   readonly exclusive: boolean;
-  /** Everything that is there, in batches, without its data; the cursor is of before the first. */
-  entries(): Promise<{ readonly cursor: StoreCursor; readonly batches: AsyncIterable<readonly StoredEntry[]> }>;
+  /** Everything that is there. */
+  entries(): Promise<StoreEntries>;
   /** What is there under these keys, in their order. */
   get(keys: readonly string[]): Promise<readonly (StoredRecord | undefined)[]>;
   /** Resolves when what was written is durable. Each write stands alone; one that is refused holds up no other. */

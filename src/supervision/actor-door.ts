@@ -90,14 +90,11 @@ export class ActorDoor implements Caller {
     return this.#keeper.resume();
   }
 
-  transferable(): TransferableHandle {
-    const { kind, name, memory, table } = this;
-    return { tokenvisor: 1, kind, name, memory, ...(table && { table }) };
-  }
-
   /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it. */
   async writer(): Promise<TransferableWriter> {
-    return { ...this.transferable(), port: await this.#homes.open() };
+    const { kind, name, memory, table } = this;
+    const port = await this.#homes.open();
+    return { tokenvisor: 1, kind, name, memory, ...(table && { table }), port };
   }
 
   /** A new incarnation is there to be called. */

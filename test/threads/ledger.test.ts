@@ -267,7 +267,7 @@ describe('revokeMany', () => {
       for (let at = 0; at < 60_000; at += 1) yield forge({}, { jti: `t${at}` });
     };
     expect(await revoked.revokeMany(many(), { verified: true })).toMatchObject({ revoked: 60_000 });
-    expect(revoked.status()).toMatchObject({ incarnation: 1, entries: 60_000 });
+    expect(revoked.status()).toMatchObject({ incarnation: 1, size: 60_000 });
   });
 
   test('takes them as they come, and stops when it is told to, with what it has done', async () => {

@@ -1,6 +1,7 @@
 /**
  * What comes from the store into the table: everything at the start, then what has changed, whoever wrote it.
  */
+import { nextTurn } from '../../next-turn.js';
 import type { Store, StoreCursor, StoredEntry } from '../../storage/store.js';
 import { readKey } from './ledger-entry.js';
 import type { LedgerRow } from './ledger-record.js';
@@ -29,8 +30,6 @@ export interface LedgerFeedOptions {
   readonly onRevoked: (revoked: Revoked) => void;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-
 export class LedgerFeed {
   readonly #options: LedgerFeedOptions;
   #cursor: StoreCursor | undefined;
@@ -54,7 +53,7 @@ export class LedgerFeed {
       else this.#options.table.fill(batch);
       loaded += batch.length;
       // Calls, and the heartbeat, have their turn.
-      await turn();
+      await nextTurn();
     }
     this.#cursor = cursor;
     return loaded;

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../clock.js';
 import { TokenvisorError } from '../../errors.js';
+import { nextTurn } from '../../next-turn.js';
 import type { Store, StoredEntry, StoredRecord, StoreWrite } from '../../storage/store.js';
 import { isKept, keyOfRequest, knownRow, toWrite } from './ledger-entry.js';
 import { applyAll, type LedgerRequest, type LedgerRow, type Outcome } from './ledger-record.js';
@@ -40,8 +41,6 @@ interface Planned {
 const BATCH = 1_000;
 /** How often something may come in between: with another process on the same record, each time one of us gets on. */
 const ATTEMPTS = 20;
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 export class LedgerRecords {
   readonly #options: LedgerRecordsOptions;
@@ -109,7 +108,7 @@ export class LedgerRecords {
     while (this.#waiting.size > 0) {
       // What is asked in this turn of the event loop goes together. And Node hands over up to a thousand messages in one turn, if
       // there is always a next one: what takes time is not done in it, or timers, the heartbeat's too, would wait for all of them.
-      await turn();
+      await nextTurn();
       const batch = [...this.#waiting.values()].slice(0, BATCH);
       for (const { key } of batch) this.#waiting.delete(key);
       await this.#carryOut(batch);

@@ -59,7 +59,7 @@ export interface RevocationLedgerStatus extends ChildStatus {
   /** Until when readers believe it: ms since the Unix epoch; `Infinity` for ever, 0 if it is closed. */
   readonly validUntilMs: number;
   /** How many tokens, and cutoffs of subjects, readers find; expired ones included. */
-  readonly entries: number;
+  readonly size: number;
   /** The most that there may be. */
   readonly maxEntries: number;
   /** How its store failed last, unless it has been loaded or looked at since. */
@@ -152,7 +152,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
       ...status,
       open: this.#isOpen(),
       validUntilMs: second === VALID_FOREVER ? Infinity : second * 1_000,
-      entries: this.#table.size,
+      size: this.#table.size,
       maxEntries: this.#table.maxEntries,
       ...(lastFailure && { lastFailure }),
     };

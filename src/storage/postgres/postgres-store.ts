@@ -14,6 +14,7 @@ import type {
   StoreChanges,
   StoredEntry,
   StoredRecord,
+  StoreEntries,
   StoreWrite,
   StoreWriteResult,
 } from '../store.js';
@@ -43,7 +44,7 @@ class PostgresStore implements Store {
     this.#channel = channelOf(options);
   }
 
-  async entries(): Promise<{ readonly cursor: string; readonly batches: AsyncIterable<readonly StoredEntry[]> }> {
+  async entries(): Promise<StoreEntries> {
     const { cursor, ...extent } = await this.#extent();
     return { cursor, batches: this.#entries(cursor, extent) };
   }
