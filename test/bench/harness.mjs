@@ -79,6 +79,8 @@ export const createHarness = ({ progress = () => {}, now = () => performance.now
   const rows = [];
   /** @type {Figure[]} */
   const figures = [];
+  /** @type {string[]} */
+  const notes = [];
 
   /** @param {Rounds} options */
   const checkRounds = ({ rounds = DEFAULT_ROUNDS, warmUps = DEFAULT_WARM_UPS }) => {
@@ -222,5 +224,8 @@ export const createHarness = ({ progress = () => {}, now = () => performance.now
     return figure(name, median(ratios), bar);
   };
 
-  return { throughput, latency, row, figure, ratio, results: () => ({ rows, figures }) };
+  /** Says what a reader of the figures has to know: what could not be measured, and why. @param {string} text */
+  const note = (text) => void notes.push(text);
+
+  return { throughput, latency, row, figure, ratio, note, results: () => ({ rows, figures, notes }) };
 };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { createHarness } from './harness.mjs';
 import { formatReport } from './report.mjs';
 import { quantile, summarize } from './statistics.mjs';
@@ -96,6 +96,15 @@ describe('figures', () => {
       { name: 'told', value: 5, bar: null, met: null },
     ]);
   });
+});
+
+test('what could not be measured is noted, in the report as well', () => {
+  const { harness } = simulated();
+  harness.note('skipped: no server');
+  expect(harness.results()).toEqual({ rows: [], figures: [], notes: ['skipped: no server'] });
+  const machine = { cpu: 'C', cores: 2, memoryGB: 8, os: 'linux x64' };
+  const report = formatReport({ suite: 'reads', machine, versions: { node: '20' }, ...harness.results() });
+  expect(report).toBe('reads: C, 2 cores, 8 GB, linux x64, Node 20\n\nnote: skipped: no server');
 });
 
 describe('the table', () => {

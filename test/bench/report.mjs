@@ -28,8 +28,9 @@ const table = (lines) => {
  * @param {{ node: string }} report.versions
  * @param {readonly import('./harness.mjs').Row[]} report.rows
  * @param {readonly import('./harness.mjs').Figure[]} report.figures
+ * @param {readonly string[]} [report.notes]
  */
-export const formatReport = ({ suite, machine, versions, rows, figures }) => {
+export const formatReport = ({ suite, machine, versions, rows, figures, notes = [] }) => {
   const { cpu, cores, memoryGB, os } = machine;
   const head = `${suite}: ${cpu}, ${cores} cores, ${memoryGB} GB, ${os}, Node ${versions.node}`;
   const measured = rows.map((row) => [row.name, number(row.median), number(row.p5), number(row.p95), row.unit]);
@@ -43,5 +44,6 @@ export const formatReport = ({ suite, machine, versions, rows, figures }) => {
     head,
     ...(measured.length > 0 ? [table([['case', 'median', 'p5', 'p95', 'unit'], ...measured])] : []),
     ...(found.length > 0 ? [table([['figure', 'value', 'bar', ''], ...found])] : []),
+    ...notes.map((text) => `note: ${text}`),
   ].join('\n\n');
 };
