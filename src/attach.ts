@@ -94,26 +94,22 @@ export function attach(handle: TransferableHandle): Attached {
     );
   }
   const shared = memory as SharedArrayBuffer;
-  const writes = port !== undefined;
+  // Nobody but its actor writes a credential.
+  if (kind === 'credential') return new CredentialReader(name, shared);
+  // What is no table is refused by whoever reads it.
+  const rows = table as TableMemory;
+  const line = port === undefined ? undefined : lineOf(name, port);
   switch (kind) {
-    case 'credential':
-      return new CredentialReader(name, shared);
     case 'breakGlass':
-      return writes ? new BreakGlassWriter(name, shared, lineOf(name, port)) : new BreakGlassReader(name, shared);
+      return line ? new BreakGlassWriter(name, shared, line) : new BreakGlassReader(name, shared);
     case 'revocationLedger': {
-      const { cutoffs, requireStored } = ledgerView(name, given);
-      const parts = [name, shared, table as TableMemory, { cutoffs, requireStored }] as const;
-      return writes ? new RevocationLedgerWriter(...parts, lineOf(name, port)) : new RevocationLedgerReader(...parts);
+      const view = ledgerView(name, given);
+      if (!line) return new RevocationLedgerReader(name, shared, rows, view);
+      return new RevocationLedgerWriter(name, shared, rows, view, line);
     }
-    case 'tokenSet': {
-      const rows = table as TableMemory | undefined;
-      return writes
-        ? new TokenSetWriter(name, shared, lineOf(name, port), rows)
-        : new TokenSetReader(name, shared, rows);
-    }
+    case 'tokenSet':
+      return line ? new TokenSetWriter(name, shared, rows, line) : new TokenSetReader(name, shared, rows);
     default:
-      return writes
-        ? new ActorWriter(name, shared, lineOf(name, port), table as TableMemory | undefined)
-        : new ActorReader(name, shared, table as TableMemory | undefined);
+      return line ? new ActorWriter(name, shared, rows, line) : new ActorReader(name, shared, rows);
   }
 }

@@ -1,10 +1,9 @@
 /**
  * Calls to a child, whichever incarnation of it is there: over the call port of the one that runs now.
  */
-import { check, configError, custom, number, object, optional } from '../config/check.js';
-import { MAX_TIMEOUT_MS } from '../config/check-timeout.js';
+import { check, configError, object } from '../config/check.js';
+import { waitShape } from '../config/check-timeout.js';
 import type { TokenvisorError } from '../errors.js';
-import { isAbortSignal } from '../realm.js';
 import { type CallEndpoint, type CallOptions, CallPort, noProc } from './call-port.js';
 
 /** Who can call an actor, and tell what became of it: the starting thread's door, or a writer in another thread. */
@@ -95,7 +94,4 @@ export const checkCallOptions = (options: unknown, child: string): void => {
   if (problems.length > 0) throw configError(problems, child);
 };
 
-const callShape = object({
-  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
-  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
-});
+const callShape = object(waitShape);

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import { SEALED_BYTES } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
+import { nextTurn } from '../next-turn.js';
 import { decodeOptions, type WireOptions } from '../providers/reference-tree.js';
 import type { ActorSeats } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
@@ -136,6 +137,6 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
   } finally {
     stopBeating();
     // This thread is ended as soon as its task is; answers that were given are on their way in a turn of their own.
-    await new Promise(setImmediate);
+    await nextTurn();
   }
 };

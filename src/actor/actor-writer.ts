@@ -15,7 +15,7 @@ export class ActorWriter extends ActorReader {
   readonly #line: WriterLine;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, line: WriterLine, table?: TableMemory) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: WriterLine) {
     super(name, memory, table);
     this.#line = line;
   }

@@ -1,10 +1,17 @@
 /** The options of a wait: what every `timeoutMs` and `signal` that a caller gives may be. */
 import { TokenvisorError } from '../errors.js';
 import { isAbortSignal } from '../realm.js';
+import { custom, number, optional } from './check.js';
 import { describeValue } from './describe.js';
 
 /** The longest that a timer of Node's can take: ms. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** The same as a part of a shape: spread it into the shape of the whole. */
+export const waitShape = {
+  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
+  signal: optional(custom('an AbortSignal', isAbortSignal)),
+};
 
 /** Throws CONFIG_INVALID for what is no number of milliseconds from 0 to {@link MAX_TIMEOUT_MS}. */
 export const checkTimeout = (timeoutMs: unknown): void => {

@@ -5,8 +5,8 @@
 import { abortError } from '../../abort.js';
 import type { CallOptions } from '../../actor/call-port.js';
 import { boolean, custom, object, optional } from '../../config/check.js';
+import { waitShape } from '../../config/check-timeout.js';
 import { TokenvisorError } from '../../errors.js';
-import { isAbortSignal } from '../../realm.js';
 import { BulkError } from '../bulk-error.js';
 import { readClaims } from '../jwt/read-claims.js';
 import { inBatches } from '../in-batches.js';
@@ -41,7 +41,7 @@ export interface RevokeManyOptions {
 
 const shape = object({
   verified: optional(boolean(), false),
-  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
+  signal: waitShape.signal,
   onProgress: optional(
     custom('a function', (value): value is (progress: RevokeManyProgress) => void => typeof value === 'function'),
   ),

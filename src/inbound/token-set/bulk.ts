@@ -2,10 +2,9 @@
  * Many rows, as they come, in messages of a size that holds nobody up; a few of them under way at a time.
  */
 import { abortError, letGo, orAborted } from '../../abort.js';
-import { check, configError, custom, number, object, optional } from '../../config/check.js';
-import { MAX_TIMEOUT_MS } from '../../config/check-timeout.js';
+import { check, configError, custom, object, optional } from '../../config/check.js';
+import { waitShape } from '../../config/check-timeout.js';
 import { TokenvisorError } from '../../errors.js';
-import { isAbortSignal } from '../../realm.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import { BulkError } from '../bulk-error.js';
 import { ROWS_A_MESSAGE } from './token-set-messages.js';
@@ -27,8 +26,7 @@ type OnProgress = NonNullable<BulkOptions['onProgress']>;
 
 const shape = object({
   onProgress: optional(custom('a function', (value): value is OnProgress => typeof value === 'function')),
-  signal: optional(custom('an AbortSignal', (value): value is AbortSignal => isAbortSignal(value))),
-  timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
+  ...waitShape,
 });
 
 /** @throws CONFIG_INVALID */

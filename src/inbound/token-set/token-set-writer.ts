@@ -12,7 +12,7 @@ export class TokenSetWriter extends TokenSetCaller {
   readonly #line: WriterLine;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, line: WriterLine, table: TableMemory | undefined) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: WriterLine) {
     super(name, memory, table, line);
     this.#line = line;
   }
