@@ -14,6 +14,7 @@ import {
   type WireOptions,
 } from '../providers/reference-tree.js';
 import { type ChildSpec, isChildSpec, type Kind, type PreparedChild } from './child-spec.js';
+import { hasWebAssembly } from '../table/web-assembly.js';
 import { allocateTable } from '../table/table-memory.js';
 import { circleOf } from './token-circle.js';
 import type { SupervisorRules } from './types.js';
@@ -170,7 +171,7 @@ const checkChild = (
 };
 
 /**
- * The child with its table, once nothing is wrong: the place for a large one is taken from the address space at once.
+ * The child with its table, once nothing is wrong: its place, of any size, is taken from the address space at once.
  *
  * @throws START_FAILED if there is none.
  */
@@ -179,7 +180,10 @@ const withTable = (child: CheckedChild): CheckedChild => {
   try {
     return { ...child, memory: { ...child.memory, table: allocateTable(child.table) } };
   } catch (error) {
-    const message = `Expected address space for a table of ${child.table.maxEntries} entries, got none: allow fewer`;
+    const message = hasWebAssembly()
+      ? `Expected 10 GB of address space (not of memory) for the table of '${child.name}', got none: have fewer tables in ` +
+        'this process, or raise its limit (ulimit -v)'
+      : `Expected WebAssembly, which the table of '${child.name}' is made of, got a Node without it: start it without --jitless`;
     throw new TokenvisorError('START_FAILED', message, { child: child.name, cause: error });
   }
 };

@@ -17,4 +17,7 @@ interface WasmApi {
 
 export const WasmApi = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
 
+/** Node has none with --jitless. */
+export const hasWebAssembly = (): boolean => (WasmApi as WasmApi | undefined) !== undefined;
+
 export const PAGE_BYTES = 65_536;

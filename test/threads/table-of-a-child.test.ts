@@ -1,4 +1,6 @@
 /** The table of a child: written by its actor, read by any thread, over deaths of all others but the starting one. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
 import {
@@ -112,4 +114,11 @@ test('is there if it was asked for, and else said to be missing', async () => {
     const bad = expect(supervisor.startChild('bad', kind(options as never))).rejects;
     await bad.toMatchObject({ code: 'CONFIG_INVALID', problems: [{ path: expect.stringContaining(path) as string }] });
   }
+});
+
+test('regression: a Node without WebAssembly was said to lack address space', async () => {
+  const start = `import { startSupervisor, tokenSet } from 'tokenvisor';
+    await startSupervisor({ sessions: tokenSet() }).catch(({ code, message }) => console.log(code, message));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--jitless', '--input-type=module', '-e', start]);
+  expect(stdout).toMatch(/^START_FAILED Expected WebAssembly, .* without --jitless$/m);
 });

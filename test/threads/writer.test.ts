@@ -143,7 +143,9 @@ describe('what writer() resolves with', () => {
     const writer = await children.own.writer();
     const worker = await threadWith(children.own);
     expect(() => worker.postMessage({ writer })).toThrow(/transfer/i);
-    expect(() => attach({ ...writer, port: {} as never })).toThrow(code('LAYOUT_MISMATCH'));
+    for (const port of [{}, { postMessage: () => undefined }, 5] as never[]) {
+      expect(() => attach({ ...writer, port })).toThrow(code('LAYOUT_MISMATCH'));
+    }
     expect(await attach(writer).call({ do: 'echo', with: 'here' })).toMatchObject({ message: 'here' });
   });
 

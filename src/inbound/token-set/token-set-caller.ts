@@ -88,7 +88,8 @@ export class TokenSetCaller extends TokenSetReader {
    * put. Resolves with how many there were. An item is a token, or a token with its expiry and meta. When it returns, the
    * first 4,000 of an iterable are sent, ahead of what is sent from here next; of an async one none is.
    *
-   * @throws BulkError, with how many are `done`, and the code of what kept it from going on: as of insert().
+   * @throws TABLE_FULL, NO_PROC, ACTOR_DOWN, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID: a {@link BulkError}, with
+   * how many are `done`; CONFIG_INVALID for options that are none.
    * @example
    * await sessions.insertMany(
    *   ['a', 'b', { token: 'c', expiresAtMs: Date.now() + 60_000 }],
@@ -118,7 +119,8 @@ export class TokenSetCaller extends TokenSetReader {
   /**
    * Takes many tokens out of the set: as insertMany().
    *
-   * @throws BulkError, with how many are `done`, and the code of what kept it from going on: as of destroy().
+   * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID: a {@link BulkError}, with how many are
+   * `done`; CONFIG_INVALID for options that are none.
    */
   destroyMany(tokens: Iterable<string> | AsyncIterable<string>, options: BulkOptions = {}): Promise<number> {
     return this.#bulk('destroyMany', (onSent) => {

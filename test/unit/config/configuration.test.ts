@@ -1,12 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { inspect } from 'node:util';
 import { actor } from '../../../src/actor/actor.js';
 import { credential } from '../../../src/credential/credential.js';
 import { TokenvisorError, type ConfigProblem } from '../../../src/errors.js';
+import { tokenSet } from '../../../src/inbound/token-set/token-set.js';
 import { clientCredentials } from '../../../src/providers/specs/client-credentials.js';
 import { refreshToken } from '../../../src/providers/specs/refresh-token.js';
 import { env, file, literal } from '../../../src/providers/secrets.js';
 import { checkConfiguration, checkOneChild } from '../../../src/supervision/options.js';
+import { WasmApi } from '../../../src/table/web-assembly.js';
 
 const CANARY = 'canary-d41d8cd98f00b204e9800998ecf8427e';
 const module = new URL('file:///app/provider.js');
@@ -274,6 +276,18 @@ describe('credential(): bad options', () => {
       'mail.provider.store',
       'mail.provider.zzz',
     ]);
+  });
+});
+
+describe('a table', () => {
+  it('regression: that gets no address space was said to be too large, though all take the same', () => {
+    const memory = vi.spyOn(WasmApi, 'Memory').mockImplementation(function () {
+      throw new RangeError('could not allocate memory');
+    });
+    const start = (): unknown => checkConfiguration({ sessions: tokenSet({ maxEntries: 5 }) }, {});
+    expect(start).toThrow(expect.objectContaining({ code: 'START_FAILED', child: 'sessions' }));
+    expect(start).toThrow(/Expected 10 GB of address space .* have fewer tables .*ulimit/);
+    memory.mockRestore();
   });
 });
 
