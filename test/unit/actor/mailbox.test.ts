@@ -81,7 +81,7 @@ describe('a mailbox', () => {
     });
     mailbox.open();
     for (let index = 0; index < messages; index += 1) port1.postMessage(index);
-    port2.onmessage = ({ data }) => mailbox.push(data);
+    port2.on('message', (message: unknown) => mailbox.push(message));
     let mostInOneTurn = 0;
     while (handled < messages) {
       const before = handled;
