@@ -245,8 +245,8 @@ export class Events {
     if (!failed || this.#warned) return;
     this.#warned = true;
     const who = typeof event.name === 'string' ? ` of '${event.name}'` : '';
-    const why = [event.failure, event.error].find(hasMessage);
-    const what = why ? ` (${why.message})` : '';
+    const why = [event.failure, event.error].find(hasMessage)?.message ?? event.code;
+    const what = typeof why === 'string' ? ` (${why})` : '';
     process.emitWarning(
       `A '${type}' event${who} was not listened to${what}. Listen to it, or to 'event' for all (logEvents does). ` +
         'This warning is given once',

@@ -148,6 +148,8 @@ describe('a failure that nobody hears', () => {
     expect(warnings[0]?.[0]).toContain('was not listened to (No connection to login.example). Listen to it');
     new Events().emit('ledger:store-failed', { name: 'revoked', error: { message: "npm install 'lmdb'" } });
     expect(warnings[1]?.[0]).toContain("of 'revoked' was not listened to (npm install 'lmdb'). Listen to it");
+    new Events().emit('write:failed', { name: 'set', operation: 'insert', code: 'TABLE_FULL' });
+    expect(warnings[2]?.[0]).toContain("of 'set' was not listened to (TABLE_FULL). Listen to it");
   });
 
   it.each(['mint:failed', 'event'] as const)('is none if somebody listens to `%s`', (name) => {
