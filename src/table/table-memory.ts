@@ -46,6 +46,7 @@ export interface TableGround {
 export const DEFAULT_MAX_ENTRIES = 10_000_000;
 export const MOST_ENTRIES = 40_000_000;
 
+/** Options of a table. */
 export interface TableOptions {
   /** The most entries that it takes, 1 to 40,000,000. Memory is taken as entries come. @default 10_000_000 */
   readonly maxEntries?: number;

@@ -1,4 +1,5 @@
 /** Looks entries up, in any thread, with no lock and no message. */
+import { describeValue } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { KeyedDigest } from './digest.js';
 import { expiryMs } from './expiry.js';
@@ -18,6 +19,7 @@ export interface TableEntry {
 /** Growth that a thread has not heard of is heard of at the first retry. */
 const MOST_RETRIES = 100;
 
+/** A table, to be read: in any thread that has its memory. Nobody waits for it, and it waits for nobody. */
 export class TableReader {
   /** Of the entry that was found last: seconds since the Unix epoch; `NEVER_S` for never. */
   expiryS = 0;
@@ -75,11 +77,22 @@ export class TableReader {
   /**
    * Makes the row `index` of `rows`, five words each, for the writer to put or remove. To be removed, an entry needs its
    * key and domain alone.
+   *
+   * @throws CONFIG_INVALID for a row that `rows` does not have, or an expiry or a meta that is no whole number of 32 bits.
    */
   writeRow(rows: Int32Array, index: number, key: string, expiryS: number, meta = 0, domain = 0): void {
     const digest = this.#digest;
-    digest.make(key, domain);
     const at = index * ROW_WORDS;
+    // A word that is not there would not be written, and ms would be some other second, both without a word.
+    if (rows[at] === undefined || rows[at + ROW_WORDS - 1] === undefined) {
+      throw invalid(`\`rows\` to have a row ${index}`, `${rows.length} words of ${ROW_WORDS} for each`);
+    }
+    if (expiryS >>> 0 !== expiryS)
+      throw invalid('`expiryS` to be whole seconds, 0 to 2^32 - 1', describeValue(expiryS));
+    if (meta >>> 0 !== meta && (meta | 0) !== meta) {
+      throw invalid('`meta` to be a whole number of 32 bits', describeValue(meta));
+    }
+    digest.make(key, domain);
     rows[at] = digest.d0;
     rows[at + 1] = digest.d1;
     rows[at + 2] = digest.d2;
@@ -115,3 +128,6 @@ export class TableReader {
     throw new TokenvisorError('LAYOUT_MISMATCH', message, { cause: error });
   }
 }
+
+const invalid = (expected: string, came: string): TokenvisorError =>
+  new TokenvisorError('CONFIG_INVALID', `Expected ${expected}, got ${came}`);

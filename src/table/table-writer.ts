@@ -4,6 +4,7 @@ import { RowWriter } from './row-writer.js';
 import { openTable, type TableMemory } from './table-memory.js';
 import { TableReader } from './table-reader.js';
 
+/** Options of `put()`. */
 export interface PutOptions {
   /** Entries that are there keep the meta that they have. @default false */
   readonly keepMeta?: boolean;
@@ -31,7 +32,11 @@ export class TableWriter extends TableReader {
     return this.#rows.bytes;
   }
 
-  /** @throws TABLE_FULL if there is no room for so many new entries. */
+  /**
+   * Sees to it that so many new entries have room; takes none.
+   *
+   * @throws TABLE_FULL if they have not.
+   */
   reserve(count: number): void {
     this.#rows.reserve(count);
   }

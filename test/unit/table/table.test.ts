@@ -41,6 +41,24 @@ const codeOf = (run: () => void): unknown => {
   return undefined;
 };
 
+describe('regressions: a row', () => {
+  it.each([
+    ['past the end of its rows was not written', [1, 'a', 9]],
+    ['before their beginning was not written', [-1, 'a', 9]],
+    ['at no whole number was not written', [0.5, 'a', 9]],
+    ['with an expiry in ms got that of some other second', [0, 'a', 1_795_339_284_372]],
+    ['with an expiry of part of a second was rounded', [0, 'a', 1.5]],
+    ['with an expiry that is no number never lived', [0, 'a', NaN]],
+    ['with a meta of more than 32 bits lost some of it', [0, 'a', 9, 2 ** 32]],
+    ['with a meta that is no number got 0', [0, 'a', 9, '7']],
+  ] as const)('%s', (_what, [index, key, expiryS, meta]) => {
+    const { reader } = fresh();
+    const rows = new Int32Array(ROW_WORDS);
+    expect(codeOf(() => reader.writeRow(rows, index, key, expiryS, meta as number))).toBe('CONFIG_INVALID');
+    expect([...rows]).toEqual([0, 0, 0, 0, 0]);
+  });
+});
+
 describe('a reader', () => {
   it('finds nothing in a table that no writer has opened', () => {
     const reader = new TableReader(allocateTable());
