@@ -82,8 +82,11 @@ export interface Store {
   expired(beforeMs: number, limit: number): Promise<readonly StoredRecord[]>;
   /** Removes those that still have this version; resolves with how many, when it is durable. */
   remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number>;
-  /** What was written since the cursor, by anyone; may repeat, never leaves out. */
-  changes(cursor: StoreCursor): Promise<StoreChanges>;
+  /**
+   * What was written since the cursor, by anyone; may repeat, never leaves out. Undefined if that is not known any more, or
+   * too much for one answer: everything is to be read again, by {@link entries}.
+   */
+  changes(cursor: StoreCursor): Promise<StoreChanges | undefined>;
   /** Ends it, bounded. */
   close(): Promise<void>;
 }

@@ -22,6 +22,8 @@ export class ScriptedStore implements Store {
   readonly asked: string[] = [];
   /** What was written, as what has changed. */
   changed: StoredEntry[] = [];
+  /** It can't tell what has changed. */
+  hasLostCount = false;
   /** Every operation rejects. */
   isAway = false;
   /** The next writes reject, before or after they are carried out. */
@@ -81,8 +83,9 @@ export class ScriptedStore implements Store {
     return this.#inner.remove(records);
   }
 
-  async changes(cursor: string): Promise<StoreChanges> {
+  async changes(cursor: string): Promise<StoreChanges | undefined> {
     this.#ask('changes');
+    if (this.hasLostCount) return undefined;
     return { entries: this.changed.slice(Number(cursor)), cursor: String(this.changed.length) };
   }
 

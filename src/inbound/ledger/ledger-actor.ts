@@ -202,7 +202,7 @@ class Ledger {
     const feed = this.#opened!.feed;
     // Of a start that nobody has believed before, nothing is news.
     if (task === 'load') return feed.load({ tells: this.#freshness.told === 'opened', signal });
-    return feed.look();
+    return feed.look(signal);
   }
 
   async #open(): Promise<Opened> {

@@ -59,14 +59,19 @@ export class LedgerFeed {
     return loaded;
   }
 
-  /** Puts what has changed since into the table. @throws STORE_UNAVAILABLE, TABLE_FULL */
-  async look(): Promise<void> {
+  /**
+   * Puts what has changed since into the table, or everything, if the store can't tell what that is.
+   *
+   * @throws STORE_UNAVAILABLE, TABLE_FULL
+   */
+  async look(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
     // Nobody else writes to it, for as long as it is ours: whether it is, any answer says.
     if (store.exclusive) return void (await store.get([]));
-    const { entries, cursor } = await store.changes(this.#cursor ?? '');
-    this.#put(entries);
-    this.#cursor = cursor;
+    const changes = await store.changes(this.#cursor ?? '');
+    if (!changes) return void (await this.load({ tells: true, signal }));
+    this.#put(changes.entries);
+    this.#cursor = changes.cursor;
   }
 
   #put(entries: readonly StoredEntry[]): void {

@@ -59,15 +59,18 @@ export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
   /**
    * Rows that the look before this one can't have seen: what was still running then, or has begun since. Numbers of a
    * sequence would not do, since they are given out before the commit. After a restart of the server, or on another
-   * one, transactions may have been counted otherwise: then it is all rows.
+   * one, transactions may have been counted otherwise: then it says that these are not all, as it does if there are more
+   * of them than one answer is to have.
    */
   changes: `
-    SELECT ${CURSOR} AS cursor, (
-      WITH since AS MATERIALIZED (
-        SELECT CASE WHEN extract(epoch FROM pg_postmaster_start_time())::text = $1 THEN $2 ELSE '1:1:' END::pg_snapshot
-          AS seen
-      )
-      SELECT string_agg(${PACKED}, '') FROM ${records}, since
-      WHERE changed_by >= pg_snapshot_xmin(seen) AND NOT pg_visible_in_snapshot(changed_by, seen)
-    ) AS packed`,
+    WITH since AS MATERIALIZED (
+      SELECT $2::pg_snapshot AS seen WHERE extract(epoch FROM pg_postmaster_start_time())::text = $1
+    ), changed AS MATERIALIZED (
+      SELECT id, whole_key, state, expires_at FROM ${records}, since
+      WHERE changed_by >= pg_snapshot_xmin(seen) AND NOT pg_visible_in_snapshot(changed_by, seen) LIMIT $3::bigint + 1
+    ), known AS MATERIALIZED (
+      SELECT EXISTS (SELECT FROM since) AND (SELECT count(*) FROM changed) <= $3::bigint AS are_all
+    )
+    SELECT ${CURSOR} AS cursor, are_all, CASE WHEN are_all THEN (SELECT string_agg(${PACKED}, '') FROM changed) END AS packed
+    FROM known`,
 });

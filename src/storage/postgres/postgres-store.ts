@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type * as Pg from 'pg';
+import { TokenvisorError } from '../../errors.js';
 import { requirePeer } from '../optional-peer.js';
 import { unpacked } from '../packed-entries.js';
 import type {
@@ -28,6 +29,8 @@ import { statements } from './postgres-statements.js';
 /** Of the table's file: some 40,000 rows. */
 const BLOCKS_AT_ONCE = 500;
 const RECORDS_AT_ONCE = 1_000;
+/** More than these, some 30 MB, are read page by page, with all others. */
+const CHANGES_AT_ONCE = 500_000;
 /** Of a statement that writes. */
 const MAX_ROWS = 2_000;
 const MAX_CHARACTERS = 4_000_000;
@@ -99,10 +102,12 @@ class PostgresStore implements Store {
     return count;
   }
 
-  async changes(cursor: string): Promise<StoreChanges> {
+  async changes(cursor: string): Promise<StoreChanges | undefined> {
     const [startedAt, snapshot] = cursor.split(' ');
-    const [row] = await this.#connection.query('a look for changes', this.#sql.changes, [startedAt, snapshot]);
-    return { cursor: String(row?.['cursor']), entries: unpacked((row?.['packed'] ?? null) as Buffer | null) };
+    const values = [startedAt, snapshot, CHANGES_AT_ONCE];
+    const [row] = await this.#connection.query('a look for changes', this.#sql.changes, values);
+    if (row?.['are_all'] !== true) return undefined;
+    return { cursor: String(row['cursor']), entries: unpacked((row['packed'] ?? null) as Buffer | null) };
   }
 
   close(): Promise<void> {
@@ -117,8 +122,10 @@ class PostgresStore implements Store {
   async *#entries(cursor: string, { file, blocks }: Extent): AsyncIterable<readonly StoredEntry[]> {
     for (let extent: Extent = { file, blocks }; !(yield* this.#scan(extent));) extent = await this.#extent();
     // A row that was changed meanwhile lies elsewhere since, perhaps where it was looked for already.
-    const { entries } = await this.changes(cursor);
-    if (entries.length > 0) yield entries;
+    const changes = await this.changes(cursor);
+    if (!changes)
+      throw new TokenvisorError('STORE_UNAVAILABLE', 'Postgres was restarted while all was read. Try again');
+    if (changes.entries.length > 0) yield changes.entries;
   }
 
   /** False if the rows have been moved to another file meanwhile (VACUUM FULL, CLUSTER): some may have been missed. */

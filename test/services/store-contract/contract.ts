@@ -265,11 +265,11 @@ export const describeStore = (name: string, subject: () => Promise<Subject>): vo
       await store.write([aWrite('a', { state: 3 }), aWrite('b')]);
       await store.write([aWrite('b', { replaces: 1, state: 4 })]);
       const first = await store.changes(cursor);
-      const states = new Map(first.entries.map(({ key, state }) => [key, state]));
+      const states = new Map(first!.entries.map(({ key, state }) => [key, state]));
       if (!store.exclusive) expect([states.get('a'), states.get('b')]).toEqual([3, 4]);
       await store.write([aWrite('c')]);
-      const second = await store.changes(first.cursor);
-      if (!store.exclusive) expect(second.entries.map(({ key }) => key)).toContain('c');
+      const second = await store.changes(first!.cursor);
+      if (!store.exclusive) expect(second?.entries.map(({ key }) => key)).toContain('c');
     });
 
     test('what was written is there after it was closed and opened, if it is durable at all', async () => {

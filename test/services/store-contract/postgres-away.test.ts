@@ -10,6 +10,8 @@ import {
   type Store,
 } from 'tokenvisor/storage';
 import { literal } from 'tokenvisor/providers';
+import { tableNames } from '../../../dist/storage/postgres/migrations.js';
+import { statements } from '../../../dist/storage/postgres/postgres-statements.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.js';
 import { fillPool } from '../../support/full-pool.js';
@@ -102,9 +104,9 @@ describe('away', () => {
     await postgres.restart();
     await until('the loss of the connection', () => told > 0);
     await untilItWorks(store, 'after');
-    // Transactions may be counted otherwise by now: all are told.
-    const { entries } = await store.changes(cursor);
-    expect(entries.map(({ key }) => key).sort()).toEqual(['after', 'before']);
+    // Transactions may be counted otherwise by now: all is to be read again, page by page.
+    expect(await store.changes(cursor)).toBeUndefined();
+    expect([...(await entriesOf(store)).keys()].sort()).toEqual(['after', 'before']);
   });
 
   test('a connection that is never made is given up, and no secret is told', async () => {
@@ -273,7 +275,7 @@ describe('others write as well', () => {
       changed_by = pg_current_xact_id() WHERE id = convert_to('${key}', 'UTF8')`;
     let { cursor } = await store.entries();
     const told = async (): Promise<string[]> => {
-      const changes = await store.changes(cursor);
+      const changes = (await store.changes(cursor))!;
       cursor = changes.cursor;
       return changes.entries.map(({ key }) => key);
     };
@@ -290,6 +292,22 @@ describe('others write as well', () => {
     expect(await told()).toEqual([]);
     const again = await started(direct(schema));
     expect((await entriesOf(again)).get('x')?.state).toBe(2);
+  });
+
+  test('more changes than one answer is to have are no answer, nor is a cursor of another server', async () => {
+    const schema = postgres.newSchema();
+    const store = await started(direct(schema));
+    await store.write(['x', 'y', 'z'].map((key) => aWrite(key)));
+    const session = await postgres.session();
+    const { changes } = statements(tableNames({ schema }));
+    const { rows } = await session.query<{ started: string }>(
+      'SELECT extract(epoch FROM pg_postmaster_start_time())::text AS started',
+    );
+    const told = async (startedAt: unknown, most: number): Promise<unknown> =>
+      (await session.query<{ are_all: boolean; packed: Buffer | null }>(changes, [startedAt, '1:1:', most])).rows[0];
+    expect(await told(rows[0]?.started, 3)).toMatchObject({ are_all: true, packed: expect.any(Buffer) as Buffer });
+    expect(await told(rows[0]?.started, 2)).toMatchObject({ are_all: false, packed: null });
+    expect(await told('1700000000.5', 3)).toMatchObject({ are_all: false, packed: null });
   });
 
   test('another is told of a change soon, and nobody of their own', async () => {
