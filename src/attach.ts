@@ -109,7 +109,13 @@ export function attach(handle: TransferableHandle): Attached {
     }
     case 'tokenSet':
       return line ? new TokenSetWriter(name, shared, rows, line) : new TokenSetReader(name, shared, rows);
-    default:
+    case 'actor':
       return line ? new ActorWriter(name, shared, rows, line) : new ActorReader(name, shared, rows);
+    default:
+      throw new TokenvisorError(
+        'LAYOUT_MISMATCH',
+        `Expected the handle of a kind that this version has, got one of '${kind}'. Use one version of tokenvisor in all threads`,
+        { child: name },
+      );
   }
 }

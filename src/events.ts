@@ -117,8 +117,8 @@ export interface TokenvisorEvents {
   'ledger:revoked': OfChild & { readonly jti: string; readonly subject?: string; readonly purpose?: string };
   /** All tokens of a subject that were issued before an instant are revoked, in the same way. */
   'ledger:subject-revoked': OfChild & { readonly subject: string; readonly issuedBeforeMs: number };
-  /** A ledger knows what is revoked: `entries` is how many tokens and cutoffs readers find. */
-  'ledger:opened': OfChild & { readonly entries: number };
+  /** A ledger knows what is revoked: `size` is how many tokens and cutoffs readers find. */
+  'ledger:opened': OfChild & { readonly size: number };
   /** (failure) A ledger does not know any more what is revoked, or could not be loaded: it answers that all tokens are. */
   'ledger:closed': OfChild & { readonly error?: WireError };
   /** (failure) The store of a ledger failed: once for each time that it does, however often it is tried meanwhile. */

@@ -149,7 +149,7 @@ describe('the store is away', () => {
     expect(await heard.next('ledger:refused')).toMatchObject({ malformed: 0, closed: 2 });
     control.set(StoreWord.AWAY, 0);
     await supervisor.ready();
-    expect(await heard.next('ledger:opened')).toMatchObject({ entries: 1 });
+    expect(await heard.next('ledger:opened')).toMatchObject({ size: 1 });
     await eventually('no failure', () => revoked.status().lastFailure === undefined);
     expect([revoked.isJtiRevoked('a'), revoked.isJtiRevoked('b')]).toEqual([true, false]);
     // What was there at the start is no news.

@@ -192,7 +192,7 @@ class Ledger {
   }
 
   #tell(what: 'opened' | 'closed'): void {
-    if (what === 'opened') return this.#context.emit('ledger:opened', { entries: this.#writer.size });
+    if (what === 'opened') return this.#context.emit('ledger:opened', { size: this.#writer.size });
     const error = this.#failure;
     this.#context.emit('ledger:closed', { ...(error && { error }) });
   }
