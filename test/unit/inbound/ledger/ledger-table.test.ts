@@ -66,9 +66,14 @@ describe('fill()', () => {
       entry('t:b', State.REVOKED, 1_000),
       entry('s:ann', 76, 8_000),
     ];
-    for (const before of [[], [entry('t:a', State.STORED, 20_000)], [entry('s:ann', 99, 1_000)], entries]) {
+    const there = [
+      [entry('t:a', State.STORED, 20_000)],
+      [entry('s:ann', 99, 1_000)],
+      [entry(`t:${UUID}`, State.REVOKED, 1_000)],
+    ];
+    for (const before of [[], ...there, entries]) {
       for (const options of [{}, { requireStored: false, cutoffs: false }, { era: 5 }]) {
-        for (const some of [entries, entries.slice(0, 3), []]) {
+        for (const some of [entries, entries.slice(0, 3), entries.slice(0, 4), []]) {
           const filled = tableOf(allocateTable({ maxEntries: 100 }), options);
           const merged = tableOf(allocateTable({ maxEntries: 100 }), options);
           for (const each of before) for (const table of [filled, merged]) table.merge(each);
