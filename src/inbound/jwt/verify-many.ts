@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { Piscina } from 'piscina';
 import type * as PiscinaModule from 'piscina';
-import { abortError, listenForAbort } from '../../abort.js';
+import { abortError, listenForAbort, orAborted } from '../../abort.js';
 import { TokenvisorError } from '../../errors.js';
 import { ownFile, presentFile } from '../../own-files.js';
 import type { Outcome, TokenRules } from './key-set.js';
@@ -70,11 +70,11 @@ export const verifyMany = async function* (
       const [first] = underWay;
       if (!incoming && !first) return;
       // Whichever comes first: a slow source keeps no results back, and a silent one no abort.
-      const came = await Promise.race([
-        ending.aborted,
+      const either = Promise.race([
         ...(first ? [first.then((results) => ({ results }))] : []),
         ...(incoming ? [incoming.then((next) => ({ next }))] : []),
       ]);
+      const came = await orAborted(either, ending.signal);
       if (!came) continue;
       if ('results' in came) {
         void underWay.shift();
@@ -108,20 +108,18 @@ export const verifyMany = async function* (
 
 interface Ending {
   readonly signal: AbortSignal;
-  readonly aborted: Promise<undefined>;
   /** Also lets go of the signals. */
   abort(): void;
 }
 
 const abortedByAny = (...signals: readonly (AbortSignal | undefined)[]): Ending => {
   const control = new AbortController();
-  const aborted = new Promise<undefined>((resolve) => void listenForAbort(control.signal, () => resolve(undefined)));
   const stopListening = signals.map((one) => listenForAbort(one, () => control.abort()));
   const abort = (): void => {
     for (const stop of stopListening) stop();
     control.abort();
   };
-  return { signal: control.signal, aborted, abort };
+  return { signal: control.signal, abort };
 };
 
 const createPool = (threads: number): Piscina => {

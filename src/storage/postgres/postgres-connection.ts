@@ -33,6 +33,8 @@ interface Live {
   readonly client: Pg.Client;
   /** Rejects when the connection ends. */
   readonly lost: Promise<never>;
+  /** Statements to be told when it ends. Not by that one promise: it would hold on to each that was ever raced with it. */
+  readonly waiting: Set<(error: Error) => void>;
   readonly drop: (error: Error) => void;
   /** Resolves when the statements so far have been answered. */
   turn: Promise<unknown>;
@@ -141,12 +143,15 @@ export class PostgresConnection {
       client.on('error', drop);
       client.on('end', () => reject(new Error('the connection ended')));
     });
-    lost.catch(() => undefined);
+    const waiting: Live['waiting'] = new Set();
+    lost.catch((error: unknown) => {
+      for (const fail of waiting) fail(error as Error);
+    });
     client.on('notification', ({ processId }) => {
       const own = (client as unknown as { readonly processID?: number }).processID;
       if (processId !== own) this.#hooks.changed();
     });
-    return { client, lost, drop, turn: Promise.resolve() };
+    return { client, lost, waiting, drop, turn: Promise.resolve() };
   }
 
   /** One statement at a time. Its caller waits within the bound, the wait for those before it included. */
@@ -154,10 +159,11 @@ export class PostgresConnection {
     const boundMs = this.#options.statementTimeoutMs + GRACE_MS;
     const late = new Error(`no answer within ${boundMs} ms`);
     const state = { isAsked: false, isGivenUp: false };
-    let giveUp: () => void = () => undefined;
-    const givenUp = new Promise<never>((_, reject) => {
-      giveUp = () => reject(late);
+    let fail: (error: Error) => void = () => undefined;
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject;
     });
+    live.waiting.add(fail);
     const answer = live.turn.then(async () => {
       if (state.isGivenUp) return [];
       state.isAsked = true;
@@ -168,13 +174,15 @@ export class PostgresConnection {
     live.turn = answer.catch(() => undefined);
     try {
       // A little later than the connection is given up: who asks next finds another.
-      return await this.#bounded(boundMs + MARGIN_MS, Promise.race([answer, live.lost, givenUp]), () => {
+      return await this.#bounded(boundMs + MARGIN_MS, Promise.race([answer, failed]), () => {
         state.isGivenUp = true;
-        giveUp();
+        fail(late);
       });
     } catch (error) {
       if (state.isAsked && error !== late && isLost(error)) live.drop(error as Error);
       throw error;
+    } finally {
+      live.waiting.delete(fail);
     }
   }
 
