@@ -21,6 +21,7 @@ export type {
   StoreCursor,
   StoredEntry,
   StoredRecord,
+  StoreRemoval,
   StoreEntries,
   StoreWrite,
   StoreWriteResult,

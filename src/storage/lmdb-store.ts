@@ -25,6 +25,7 @@ import type {
   StoreChanges,
   StoredEntry,
   StoredRecord,
+  StoreRemoval,
   StoreEntries,
   StoreWrite,
   StoreWriteResult,
@@ -165,7 +166,10 @@ class LmdbStore implements Store {
 
   async write(writes: readonly StoreWrite[]): Promise<readonly StoreWriteResult[]> {
     if (writes.length === 0) return [];
-    const wires = writes.map(({ data, ...write }): WireWrite => ({ ...write, data: JSON.stringify(data ?? null) }));
+    const wires = writes.map(({ data, replacesExpiresAtMs: _, ...write }): WireWrite => ({
+      ...write,
+      data: JSON.stringify(data ?? null),
+    }));
     const results = await this.#ask('write', wires);
     return results.map((result) => {
       if (typeof result === 'number') return { written: true, version: result };
@@ -186,7 +190,7 @@ class LmdbStore implements Store {
     return (await this.#ask('expired', beforeMs, limit)).map(recordOf);
   }
 
-  async remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number> {
+  async remove(records: readonly StoreRemoval[]): Promise<number> {
     if (records.length === 0) return 0;
     return this.#ask(
       'remove',

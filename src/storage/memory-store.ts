@@ -6,6 +6,7 @@ import type {
   Store,
   StoreChanges,
   StoredRecord,
+  StoreRemoval,
   StoreEntries,
   StoreWrite,
   StoreWriteResult,
@@ -50,7 +51,7 @@ class MemoryStore implements Store {
     return Promise.resolve(found.slice(0, limit).map((record) => copyOf(record)!));
   }
 
-  remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number> {
+  remove(records: readonly StoreRemoval[]): Promise<number> {
     const gone = records.filter(({ key, version }) => {
       const found = this.#records.get(key);
       if (found?.version !== version) return false;
@@ -69,7 +70,7 @@ class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  #writeOne({ replaces, ...write }: StoreWrite): StoreWriteResult {
+  #writeOne({ replaces, replacesExpiresAtMs: _, ...write }: StoreWrite): StoreWriteResult {
     const found = this.#records.get(write.key);
     if ((found?.version ?? 0) !== replaces) return { written: false, found: copyOf(found) };
     const record: StoredRecord = { ...write, data: jsonOf(write.data), version: replaces + 1 };

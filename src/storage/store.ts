@@ -27,7 +27,15 @@ export interface StoredRecord extends StoredEntry {
 export interface StoreWrite extends Omit<StoredRecord, 'version'> {
   /** The version that it replaces; 0: there is none. */
   readonly replaces: number;
+  /**
+   * The `expiresAtMs` of what it replaces. A store that several processes write to refuses to replace a record with another:
+   * one that was removed and made anew counts its versions anew.
+   */
+  readonly replacesExpiresAtMs?: number;
 }
+
+/** A record to be removed, if it is still the same: the version, and the expiry where it is given (as of a write). */
+export type StoreRemoval = Pick<StoredRecord, 'key' | 'version'> & Partial<Pick<StoredRecord, 'expiresAtMs'>>;
 
 /** What has become of a {@link StoreWrite}: its version, or what was there instead (undefined: nothing). */
 export type StoreWriteResult =
@@ -80,8 +88,8 @@ export interface Store {
   bySubject(subject: string): AsyncIterable<readonly StoredRecord[]>;
   /** Records whose `expiresAtMs` is before this instant, the earliest first. */
   expired(beforeMs: number, limit: number): Promise<readonly StoredRecord[]>;
-  /** Removes those that still have this version; resolves with how many, when it is durable. */
-  remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number>;
+  /** Removes those that are still the same; resolves with how many, when it is durable. */
+  remove(records: readonly StoreRemoval[]): Promise<number>;
   /**
    * What was written since the cursor, by anyone; may repeat, never leaves out. Undefined if that is not known any more, or
    * too much for one answer: everything is to be read again, by {@link entries}.

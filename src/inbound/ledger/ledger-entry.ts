@@ -80,6 +80,7 @@ const dataOf = (row: LedgerRow): Data => {
 export const toWrite = (row: LedgerRow, existing: StoredRecord | undefined, graceMs: number): StoreWrite => ({
   key: keyOfRow(row),
   replaces: existing?.version ?? 0,
+  ...(existing && { replacesExpiresAtMs: existing.expiresAtMs }),
   // A cutoff is none of the subject's records that a revocation by subject revokes.
   ...(row.kind === 'token' && row.subject !== undefined && { subject: row.subject }),
   expiresAtMs: Math.max(existing?.expiresAtMs ?? 0, row.expiresAtMs + graceMs),

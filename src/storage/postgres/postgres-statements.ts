@@ -30,11 +30,15 @@ export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
   expired: `SELECT ${COLUMNS} FROM ${records} WHERE expires_at < $1 AND expires_at < 'Infinity'
     ORDER BY expires_at, id LIMIT $2`,
 
-  /** Each row by itself: those whose version is another are left out of the answer. */
+  /**
+   * Each row by itself: those whose version is another are left out of the answer; or whose expiry is, as a row that was
+   * removed when it had expired, and made anew by another process, counts its versions anew.
+   */
   write: `
     WITH input AS MATERIALIZED (
       SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::float8[], $6::bytea[], $7::bytea[],
-        $8::text[]) AS each (id, whole_key, replaces, state, expires_at, subject, whole_subject, data)
+        $8::text[], $9::float8[])
+        AS each (id, whole_key, replaces, state, expires_at, subject, whole_subject, data, replaces_expiry)
     ), added AS (
       INSERT INTO ${records} (${COLUMNS}, changed_by)
       SELECT id, whole_key, 1, state, expires_at, subject, whole_subject, data, pg_current_xact_id()
@@ -44,15 +48,18 @@ export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
       UPDATE ${records} AS there SET version = there.version + 1, state = input.state, expires_at = input.expires_at,
         subject = input.subject, whole_subject = input.whole_subject, data = input.data, changed_by = pg_current_xact_id()
       FROM input WHERE there.id = input.id AND input.replaces > 0 AND there.version = input.replaces
+        AND (input.replaces_expiry IS NULL OR there.expires_at = input.replaces_expiry)
       RETURNING there.id, there.version
     )
-    SELECT id, version, pg_notify($9, '') FROM (SELECT * FROM added UNION ALL SELECT * FROM replaced) AS written`,
+    SELECT id, version, pg_notify($10, '') FROM (SELECT * FROM added UNION ALL SELECT * FROM replaced) AS written`,
 
   remove: `
-    WITH input AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS each (id, version)),
+    WITH input AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::float8[]) AS each (id, version, expires_at)),
     gone AS (
       DELETE FROM ${records} AS there USING input
-      WHERE there.id = input.id AND there.version = input.version RETURNING 1
+      WHERE there.id = input.id AND there.version = input.version
+        AND (input.expires_at IS NULL OR there.expires_at = input.expires_at)
+      RETURNING 1
     )
     SELECT count(*)::float8 AS count FROM gone`,
 

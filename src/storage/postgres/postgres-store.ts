@@ -15,6 +15,7 @@ import type {
   StoreChanges,
   StoredEntry,
   StoredRecord,
+  StoreRemoval,
   StoreEntries,
   StoreWrite,
   StoreWriteResult,
@@ -91,12 +92,13 @@ class PostgresStore implements Store {
     return rows.map(recordOf);
   }
 
-  async remove(records: readonly Pick<StoredRecord, 'key' | 'version'>[]): Promise<number> {
+  async remove(records: readonly StoreRemoval[]): Promise<number> {
     let count = 0;
     for (const some of inParts(records, MAX_ROWS)) {
       const ids = some.map(({ key }) => storedName(key).id);
       const versions = some.map(({ version }) => version);
-      const [row] = await this.#connection.query('a removal', this.#sql.remove, [ids, versions]);
+      const expiries = some.map(({ expiresAtMs }) => expiresAtMs ?? null);
+      const [row] = await this.#connection.query('a removal', this.#sql.remove, [ids, versions, expiries]);
       count += Number(row?.['count']);
     }
     return count;
@@ -161,6 +163,7 @@ class PostgresStore implements Store {
       rows.map(({ subject }) => subject?.id ?? null),
       rows.map(({ subject }) => subject?.whole ?? null),
       rows.map(({ write }) => JSON.stringify(write.data ?? null)),
+      rows.map(({ write }) => write.replacesExpiresAtMs ?? null),
       this.#channel,
     ];
     const written = await this.#connection.query('a write', this.#sql.write, values);

@@ -221,6 +221,20 @@ describe('nothing is acknowledged before it is committed', () => {
 });
 
 describe('others write as well', () => {
+  test('a record that was expunged, and made anew by another process, is not taken for what it was', async () => {
+    const schema = postgres.newSchema();
+    const [one, other] = [await started(direct(schema)), await started(direct(schema))];
+    await one.write([aWrite('a', { expiresAtMs: 5 })]);
+    const [seen] = await one.expired(10, 1);
+    expect(await other.remove([seen!])).toBe(1);
+    expect(await other.write([aWrite('a', { state: 3, expiresAtMs: Infinity })])).toMatchObject([{ written: true }]);
+    const replaced = { replaces: seen!.version, replacesExpiresAtMs: seen!.expiresAtMs };
+    expect(await one.write([aWrite('a', replaced)])).toMatchObject([{ written: false, found: { state: 3 } }]);
+    expect(await one.remove([seen!])).toBe(0);
+    const now = { replaces: 1, replacesExpiresAtMs: Infinity };
+    expect(await one.write([aWrite('a', now)])).toMatchObject([{ written: true }]);
+  });
+
   test('of two processes that replace a version, one wins', async () => {
     const schema = postgres.newSchema();
     const both = [await started(direct(schema)), await started(direct(schema))];
