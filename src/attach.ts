@@ -54,7 +54,11 @@ const ledgerView = (name: string, given: unknown): LedgerView => {
   throw new TokenvisorError('LAYOUT_MISMATCH', message, { child: name });
 };
 
-/** What a handle of any kind is of. */
+/**
+ * What a handle of any kind is of.
+ *
+ * @inline
+ */
 type Attached = ActorReader | BreakGlassReader | CredentialReader | TokenSetReader | RevocationLedgerReader<boolean>;
 
 /**

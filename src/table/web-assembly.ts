@@ -1,6 +1,6 @@
 /** The little of WebAssembly that a table needs. TypeScript has its types in the library for browsers alone. */
 
-/** A shared `WebAssembly.Memory`. */
+/** A shared `WebAssembly.Memory`. @inline */
 export interface WasmMemory {
   /** As long as the memory was when this thread last looked. */
   readonly buffer: SharedArrayBuffer;

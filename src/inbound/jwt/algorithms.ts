@@ -3,8 +3,24 @@
  * by a shared secret is not checked by a public key, whatever a token says of itself.
  */
 
+/** An algorithm that a token may be signed by, by its name in RFC 7518 and RFC 8037; `EdDSA` is Ed25519. */
+export type JwtAlgorithm =
+  | 'HS256'
+  | 'HS384'
+  | 'HS512'
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA';
+
 /** By a shared secret. */
-export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const satisfies readonly JwtAlgorithm[];
 
 /** By a public key. */
 export const KEY_ALGORITHMS = [
@@ -18,10 +34,7 @@ export const KEY_ALGORITHMS = [
   'ES384',
   'ES512',
   'EdDSA',
-] as const;
-
-/** An algorithm that a token may be signed by, by its name in RFC 7518 and RFC 8037; `EdDSA` is Ed25519. */
-export type JwtAlgorithm = (typeof HMAC_ALGORITHMS)[number] | (typeof KEY_ALGORITHMS)[number];
+] as const satisfies readonly JwtAlgorithm[];
 
 export const isHmac = (algorithm: unknown): algorithm is (typeof HMAC_ALGORITHMS)[number] =>
   HMAC_ALGORITHMS.includes(algorithm as never);

@@ -84,6 +84,7 @@ export interface ReadExpiredOptions extends CallOptions {
   readonly limit?: number;
 }
 
+/** @inline */
 type Answer = Exclude<RevokeAnswer, 'skipped'>;
 
 /** What may take long, as there may be much of it. */
@@ -118,7 +119,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
   /**
    * Revokes a token by its `jti` alone. Without an expiry it is remembered for ever.
    *
-   * @throws as {@link revoke}, but for what a token can be refused for.
+   * @throws STORE_UNAVAILABLE (asked again, it is found out whether it was done), TABLE_FULL, and what `call()` rejects
+   * with: see {@link revoke}.
    * @example
    * await revoked.revokeJti(jti, { subject, expiresAtMs: exp * 1_000 });
    */
@@ -134,8 +136,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * actor's, unless the caller has done so; what is refused is counted, and holds nothing up. What was revoked before it
    * rejects stays revoked, and it may be repeated.
    *
-   * @throws BulkError, with how many are `done`, and the code of what kept it from going on: KEYS_UNAVAILABLE,
-   * STORE_UNAVAILABLE, TABLE_FULL, and what `call()` rejects with. CONFIG_INVALID for options that are none.
+   * @throws KEYS_UNAVAILABLE, STORE_UNAVAILABLE, TABLE_FULL, and what `call()` rejects with, as a `BulkError` that has how
+   * many are `done`. CONFIG_INVALID for options that are none.
    * @example
    * const { alreadyRevoked, refused } = await revoked.revokeMany(jwts, { onProgress: console.log });
    */
@@ -151,7 +153,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * every token of the subject that was issued up to now, stored or not, in whole seconds. If it rejects, some of them may
    * be revoked already; it may be repeated.
    *
-   * @throws as {@link revokeJti}.
+   * @throws STORE_UNAVAILABLE, TABLE_FULL, and as {@link revokeJti}.
    * @example
    * await revoked.revokeAllForSubject('user-42');
    */
@@ -196,7 +198,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
   /**
    * Stores changes that wait for a token to confirm them (a new mail address, for one).
    *
-   * @throws as {@link storeToken}.
+   * @throws TOKEN_REFUSED for what has no usable claims, and as {@link revokeJti}.
    */
   async storeConfirmationChanges(token: string, options: StoreChangesOptions): Promise<TokenRecord> {
     const { purpose, changes, ...call } = options;
@@ -209,7 +211,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
   /**
    * The changes that wait for this token; undefined if there are none, or if it has expired or is revoked.
    *
-   * @throws as {@link revokeJti}.
+   * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}.
    */
   async getConfirmationChanges<Changes = unknown>(
     jti: string,
@@ -222,7 +224,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
   /**
    * Records that may be expunged, the earliest first: the tokens that they are of, and the grace after them, have expired.
    *
-   * @throws as {@link revokeJti}.
+   * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}.
    */
   async readExpired(options: ReadExpiredOptions = {}): Promise<readonly TokenRecord[]> {
     const { limit, ...call } = options;
@@ -234,7 +236,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * Removes what may be expunged, as the expunger does each `expungeIntervalMs`. Returns how many records that were. No
    * reader is held up.
    *
-   * @throws as {@link revokeJti}. What was removed by then stays so.
+   * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}. What was removed by then stays so.
    */
   async expungeExpired(options: CallOptions = {}): Promise<number> {
     return this.#call({ kind: 'expunge' }, { timeoutMs: LONG_MS, ...options });
