@@ -92,7 +92,7 @@ export interface Store {
   remove(records: readonly StoreRemoval[]): Promise<number>;
   /**
    * What was written since the cursor, by anyone; may repeat, never leaves out. Undefined if that is not known any more, or
-   * too much for one answer: everything is to be read again, by {@link entries}.
+   * too much for one answer: everything is to be read again, by {@link Store.entries}.
    */
   changes(cursor: StoreCursor): Promise<StoreChanges | undefined>;
   /** Ends it, bounded. */
