@@ -2,6 +2,7 @@
  * Programs that may not outlive their time, nor leave processes behind: each is run as a process group of its own.
  */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long a group may take to end once its first process has. */
@@ -18,6 +19,32 @@ const signalGroup = (group, signal = /** @type {NodeJS.Signals | 0} */ ('SIGKILL
   } catch {
     return false;
   }
+};
+
+/** @param {string} file */
+const textOf = (file) => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/**
+ * The commands that a group still runs. One that has ended is none, though nobody has asked yet what became of it: where
+ * its parent was a thread that was killed, or is gone, that is for the system's first process. Linux tells them apart.
+ *
+ * @param {number} group @returns {string[]}
+ */
+const commandsIn = (group) => {
+  if (process.platform !== 'linux') return signalGroup(group, 0) ? ['a process'] : [];
+  const ids = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name));
+  return ids.flatMap((id) => {
+    // After the name, which may have spaces: state, parent, group.
+    const [state, , of] = textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+    if (Number(of) !== group || state === 'Z') return [];
+    return [textOf(`/proc/${id}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 200) || id];
+  });
 };
 
 /** Ends all that is running: for a runner that is interrupted. */
@@ -60,9 +87,10 @@ export const runBounded = async (command, args, { cwd, limitMs, env }) => {
   }, limitMs);
   const problem = await ended;
   clearTimeout(timer);
-  for (let waited = 0; waited < GRACE_MS && signalGroup(group, 0); waited += 50) await sleep(50);
-  const left = signalGroup(group);
+  for (let waited = 0; waited < GRACE_MS && commandsIn(group).length > 0; waited += 50) await sleep(50);
+  const left = commandsIn(group);
+  signalGroup(group);
   running.delete(group);
   if (timeout.signal.aborted) return `not done after ${limitMs / 1_000} s`;
-  return problem ?? (left ? 'left processes behind' : undefined);
+  return problem ?? (left.length > 0 ? `left processes behind: ${left.join('; ')}` : undefined);
 };
