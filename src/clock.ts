@@ -45,6 +45,26 @@ export const wallOffsetMs = (clock: Clock): number => {
 /** A change of {@link wallOffsetMs} by more than this is a step, not drift. */
 export const CLOCK_STEP_MS = 2_000;
 
+/** Sees when the wall clock was set, for whoever looks now and then. What it drifts by meanwhile adds up. */
+export class ClockSteps {
+  readonly #clock: Clock;
+  #offsetMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#offsetMs = wallOffsetMs(clock);
+  }
+
+  /** By how much it was set since the last time that it was; undefined if it was not. */
+  byMs(): number | undefined {
+    const offsetMs = wallOffsetMs(this.#clock);
+    const byMs = offsetMs - this.#offsetMs;
+    if (Math.abs(byMs) <= CLOCK_STEP_MS) return undefined;
+    this.#offsetMs = offsetMs;
+    return Math.round(byMs);
+  }
+}
+
 const machineClock = (hold: (timer: NodeJS.Timeout) => NodeJS.Timeout): Clock => ({
   wallMs: () => Date.now(),
   monoMs,

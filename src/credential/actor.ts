@@ -10,7 +10,7 @@ import {
   type Task,
   type TaskResult,
 } from '../actor/behaviour.js';
-import { CLOCK_STEP_MS, wallOffsetMs, type Instant, type Timer } from '../clock.js';
+import { ClockSteps, type Instant, type Timer } from '../clock.js';
 import type { ProviderSpec } from '../providers/provider.js';
 import { readAnswer } from './answer.js';
 import { ProviderHost } from './provider-host.js';
@@ -49,7 +49,7 @@ class Credential {
   #task: { readonly task: Task; readonly attempt: number; readonly sentAt: Instant } | undefined;
   #answer: { readonly attempt: number; readonly payload: TokenPayload } | undefined;
   #wake: Timer | undefined;
-  #clockOffsetMs: number;
+  readonly #clockSteps: ClockSteps;
 
   constructor(context: ActorContext<CredentialActorOptions>) {
     this.#context = context;
@@ -57,7 +57,7 @@ class Credential {
     this.#sealed = new SealedState(context);
     const { provider, previous } = context.options;
     this.#host = new ProviderHost(context, this.#sealed, provider, previous);
-    this.#clockOffsetMs = wallOffsetMs(context.clock);
+    this.#clockSteps = new ClockSteps(context.clock);
   }
 
   start(): this {
@@ -225,11 +225,9 @@ class Credential {
 
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
-    const offsetMs = wallOffsetMs(this.#context.clock);
-    const byMs = offsetMs - this.#clockOffsetMs;
-    if (Math.abs(byMs) > CLOCK_STEP_MS) {
-      this.#clockOffsetMs = offsetMs;
-      this.#dispatch({ kind: 'clock_stepped', byMs: Math.round(byMs) });
+    const byMs = this.#clockSteps.byMs();
+    if (byMs !== undefined) {
+      this.#dispatch({ kind: 'clock_stepped', byMs });
     }
     this.#forgetPrevious();
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });

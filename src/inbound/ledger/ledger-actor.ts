@@ -12,7 +12,7 @@ import {
 } from '../../actor/behaviour.js';
 import { loadExport } from '../../actor/load-module.js';
 import { toWireError, type WireError } from '../../actor/wire.js';
-import { CLOCK_STEP_MS, wallOffsetMs, type Timer } from '../../clock.js';
+import { ClockSteps, type Timer } from '../../clock.js';
 import { TokenvisorError } from '../../errors.js';
 import { ownModule } from '../../own-files.js';
 import { openStore } from '../../storage/open-store.js';
@@ -89,13 +89,13 @@ class Ledger {
   #rechecks = 0;
   #expunging: Promise<number> | undefined;
   readonly #ending = new AbortController();
-  #clockOffsetMs: number;
+  readonly #clockSteps: ClockSteps;
 
   constructor(context: ActorContext<LedgerActorOptions>) {
     const { options, words, table } = context;
     this.#context = context;
     this.#writer = table;
-    this.#clockOffsetMs = wallOffsetMs(context.clock);
+    this.#clockSteps = new ClockSteps(context.clock);
     this.#showsFailure = context.incarnation > 1;
     if (context.incarnation > 1 && forgets(options.store))
       words.store(LedgerWord.ERA, nextEra(words.load(LedgerWord.ERA)));
@@ -320,11 +320,9 @@ class Ledger {
 
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
-    const offsetMs = wallOffsetMs(this.#context.clock);
-    const byMs = offsetMs - this.#clockOffsetMs;
-    if (Math.abs(byMs) > CLOCK_STEP_MS) {
-      this.#clockOffsetMs = offsetMs;
-      this.#context.emit('clock:stepped', { byMs: Math.round(byMs) });
+    const byMs = this.#clockSteps.byMs();
+    if (byMs !== undefined) {
+      this.#context.emit('clock:stepped', { byMs });
       this.#dispatch({ kind: 'clock_stepped' });
     }
     const malformed = this.#count(LedgerWord.MALFORMED);
