@@ -18,7 +18,7 @@ import { url } from '../config/check-url.js';
 import { describeKind } from '../config/describe.js';
 import { checkClient, clientShape, type ClientOptions } from './client-options.js';
 import type { TlsOptions } from './provider.js';
-import { secret } from './secret-check.js';
+import { authorities, secret } from './secret-check.js';
 import { SecretReference } from './secrets.js';
 
 /** Where a token is asked for, and what for: one of `issuer` and `tokenEndpoint` is required. */
@@ -115,13 +115,7 @@ export const strings = anyOf<string | readonly string[]>(
 /** {@link TlsOptions}. */
 export const tls = object(
   {
-    ca: optional(
-      anyOf<SecretReference | string | readonly (SecretReference | string)[]>(
-        'a PEM text, a secret reference or a list of them',
-        secret(),
-        list(secret(), { min: 1 }),
-      ),
-    ),
+    ca: optional(authorities),
     cert: optional(secret()),
     key: optional(secret()),
   },

@@ -1,5 +1,5 @@
 /** Checks of options that are secrets. What came is never quoted. */
-import { custom, type Check } from '../config/check.js';
+import { anyOf, type Check, custom, list } from '../config/check.js';
 import { describeKind } from '../config/describe.js';
 import { SecretReference } from './secrets.js';
 
@@ -10,3 +10,10 @@ export const isSecret = (value: unknown): value is SecretReference | string =>
 /** A check for {@link isSecret}. */
 export const secret = (): Check<SecretReference | string> =>
   custom('a secret: env(), file() or a non-empty string', isSecret, describeKind);
+
+/** Certificates of authorities, as TLS takes them. */
+export const authorities = anyOf<SecretReference | string | readonly (SecretReference | string)[]>(
+  'a PEM text, a secret reference or a list of them',
+  secret(),
+  list(secret(), { min: 1 }),
+);

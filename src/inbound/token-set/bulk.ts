@@ -5,6 +5,7 @@ import { abortError, letGo, orAborted } from '../../abort.js';
 import { check, configError, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
 import { TokenvisorError } from '../../errors.js';
+import { nextTurn } from '../../next-turn.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import { BulkError } from '../bulk-error.js';
 import { ROWS_A_MESSAGE } from './token-set-messages.js';
@@ -63,8 +64,6 @@ export interface BulkTask<Item> {
  * wait have been sent when it returns: {@link UNDER_WAY} of them.
  */
 export const runBulk = <Item>(task: BulkTask<Item>): Promise<number> => new Bulk(task).run();
-
-const turn = (): Promise<Sent> => new Promise((resolve) => void setImmediate(() => resolve({ done: 0 })));
 
 class Bulk<Item> {
   readonly #task: BulkTask<Item>;
@@ -161,7 +160,7 @@ class Bulk<Item> {
     // What is posted is a copy, of these rows alone.
     const rows = this.#rows.slice(0, count * ROW_WORDS);
     // Where there is nothing to wait for, others have their turn all the same.
-    const answer = count === 0 ? turn() : this.#task.send(rows, this.#flag);
+    const answer = count === 0 ? nextTurn().then(() => ({ done: 0 })) : this.#task.send(rows, this.#flag);
     const sent = answer.then(
       ({ done, error }: Sent) => this.#note(done === count ? done + skipped : done, error),
       (error: unknown) => this.#note(0, error),

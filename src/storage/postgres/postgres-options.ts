@@ -1,8 +1,8 @@
 /** The options of the Postgres store, and their check. */
-import { anyOf, boolean, check, joinPath, list, number, object, optional, string } from '../../config/check.js';
+import { anyOf, boolean, check, joinPath, number, object, optional, string } from '../../config/check.js';
 import type { CheckResult } from '../../config/check.js';
 import { isPlainObject } from '../../config/describe.js';
-import { secret } from '../../providers/secret-check.js';
+import { authorities, secret } from '../../providers/secret-check.js';
 import { literal, type SecretReference } from '../../providers/secrets.js';
 
 /** TLS to a Postgres server: PEM texts, or references to them; a path is given as `file(path)`. */
@@ -111,13 +111,7 @@ const tls = anyOf<boolean | PostgresTls>(
   'true, false, or an object with `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`',
   boolean(),
   object({
-    ca: optional(
-      anyOf<SecretReference | string | readonly (SecretReference | string)[]>(
-        'a PEM text, a secret reference or a list of them',
-        secret(),
-        list(secret(), { min: 1 }),
-      ),
-    ),
+    ca: optional(authorities),
     cert: optional(secret()),
     key: optional(secret()),
     servername: optional(string()),
