@@ -5,6 +5,7 @@ import {
   type ActorContext,
   type Behaviour,
   type From,
+  type LiveSnapshot,
   proceed,
   reply,
   type Task,
@@ -14,9 +15,9 @@ import { ClockSteps, type Instant, type Timer } from '../clock.js';
 import type { ProviderSpec } from '../providers/provider.js';
 import { readAnswer } from './answer.js';
 import { ProviderHost } from './provider-host.js';
-import { refresh } from './refresh.js';
+import { takeTurn } from './refresh-channel.js';
 import { initialRefreshState, isOverlap, statusOf } from './refresh-state.js';
-import type { RefreshEffect, RefreshEvent, RefreshPolicy } from './refresh-types.js';
+import type { AdoptedToken, RefreshEffect, RefreshEvent, RefreshPolicy } from './refresh-types.js';
 import { SealedState } from './sealed-state.js';
 import type { TokenPayload } from './token.js';
 
@@ -33,6 +34,14 @@ export type CredentialCall = { readonly kind: 'resume' };
 
 type CredentialInfo =
   TaskResult | { readonly kind: 'requested' } | { readonly kind: 'woken' } | { readonly kind: 'tick' };
+
+/** Without the token itself: the loop needs to know of it, not to have it. */
+const adopted = ({ generation, issuedAtMs, expiresAtMs, usableUntilMs }: LiveSnapshot): AdoptedToken => ({
+  generation,
+  issuedAtMs,
+  expiresAtMs,
+  usableUntilMs,
+});
 
 /** How often clocks are compared, and secret files looked at. */
 const TICK_MS = 1_000;
@@ -68,7 +77,7 @@ class Credential {
       kind: 'started',
       policy: this.#policy(),
       generation: this.#context.generation(),
-      ...(live && { token: live }),
+      ...(live && { token: adopted(live) }),
       ...(persisted && { persisted }),
       ...this.#requests(),
       ...(obstacle && { obstacle }),
@@ -134,7 +143,7 @@ class Credential {
   }
 
   #dispatch(event: RefreshEvent): void {
-    const { state, effects } = refresh(this.#state, event, this.#context.clock.now(), Math.random);
+    const { state, effects } = takeTurn(this.#context.name, this.#state, event, this.#context.clock.now());
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
     this.#showStatus();

@@ -209,6 +209,7 @@ test('a process full of secrets, failing in every way, tells none', async () => 
     '[redacted]',
     'TOKENVISOR_UNHEARD',
     'a listener that throws',
+    'channel tokenvisor:refresh',
   ]) {
     expect(all).toContain(sign);
   }
