@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 const at = (ms: number): RefreshTurn['now'] => ({ wallMs: 1_000_000 + ms, monoMs: 5_000 + ms });
-const failure = { class: 'transient', reason: 'network', message: 'no answer' } as const;
+const failure = { class: 'transient', reason: 'connect_failed', message: 'no answer' } as const;
 const course: readonly (readonly [number, RefreshEvent])[] = [
   [0, { kind: 'started', policy: policyOf(), generation: 0, wanted: 0, invalidated: 0 }],
   [50, { kind: 'mint_failed', attempt: 1, failure }],
