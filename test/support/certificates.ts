@@ -46,7 +46,7 @@ const timeOf = (atMs: number): Buffer =>
   der(0x18, Buffer.from(`${new Date(atMs).toISOString().replaceAll(/[-:T]|\..*/g, '')}Z`));
 
 const pemOf = (contents: Buffer): string =>
-  `-----BEGIN CERTIFICATE-----\n${contents.toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+  `-----BEGIN CERTIFICATE-----\n${contents.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 
 interface Contents {
   readonly subject: string;
