@@ -73,7 +73,7 @@ const take = (turn: Turn, event: RefreshEvent): void => {
       return;
     case 'clock_stepped':
       // Who hears of it finds the token corrected.
-      followClock(turn);
+      followStep(turn, event.byMs);
       return turn.emit({ type: 'clock:stepped', byMs: event.byMs });
     case 'source_changed':
       return heedSource(turn);
@@ -148,6 +148,22 @@ const followClock = (turn: Turn): void => {
   if (Math.abs(shiftMs - token.shiftMs) < CLOCK_TOLERANCE_MS) return;
   turn.keep({ ...token, shiftMs });
   turn.do({ kind: 'republish', times: tokenTimes(token.spans, token.sentAt, shiftMs) });
+};
+
+/**
+ * A step back makes no token younger. Where the wall clock was ahead, that may have been a suspend, and what has passed
+ * in it has passed.
+ */
+const followStep = (turn: Turn, byMs: number): void => {
+  const { token } = turn.state;
+  const { now } = turn;
+  if (!token) return;
+  const { sentAt, spans } = token;
+  const aged = ageMs(sentAt, { ...now, wallMs: now.wallMs - byMs });
+  if (aged - ageMs(sentAt, now) < CLOCK_TOLERANCE_MS) return followClock(turn);
+  const since = { wallMs: Math.floor(now.wallMs - aged), monoMs: sentAt.monoMs };
+  turn.keep({ ...token, sentAt: since, shiftMs: 0 });
+  turn.do({ kind: 'republish', times: tokenTimes(spans, since, 0) });
 };
 
 /** Takes note of the shared words. Nobody can want more than one newer token, or invalidate one that is to come. */

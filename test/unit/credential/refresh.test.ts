@@ -635,14 +635,36 @@ describe('clock steps', () => {
     expect(driver.read()?.generation).toBe(3);
   });
 
-  test('forward and back again: the token is what it was', () => {
+  test('back and forward again: the token is what it was', () => {
     const driver = new RefreshDriver().start().advance(10_000);
     const before = driver.published;
-    driver.stepWall(60_000).stepWall(-60_000);
-    expect(driver.published).toEqual(before);
     driver.stepWall(-60_000).stepWall(60_000);
     expect(driver.published).toEqual(before);
     expect(driver.requests).toHaveLength(1);
+  });
+
+  test('regression: a suspend, and then the clock set back: the token was given the time of the suspend once more', () => {
+    // The machine sleeps for 40 s, and its clock is found to be 30 s fast.
+    const driver = new RefreshDriver({ server: scripted(good(100_000), 'hangs') }).start().advance(10_000);
+    driver.stepWall(40_000).advance(5_000).stepWall(-30_000);
+    // 55 s of its life are over, of which the monotonic clock knows of 15.
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 45_000);
+    driver.advance(34_999);
+    expect(driver.read()).toBeDefined();
+    driver.advance(1);
+    expect(driver.read()).toBeUndefined();
+  });
+
+  test('back by more than it was ahead: what has passed in a suspend counts on, over a restart too', () => {
+    const driver = new RefreshDriver({ server: scripted(good(100_000), 'hangs') }).start().advance(10_000);
+    driver.stepWall(40_000).stepWall(-HOUR);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 50_000);
+    driver.crash().start();
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 50_000);
+    driver.advance(39_999);
+    expect(driver.read()).toBeDefined();
+    driver.advance(1);
+    expect(driver.read()).toBeUndefined();
   });
 
   test('back while no actor lives: the next incarnation sees it', () => {
