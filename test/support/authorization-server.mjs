@@ -247,7 +247,11 @@ async function serve(options) {
       accountId,
       claims: () => ({ sub: accountId }),
     }),
-    extraTokenClaims: (/** @type {any} */ context) => context?.state.act && { act: context.state.act },
+    extraTokenClaims: (/** @type {any} */ context) => ({
+      ...(context?.state.act && { act: context.state.act }),
+      // `iat` is in whole seconds.
+      minted_ms: Date.now(),
+    }),
     ...(mtls && { discovery: { mtls_endpoint_aliases: { token_endpoint: `https://127.0.0.1:${mtlsPort}/token` } } }),
     features: {
       clientCredentials: { enabled: true },

@@ -1,0 +1,46 @@
+/**
+ * What all threads of a chaos run share: the offset of their wall clock, the orders to die, and where records go. It
+ * reaches every thread with the environment data of worker_threads, which each inherits from the one that starts it.
+ */
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+
+/** @typedef {{ words: Int32Array, baseMonoMs: number, folder: string }} Ground */
+
+const KEY = 'tokenvisor:chaos';
+const WORDS = 256;
+
+export const Word = /** @type {const} */ ({
+  /** How far the wall clock of all threads is off the machine's. */
+  OFFSET_MS: 0,
+  /** When it was stepped last, after `baseMonoMs`. */
+  STEPPED_AT_MS: 1,
+  STOP: 2,
+  /** One word a child: a {@link Death} that is wanted. The supervisor's thread has the first. */
+  ORDERS: 16,
+  /** One word a kind of death: how many orders were obeyed. */
+  OBEYED: 200,
+});
+
+/** The machine's wall clock, whatever this thread believes. */
+export const machineNowMs = Date.now.bind(Date);
+
+/** Of one origin in all threads. */
+export const monoMs = () => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1e6;
+};
+
+/** @param {string} folder @returns {Ground} */
+export const makeGround = (folder) => {
+  const ground = { words: new Int32Array(new SharedArrayBuffer(4 * WORDS)), baseMonoMs: monoMs(), folder };
+  setEnvironmentData(KEY, ground);
+  return ground;
+};
+
+/** @returns {Ground} */
+export const findGround = () => /** @type {any} */ (getEnvironmentData(KEY));
+
+/** From here on this thread has the wall clock of the run. @param {Int32Array} words */
+export const takeClock = (words) => {
+  Date.now = () => machineNowMs() + Atomics.load(words, Word.OFFSET_MS);
+};

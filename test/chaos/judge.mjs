@@ -1,0 +1,226 @@
+/**
+ * Whether what a run has seen is accounted for: each failed mint, each time without a token, each park, each death. Pure.
+ *
+ * What a cause may lead to is bounded: a fault that has ended is no excuse for ever. The bounds are those that the options
+ * and the documents promise; SLACK_MS is what a machine with nothing left to give adds to them.
+ */
+import { CHAOS } from './deaths.mjs';
+import { OWN_FAILURE } from './own-provider.mjs';
+
+/**
+ * @typedef {import('./causes.mjs').Cause} Cause
+ * @typedef {import('./children.mjs').Facts} Facts
+ * @typedef {import('./reader-thread.mjs').Gap} Gap
+ * @typedef {import('./replay.mjs').Turn} Turn
+ * @typedef {{ clientId: string, kind: string, atMonoMs: number }} SeenFault one that the hostile server has dealt out
+ * @typedef {{ name: string, fromMonoMs: number, toMonoMs: number, failure?: import('tokenvisor').MintFailure,
+ *   nextMonoMs?: number | undefined }} Attempt
+ *
+ * @typedef {object} Evidence
+ * @property {Map<string, Facts>} facts
+ * @property {Cause[]} causes
+ * @property {SeenFault[]} faults
+ * @property {Turn[][]} threads the turns of each
+ * @property {Gap[]} gaps
+ * @property {{ name: string, reason: any, atMonoMs: number }[]} exits
+ * @property {number} startedMonoMs
+ */
+
+const SLACK_MS = 2_500;
+/** A mint of a server that does what it should. */
+const MINT_MS = 1_500;
+/** From a kill to the next incarnation's first turn: the longest wait of a restart, and a boot among many. */
+const RESTART_MS = 1_000 + 4_000;
+/** What goes on top of that until the death is seen. */
+const SEEN_AFTER_MS = /** @type {Record<string, number>} */ ({
+  ...{ loop: 3_000, parse: 7_500, zombie: 7_500, 'zombie in a rotate()': 7_500, heap: 2_000 },
+  // The parks of three storms in a row.
+  ...{ storm: 12_000, supervisor: 13_000 },
+});
+/** The wall clock is looked at each second. */
+const STEP_MS = 1_000;
+const FLOOR_MS = 1_000;
+
+/** @param {Cause} cause @param {string} name */
+const killed = ({ family, of }, name) => family === 'kill' && (of === name || of === '*');
+/** @param {{ kind: string }} kill */
+const restartMs = ({ kind }) => (SEEN_AFTER_MS[kind] ?? 0) + RESTART_MS;
+
+/** Each attempt, from its request to what became of it; an attempt that a death cut short ends with nothing. @param {Turn[][]} threads */
+const attemptsOf = (threads) => {
+  /** @type {Attempt[]} */
+  const attempts = [];
+  for (const turns of threads) {
+    /** @type {Attempt | undefined} */
+    let open;
+    for (const { name, event, now, effects } of turns) {
+      const over =
+        event.kind === 'minted' || event.kind === 'mint_failed' || effects.some(({ kind }) => kind === 'cancel');
+      if (event.kind === 'mint_failed') {
+        const wake = effects.at(-1);
+        const nextMonoMs = wake?.kind === 'wake' ? wake.atMonoMs : undefined;
+        attempts.push({
+          ...{ name, fromMonoMs: open?.fromMonoMs ?? now.monoMs, toMonoMs: now.monoMs },
+          ...{ failure: event.failure, nextMonoMs },
+        });
+      } else if (open && over) attempts.push({ ...open, toMonoMs: now.monoMs });
+      if (over) open = undefined;
+      if (effects.some(({ kind }) => kind === 'mint')) {
+        open = { name, fromMonoMs: now.monoMs, toMonoMs: Infinity };
+      }
+    }
+    if (open) attempts.push({ ...open, toMonoMs: open.fromMonoMs + MINT_MS });
+  }
+  return attempts.sort((a, b) => a.fromMonoMs - b.fromMonoMs);
+};
+
+/** @param {{ fromMonoMs: number, toMonoMs: number }} one @param {{ fromMonoMs: number, toMonoMs: number }} other */
+const overlap = (one, other, afterMs = 0) =>
+  one.fromMonoMs <= other.toMonoMs + afterMs && other.fromMonoMs <= one.toMonoMs + afterMs;
+
+/**
+ * @param {Evidence} evidence
+ * @returns {{ problems: string[], met: Cause[] }} what nothing accounts for; and which faults of a server that is asked
+ *   directly have been met
+ */
+export const unexplained = ({ facts, causes, faults, threads, gaps, exits, startedMonoMs }) => {
+  const at = (/** @type {number} */ monoMs) => `at ${((monoMs - startedMonoMs) / 1_000).toFixed(1)} s`;
+  const attempts = attemptsOf(threads);
+  /** @type {Set<Cause>} */
+  const spent = new Set();
+
+  /** @param {Attempt} attempt @returns {boolean} */
+  const isExplained = (attempt) => {
+    const { name, failure } = attempt;
+    const { by, clientId, signs, sources, singleUse } = /** @type {Facts} */ (facts.get(name));
+    const { reason = '', message = '' } = failure ?? {};
+    if (by === 'own') return reason === 'provider_threw' && message.includes(OWN_FAILURE) && name === 'own-failing';
+    const dealtOut = faults.some(
+      (one) =>
+        one.clientId === clientId && one.atMonoMs > attempt.fromMonoMs - 100 && one.atMonoMs < attempt.toMonoMs + 100,
+    );
+    if (dealtOut) return true;
+    for (const cause of causes) {
+      const { family, kind, of } = cause;
+      const inForce = overlap(cause, attempt, 300);
+      if (family === 'server') {
+        if (of === name && cause.fromMonoMs < attempt.toMonoMs && !spent.has(cause)) return Boolean(spent.add(cause));
+        if (inForce && (of === by || (by === 'front' && of === 'server'))) return true;
+      }
+      // A second after a step a token may be past its time, and so may what is minted from it.
+      const stepped =
+        family === 'clock' && attempt.toMonoMs - cause.fromMonoMs < STEP_MS + SLACK_MS && inForceSince(cause, attempt);
+      if (stepped && reason === 'oauth_error' && (sources.length > 0 || signs)) return true;
+      if (family === 'change' && of === name && kind.startsWith('rotate()') && reason === 'oauth_error') {
+        if (overlap(cause, attempt, SLACK_MS)) return true;
+      }
+      // The death of an actor in a single-use exchange.
+      if (singleUse && ['exchange_interrupted', 'store_failed'].includes(reason) && killed(cause, name)) {
+        if (
+          attempt.toMonoMs > cause.fromMonoMs &&
+          attempt.fromMonoMs < cause.fromMonoMs + restartMs(cause) + SLACK_MS
+        ) {
+          return true;
+        }
+      }
+    }
+    if (signs && reason === 'oauth_error' && offsetAt(causes, attempt)) return true;
+    if (reason !== 'token_unavailable') return false;
+    // For a second after it was there, a token that is minted from another's is late.
+    const theirs = { ...attempt, fromMonoMs: attempt.fromMonoMs - SLACK_MS };
+    return gaps.some((gap) => sources.includes(gap.name) && overlap(gap, theirs));
+  };
+
+  const failed = attempts.filter(({ failure }) => failure);
+  const problems = failed.flatMap((attempt) => {
+    if (isExplained(attempt)) return [];
+    const { name, failure, fromMonoMs, toMonoMs } = attempt;
+    return [
+      `${name} ${at(toMonoMs)}: a mint of ${Math.round(toMonoMs - fromMonoMs)} ms failed (${failure?.reason}: ${failure?.message})`,
+    ];
+  });
+  for (const { name, reason, atMonoMs } of exits) {
+    const isMeant = causes.some(
+      (cause) =>
+        killed(cause, name) &&
+        cause.fromMonoMs <= atMonoMs &&
+        atMonoMs < cause.fromMonoMs + restartMs(cause) + SLACK_MS,
+    );
+    const error = reason.error;
+    // A thread that is ended while it starts has ended so.
+    const codes = ['ERR_WORKER_OUT_OF_MEMORY', 'FENCED', 'START_FAILED'];
+    const isOurs = reason.kind !== 'crash' || error?.message === CHAOS || codes.includes(error?.code);
+    if (!isMeant || !isOurs) problems.push(`${name} ${at(atMonoMs)}: its thread ended (${JSON.stringify(reason)})`);
+  }
+  const starts = threads.flatMap((turns) => (turns[0]?.event.kind === 'started' ? [turns[0]] : []));
+  const covers = coversOf(causes, attempts, starts, threads);
+  for (const gap of gaps) {
+    const left = uncovered(gap, covers.get(gap.name) ?? []);
+    if (left > 0) {
+      const lastedMs = Math.round(gap.toMonoMs - gap.fromMonoMs);
+      problems.push(
+        `${gap.name} ${at(gap.fromMonoMs)}: no token for ${lastedMs} ms (${gap.code}, ${gap.state}), ${Math.round(left)} of them for no reason`,
+      );
+    }
+  }
+  return { problems, met: [...spent] };
+};
+
+/** @param {Cause} cause @param {Attempt} attempt */
+const inForceSince = (cause, attempt) => cause.fromMonoMs <= attempt.toMonoMs;
+
+/** Whether the wall clock was off at any time of an attempt. @param {Cause[]} causes @param {Attempt} attempt */
+const offsetAt = (causes, attempt) =>
+  causes.some(({ family, fromMonoMs }) => family === 'clock' && fromMonoMs < attempt.toMonoMs);
+
+/**
+ * For each credential, when it may be without a token.
+ *
+ * @param {Cause[]} causes @param {Attempt[]} attempts @param {Turn[]} starts @param {Turn[][]} threads
+ */
+const coversOf = (causes, attempts, starts, threads) => {
+  /** @type {Map<string, { fromMonoMs: number, toMonoMs: number }[]>} */
+  const covers = new Map();
+  const names = new Set(threads.flatMap(([first]) => first?.name ?? []));
+  for (const name of names) {
+    /** @type {{ fromMonoMs: number, toMonoMs: number }[]} */
+    const own = [];
+    covers.set(name, own);
+    const add = (/** @type {number} */ fromMonoMs, /** @type {number} */ toMonoMs) =>
+      own.push({ fromMonoMs, toMonoMs });
+    for (const cause of causes) {
+      const { family, kind, of, fromMonoMs } = cause;
+      if (killed(cause, name)) {
+        const limit = fromMonoMs + restartMs(cause) + SLACK_MS;
+        const back = starts.find(
+          (turn) => turn.name === name && turn.now.monoMs > fromMonoMs && turn.now.monoMs < limit,
+        );
+        add(fromMonoMs, Math.min(limit, (back?.now.monoMs ?? limit) + FLOOR_MS + MINT_MS));
+      }
+      if (family === 'clock') add(fromMonoMs, fromMonoMs + STEP_MS + FLOOR_MS + MINT_MS);
+      if (family === 'change' && of === name) add(fromMonoMs, cause.toMonoMs + FLOOR_MS + MINT_MS + SLACK_MS);
+      void kind;
+    }
+    for (const { fromMonoMs, toMonoMs, failure, nextMonoMs } of attempts.filter((one) => one.name === name)) {
+      // Until what it says itself will be the next, with the time that one takes; of a park the rest is told below.
+      if (failure) add(fromMonoMs, (nextMonoMs ?? toMonoMs + SLACK_MS) + MINT_MS);
+    }
+  }
+  return covers;
+};
+
+/** How much of a gap nothing covers. @param {Gap} gap @param {{ fromMonoMs: number, toMonoMs: number }[]} covers */
+const uncovered = (gap, covers) => {
+  /** Looks may be as late as this. */
+  const lateMs = 250;
+  let at = gap.fromMonoMs;
+  let left = 0;
+  for (const { fromMonoMs, toMonoMs } of [...covers].sort((a, b) => a.fromMonoMs - b.fromMonoMs)) {
+    if (toMonoMs <= at) continue;
+    if (fromMonoMs >= gap.toMonoMs) break;
+    if (fromMonoMs > at + lateMs) left += fromMonoMs - at;
+    at = Math.max(at, toMonoMs);
+  }
+  if (gap.toMonoMs > at + lateMs) left += gap.toMonoMs - at;
+  return left;
+};
