@@ -60,7 +60,7 @@ export class GenServer {
   readonly #context: ActorContext;
   readonly #clock: Clock;
   readonly #terminateTimeoutMs: number;
-  readonly #mailbox = new Mailbox<Message>((message) => this.#handle(message));
+  readonly #mailbox: Mailbox<Message>;
   readonly #tasks = new Set<AbortController>();
   readonly #timers = new Set<Timer>();
   readonly #ended: Promise<ActorEnd>;
@@ -76,6 +76,8 @@ export class GenServer {
     this.#clock = options.clock;
     this.#terminateTimeoutMs = options.terminateTimeoutMs;
     this.#shared = options.shared;
+    // Where time is simulated none passes while a message is handled: none is put off until after the next timer.
+    this.#mailbox = new Mailbox((message) => this.#handle(message), options.shared.clock && ((): number => 0));
     this.#ended = new Promise((resolve, reject) => {
       this.#end = resolve;
       this.#fail = reject;
