@@ -485,3 +485,17 @@ test('a clock with a part of its methods is a problem at once, and no crash late
   const clock = { advance: () => undefined } as never;
   expect(() => createTestCredential(['one'], { clock })).toThrow('Expected `clock` to be what createSimulatedClock()');
 });
+
+test('regression: in a thread that had been busy for 10 ms an answer was taken in after the next timer, too late', async () => {
+  // As in a long advanceAsync(): little passes between two messages, and much since the first.
+  let machineMs = 0;
+  const now = vi.spyOn(performance, 'now').mockImplementation(() => (machineMs += 6));
+  const { api, events } = make([async () => Promise.resolve({ value: 'one', expiresInS: 60 })]);
+  await clock.advanceAsync(600_000);
+  now.mockRestore();
+  const began = events.filter(({ type }) => type === 'mint:started').map(({ atMs }) => atMs);
+  const ended = events.filter(({ type }) => type === 'mint:succeeded').map(({ atMs }) => atMs);
+  expect(began.length).toBeGreaterThan(10);
+  expect(ended).toEqual(began);
+  expect(api.current().value).toBe('one');
+});
