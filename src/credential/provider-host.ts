@@ -54,6 +54,8 @@ export class ProviderHost {
   readonly #request: HttpDoor;
   /** Those of the open session. */
   #tokens = new TokenSources();
+  /** What the last mint has read: a file may hold another secret by the time that a server says this one back. */
+  readonly #secretsRead = new Set<string>();
   #spec: ProviderSpec;
   /** What may be tried in its place, after a `rotate()` with an overlap. */
   #previous: ProviderSpec | undefined;
@@ -105,6 +107,7 @@ export class ProviderHost {
   /** The overlap is over. */
   forgetPrevious(): void {
     this.#previous = undefined;
+    this.#secretsRead.clear();
     if (this.#opened === this.#spec) return;
     try {
       this.#switchTo(this.#spec);
@@ -118,6 +121,7 @@ export class ProviderHost {
   async mint(attempt: MintAttempt, withPrevious = false): Promise<unknown> {
     const wanted = (withPrevious ? this.#previous : undefined) ?? this.#spec;
     if (wanted !== this.#opened) this.#switchTo(wanted);
+    this.#secretsRead.clear();
     const bound = new AbortController();
     const signal = AbortSignal.any([attempt.signal, bound.signal]);
     const minting = Promise.resolve(this.#session.mint({ ...attempt, signal }));
@@ -134,6 +138,7 @@ export class ProviderHost {
     const live = this.#actor.live()?.value as { readonly value?: string } | undefined;
     return readFailure(thrown, [
       ...secretValues([this.#spec.options, this.#previous?.options]),
+      ...this.#secretsRead,
       ...this.#tokens.values(),
       ...stringsIn(this.#sealed.vault),
       ...(live?.value ? [live.value] : []),
@@ -198,7 +203,11 @@ export class ProviderHost {
         read: () => this.#sealed.vault,
         write: (vault) => this.#sealed.keepVault(vault),
       },
-      secret: (reference) => readSecret(reference),
+      secret: (reference) => {
+        const secret = readSecret(reference);
+        this.#secretsRead.add(secret);
+        return secret;
+      },
       token: (reference, wait) => tokens.token(reference, wait),
       request: this.#request,
       warm: (host) => this.#addresses.warm(host),

@@ -175,3 +175,16 @@ describe('the token of another credential', () => {
     expect(next.sourcesChanged()).toBe(true);
   });
 });
+
+test('regression: a server said a secret back whose file had another one by then, and it was shown', async () => {
+  const actor = new Actor();
+  const replaced = path.join(folder, 'replaced-secret');
+  writeFileSync(replaced, 'first_secret');
+  const host = actor.open(actor.spec('new', { clientSecret: file(replaced), reads: true }));
+  const minting = mint(host);
+  writeFileSync(replaced, 'second_secret');
+  await minting;
+  const { message } = host.failure(new Error('unknown: first_secret, second_secret'));
+  expect(message).not.toMatch(/first_secret|second_secret/);
+  expect(message).toContain('[redacted], [redacted]');
+});
