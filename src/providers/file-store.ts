@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../clock.js';
 import { ProviderError, TokenvisorError, type FailureClass } from '../errors.js';
 import { FileLock } from './file-lock.js';
+import type { ProcessIdentity } from './process-identity.js';
 import { parseRecord, type RefreshRecord } from './refresh-record.js';
 import { errorCode, machineFs, readIfThere, removeIfThere, type StoreFs } from './store-fs.js';
 
@@ -23,12 +24,18 @@ export interface RefreshTokenStore {
   close(): void;
 }
 
-export interface FileStoreOptions {
+/** What a file store needs of the machine; the one that it runs on where nothing is given. */
+export interface StoreMachine {
+  readonly fs?: StoreFs;
+  /** Which process this is, for those that find its lock. */
+  readonly identity?: ProcessIdentity;
+}
+
+export interface FileStoreOptions extends StoreMachine {
   readonly path: string;
   /** Whose lock it is: unique to the supervisor and the credential. */
   readonly owner: string;
   readonly clock: Clock;
-  readonly fs?: StoreFs;
 }
 
 const FORMAT = 'tokenvisor refresh token';

@@ -5,7 +5,7 @@
  * and revokes the whole grant (RFC 9700 §4.14.2). So an exchange whose outcome is not known is never repeated unasked.
  */
 import { ProviderError } from '../../errors.js';
-import { FileStore } from '../file-store.js';
+import { FileStore, type StoreMachine } from '../file-store.js';
 import {
   checkRefreshToken,
   type CheckedRefreshTokenOptions,
@@ -18,12 +18,15 @@ import { refreshTokenIn } from '../token-answer.js';
 import { TokenEndpoint } from '../token-endpoint.js';
 import { checkedOptions } from './checked-options.js';
 
-export const provider: ProviderObject<RefreshTokenOptions> = {
+/** The grant on a machine: the one that it runs on, or a simulated one. */
+export const refreshTokenOn = (machine: StoreMachine = {}): ProviderObject<RefreshTokenOptions> => ({
   open(context) {
     const options = checkedOptions(context, checkRefreshToken);
-    return new RefreshTokenSession(context, options);
+    return new RefreshTokenSession(context, options, machine);
   },
-};
+});
+
+export const provider = refreshTokenOn();
 
 class RefreshTokenSession implements ProviderSession {
   readonly singleUse: boolean;
@@ -33,7 +36,7 @@ class RefreshTokenSession implements ProviderSession {
   /** Somebody has allowed one exchange, and it has not been sent yet. */
   #allowed = false;
 
-  constructor(context: ProviderContext, options: CheckedRefreshTokenOptions) {
+  constructor(context: ProviderContext, options: CheckedRefreshTokenOptions, machine: StoreMachine) {
     const writer = `${context.owner}/${context.name}`;
     const { store } = options;
     this.singleUse = options.rotation === 'single-use';
@@ -41,7 +44,10 @@ class RefreshTokenSession implements ProviderSession {
     this.#endpoint = new TokenEndpoint(context, options);
     this.#keeper = new RefreshKeeper({
       vault: context.vault,
-      store: store === 'memory' ? undefined : new FileStore({ path: store.path, owner: writer, clock: context.clock }),
+      store:
+        store === 'memory'
+          ? undefined
+          : new FileStore({ ...machine, path: store.path, owner: writer, clock: context.clock }),
       writer,
       clock: context.clock,
       singleUse: this.singleUse,
