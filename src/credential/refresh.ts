@@ -1,9 +1,9 @@
 /**
  * The refresh loop of a credential: (state, event, now) to the next state and what is to be done. Pure.
  *
- * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same three
- * steps ask what follows: is the token withdrawn, has it expired, is an attempt due. So nothing depends on the order in
- * which events come, a spurious wake is harmless, and the last effect always says when to look again.
+ * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same four steps
+ * ask what follows: is the token withdrawn, was the clock set back, has it expired, is an attempt due. So nothing depends
+ * on the order in which events come, a spurious wake is harmless, and the last effect always says when to look again.
  */
 import type { Instant } from '../clock.js';
 import { clearFailures, endInFailure, heedSource, meetObstacle, resume } from './refresh-failure.js';
@@ -44,6 +44,7 @@ export const refresh = (
   const turn = new Turn(before, now, random);
   take(turn, event);
   withdrawIfInvalidated(turn);
+  followClock(turn);
   tellIfExpired(turn);
   mintIfDue(turn);
   const { state, effects } = turn;
@@ -140,7 +141,10 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
   followClock(turn);
 };
 
-/** The times in the snapshot are wall time: where the clock was set back they would let the token live too long. */
+/**
+ * The times in the snapshot are wall time: where the clock was set back they would let the token live too long. Asked in
+ * every turn, also in that of the token's end: what is too little for a step, or was two steps within a second, adds up.
+ */
 const followClock = (turn: Turn): void => {
   const { token } = turn.state;
   if (!token) return;

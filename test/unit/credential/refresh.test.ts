@@ -643,6 +643,20 @@ describe('clock steps', () => {
     expect(driver.requests).toHaveLength(1);
   });
 
+  test('regression: set back by too little for a step, a token was handed out for as much longer than its time', () => {
+    const driver = new RefreshDriver({
+      server: ({ attempt }) => (attempt === 1 ? { latencyMs: 50, lifetime: { lifeMs: 6_000 } } : 'hangs'),
+    }).start();
+    driver.advance(1_000);
+    // Two steps within a second come to this as well. Nobody sees a step.
+    driver.clock.stepWall(-1_100);
+    driver.advance(4_399);
+    expect(driver.read()).toBeDefined();
+    driver.advance(1);
+    expect(driver.read()).toBeUndefined();
+    expect(driver.told('token:expired')).toHaveLength(1);
+  });
+
   test('regression: a suspend, and then the clock set back: the token was given the time of the suspend once more', () => {
     // The machine sleeps for 40 s, and its clock is found to be 30 s fast.
     const driver = new RefreshDriver({ server: scripted(good(100_000), 'hangs') }).start().advance(10_000);
