@@ -28,12 +28,18 @@ import { secretOf } from './servers.mjs';
 /** At once three deaths of the supervisor thread in a minute are mended; more wait. */
 const SUPERVISOR_EVERY_MS = 22_000;
 const OBEYED_WITHIN_MS = 1_500;
+/** More than the 2 s from which on it is one. */
+const LEAST_STEP_MS = 2_500;
 const LARGEST_STEP_MS = 12_000;
 const OVERLAP_MS = 2_500;
+/** Two steps within a second may be none that is seen: what they come to is less than a step. */
+const STEP_EVERY_MS = 1_500;
+const OVERDUE_MS = 4_000;
 
 export class Director {
   #stage;
   #supervisorAtMs = -Infinity;
+  #steppedAtMs = -Infinity;
   #orders = Promise.resolve();
   /** @type {Record<string, string>} */
   #secrets = {};
@@ -84,18 +90,37 @@ export class Director {
     return Object.fromEntries(entries);
   }
 
-  /** @param {number} untilMonoMs @param {number} everyMs @param {(name: string, error: unknown) => void} onError */
+  /**
+   * Draws until then. What has not come to be by the middle of that time is more likely to be drawn.
+   *
+   * @param {number} untilMonoMs @param {number} everyMs @param {(name: string, error: unknown) => void} onError
+   */
   async direct(untilMonoMs, everyMs, onError) {
+    const { causes, random } = this.#stage;
     const actions = this.actions();
-    const next = bagOf(Object.keys(actions), this.#stage.random);
+    const names = Object.keys(actions);
+    const drawn = bagOf(names, random);
+    const middleMonoMs = (monoMs() + untilMonoMs) / 2;
+    /** @type {Map<string, number>} */
+    const lastMonoMs = new Map();
+    const next = () => {
+      const nowMs = monoMs();
+      const counts = causes.counts();
+      // A fault is met when its client asks next.
+      const overdue = names.filter(
+        (name) => !(name in counts) && nowMs - (lastMonoMs.get(name) ?? -Infinity) > OVERDUE_MS,
+      );
+      return nowMs > middleMonoMs && overdue.length > 0 && random() < 0.8 ? pick(overdue, random) : drawn();
+    };
     /** @type {Set<Promise<unknown>>} */
     const running = new Set();
     while (monoMs() < untilMonoMs) {
       const name = next();
+      lastMonoMs.set(name, monoMs());
       const doing = Promise.resolve(actions[name]?.()).catch((error) => onError(name, error));
       running.add(doing);
       void doing.then(() => running.delete(doing));
-      await sleep(everyMs * (0.5 + this.#stage.random()));
+      await sleep(everyMs * (0.5 + random()));
     }
     await Promise.all(running);
   }
@@ -111,6 +136,8 @@ export class Director {
     ]);
     if (this.#pid) this.#signal('SIGCONT');
     const off = Atomics.load(ground.words, Word.OFFSET_MS);
+    const waitMs = STEP_EVERY_MS - (monoMs() - this.#steppedAtMs);
+    if (waitMs > 0) await sleep(waitMs);
     if (off !== 0) causes.end(this.#stepTo(0, off > 0 ? 'back' : 'forward'));
   }
 
@@ -275,11 +302,13 @@ export class Director {
   /** @param {1 | -1} direction */
   async #step(direction) {
     const { ground, causes, random } = this.#stage;
+    if (monoMs() - this.#steppedAtMs < STEP_EVERY_MS) return;
+    this.#steppedAtMs = monoMs();
     const off = Atomics.load(ground.words, Word.OFFSET_MS);
-    const byMs = Math.round(direction * (2_500 + random() * (LARGEST_STEP_MS - 2_500)));
+    const byMs = Math.round(direction * (LEAST_STEP_MS + random() * (LARGEST_STEP_MS - LEAST_STEP_MS)));
     const to = Math.max(-LARGEST_STEP_MS, Math.min(LARGEST_STEP_MS, off + byMs));
     // At the end of what is allowed, the other way.
-    const next = Math.abs(to - off) < 2_500 ? off - byMs : to;
+    const next = Math.abs(to - off) < LEAST_STEP_MS ? off - byMs : to;
     causes.end(this.#stepTo(next, next > off ? 'forward' : 'back'));
   }
 

@@ -35,11 +35,19 @@ const GET_EVERY_MS = 400;
 const seen = { reads: 0, tokens: 0, gots: 0, excepted: 0, gaps: [], wrongs: [], rejections: [] };
 process.on('unhandledRejection', (error) => seen.rejections.push(String(error)));
 
-/** @param {Wrong['what']} what @param {string} name @param {string} detail */
-const wrong = (what, name, detail) => {
-  // Enough to see what it is.
-  if (seen.wrongs.length < 200) seen.wrongs.push({ what, name, atMonoMs: monoMs(), detail });
+/**
+ * Counted once for what is the same: a token that is read again is not another one.
+ *
+ * @param {Wrong['what']} what @param {string} name @param {string} detail @param {number} [generation]
+ */
+const wrong = (what, name, detail, generation = 0) => {
+  const same = `${what} ${name} ${generation || detail}`;
+  if (told.has(same)) return;
+  told.add(same);
+  seen.wrongs.push({ what, name, atMonoMs: monoMs(), detail });
 };
+/** @type {Set<string>} */
+const told = new Set();
 
 const watched = handles.map((handle) => ({
   reader: attach(handle),
@@ -79,7 +87,7 @@ const judge = (one, token, beforeMs) => {
     const byMs = Math.round(beforeMs - one.goodUntilMs);
     const { generation, issuedAtMs } = token;
     const since = `${Math.round(sinceStepMs)} ms after a step, ${Math.round(one.goodUntilMs - issuedAtMs)} ms after its issue`;
-    wrong('expired', name, `by ${byMs} ms, generation ${generation}, ${since}`);
+    wrong('expired', name, `by ${byMs} ms, generation ${generation}, ${since}`, generation);
   }
 };
 
