@@ -83,9 +83,12 @@ export const makeChildren = async (folder, { server, other, front, keys, ca, cer
     ...{ tokenEndpoint: front.tokenEndpoint, clientId, clientSecret: secretOf(clientId), ...bounded },
   });
 
+  // `exp` is in whole seconds: a server may refuse a token up to a second before its time.
+  const early = { leadMs: 2_600, marginMs: 1_100 };
   // With the back-off that is the default.
-  add('basic', {}, {}, clientCredentials(atFront('basic')));
-  add('post', {}, soon, clientCredentials({ ...atFront('post'), clientAuthentication: 'client_secret_post' }));
+  add('basic', {}, early, clientCredentials(atFront('basic')));
+  const posting = clientCredentials({ ...atFront('post'), clientAuthentication: 'client_secret_post' });
+  add('post', {}, { ...soon, ...early }, posting);
   add('lazy', {}, { ...soon, eager: false }, clientCredentials(atFront('lazy')));
   add('every', {}, { ...soon, refreshEveryMs: 2_000 }, clientCredentials(atFront('every')));
   add('rotating', {}, soon, clientCredentials(atFront('rotating')));
@@ -163,7 +166,7 @@ export const makeChildren = async (folder, { server, other, front, keys, ca, cer
     add(
       `exchange-${name}`,
       { sources: [source, actor].flatMap((one) => one ?? []) },
-      soon,
+      { ...soon, ...early },
       tokenExchange({
         ...atFront(`exchange-${name}`),
         subjectToken: tokenOf(source ?? ''),

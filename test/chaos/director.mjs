@@ -34,7 +34,7 @@ const LARGEST_STEP_MS = 12_000;
 const OVERLAP_MS = 2_500;
 /** Two steps within a second may be none that is seen: what they come to is less than a step. */
 const STEP_EVERY_MS = 1_500;
-const OVERDUE_MS = 4_000;
+const OVERDUE_MS = 2_500;
 
 export class Director {
   #stage;
@@ -316,7 +316,6 @@ export class Director {
   #stepTo(offsetMs, kind) {
     const { ground, causes } = this.#stage;
     const cause = causes.begin('clock', kind, '*');
-    Atomics.store(ground.words, Word.STEPPED_AT_MS, Math.floor(monoMs() - ground.baseMonoMs));
     Atomics.store(ground.words, Word.OFFSET_MS, offsetMs);
     return cause;
   }

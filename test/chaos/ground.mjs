@@ -4,7 +4,7 @@
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 
-/** @typedef {{ words: Int32Array, baseMonoMs: number, folder: string }} Ground */
+/** @typedef {{ words: Int32Array, folder: string }} Ground */
 
 const KEY = 'tokenvisor:chaos';
 const WORDS = 256;
@@ -12,9 +12,7 @@ const WORDS = 256;
 export const Word = /** @type {const} */ ({
   /** How far the wall clock of all threads is off the machine's. */
   OFFSET_MS: 0,
-  /** When it was stepped last, after `baseMonoMs`. */
-  STEPPED_AT_MS: 1,
-  STOP: 2,
+  STOP: 1,
   /** One word a child: a {@link Death} that is wanted. The supervisor's thread has the first. */
   ORDERS: 16,
   /** One word a kind of death: how many orders were obeyed. */
@@ -32,7 +30,7 @@ export const monoMs = () => {
 
 /** @param {string} folder @returns {Ground} */
 export const makeGround = (folder) => {
-  const ground = { words: new Int32Array(new SharedArrayBuffer(4 * WORDS)), baseMonoMs: monoMs(), folder };
+  const ground = { words: new Int32Array(new SharedArrayBuffer(4 * WORDS)), folder };
   setEnvironmentData(KEY, ground);
   return ground;
 };

@@ -11,6 +11,7 @@ import { OWN_FAILURE } from './own-provider.mjs';
  * @typedef {import('./causes.mjs').Cause} Cause
  * @typedef {import('./children.mjs').Facts} Facts
  * @typedef {import('./reader-thread.mjs').Gap} Gap
+ * @typedef {import('./reader-thread.mjs').Late} Late
  * @typedef {import('./replay.mjs').Turn} Turn
  * @typedef {{ clientId: string, kind: string, atMonoMs: number }} SeenFault one that the hostile server has dealt out
  * @typedef {{ name: string, fromMonoMs: number, toMonoMs: number, failure?: import('tokenvisor').MintFailure,
@@ -23,7 +24,9 @@ import { OWN_FAILURE } from './own-provider.mjs';
  * @property {Turn[][]} threads the turns of each
  * @property {Gap[]} gaps
  * @property {{ name: string, reason: any, atMonoMs: number }[]} exits
+ * @property {Late[]} lates
  * @property {number} startedMonoMs
+ * @property {number} readyMonoMs what failed before was nobody's doing but that of all that started at once
  */
 
 const SLACK_MS = 2_500;
@@ -37,8 +40,12 @@ const SEEN_AFTER_MS = /** @type {Record<string, number>} */ ({
   // The parks of three storms in a row.
   ...{ storm: 12_000, supervisor: 13_000 },
 });
-/** The wall clock is looked at each second. */
+/**
+ * The wall clock is looked at each second: so long after a step a token may be handed out that is past its time, and what is
+ * minted from it may be refused. A busy machine is late by a little.
+ */
 const STEP_MS = 1_000;
+const LATE_MS = 750;
 const FLOOR_MS = 1_000;
 
 /** @param {Cause} cause @param {string} name */
@@ -83,7 +90,8 @@ const overlap = (one, other, afterMs = 0) =>
  * @returns {{ problems: string[], met: Cause[] }} what nothing accounts for; and which faults of a server that is asked
  *   directly have been met
  */
-export const unexplained = ({ facts, causes, faults, threads, gaps, exits, startedMonoMs }) => {
+export const unexplained = (evidence) => {
+  const { facts, causes, faults, threads, gaps, exits, startedMonoMs, readyMonoMs } = evidence;
   const at = (/** @type {number} */ monoMs) => `at ${((monoMs - startedMonoMs) / 1_000).toFixed(1)} s`;
   const attempts = attemptsOf(threads);
   /** @type {Set<Cause>} */
@@ -131,7 +139,7 @@ export const unexplained = ({ facts, causes, faults, threads, gaps, exits, start
     return gaps.some((gap) => sources.includes(gap.name) && overlap(gap, theirs));
   };
 
-  const failed = attempts.filter(({ failure }) => failure);
+  const failed = attempts.filter(({ failure, toMonoMs }) => failure && toMonoMs > readyMonoMs);
   const problems = failed.flatMap((attempt) => {
     if (isExplained(attempt)) return [];
     const { name, failure, fromMonoMs, toMonoMs } = attempt;
@@ -152,7 +160,7 @@ export const unexplained = ({ facts, causes, faults, threads, gaps, exits, start
     const isOurs = reason.kind !== 'crash' || error?.message === CHAOS || codes.includes(error?.code);
     if (!isMeant || !isOurs) problems.push(`${name} ${at(atMonoMs)}: its thread ended (${JSON.stringify(reason)})`);
   }
-  const starts = threads.flatMap((turns) => (turns[0]?.event.kind === 'started' ? [turns[0]] : []));
+  const starts = startsOf(threads);
   const covers = coversOf(causes, attempts, starts, threads);
   for (const gap of gaps) {
     const left = uncovered(gap, covers.get(gap.name) ?? []);
@@ -164,6 +172,39 @@ export const unexplained = ({ facts, causes, faults, threads, gaps, exits, start
     }
   }
   return { problems, met: [...spent] };
+};
+
+/** The first turn of each incarnation. @param {Turn[][]} threads */
+const startsOf = (threads) => threads.flatMap(([first]) => (first?.event.kind === 'started' ? [first] : []));
+
+/**
+ * The tokens that were handed out past their time: after a step of the clock there is a second for that, counted from when
+ * there is an actor to see it, for one that is dead, or hangs, or whose supervisor is dead, sees no step.
+ *
+ * @param {Evidence} evidence @returns {string[]}
+ */
+export const expired = ({ causes, threads, lates, startedMonoMs }) => {
+  const starts = startsOf(threads);
+  const steps = causes.filter(({ family }) => family === 'clock');
+  const isExcepted = (/** @type {Late} */ { name, fromMonoMs, toMonoMs }) => {
+    const downs = causes.flatMap((cause) => {
+      if (!killed(cause, name)) return [];
+      const back = starts.find((turn) => turn.name === name && turn.now.monoMs > cause.fromMonoMs);
+      return [{ fromMonoMs: cause.fromMonoMs, toMonoMs: back?.now.monoMs ?? cause.fromMonoMs + restartMs(cause) }];
+    });
+    return steps.some((step) => {
+      const seenBy = step.fromMonoMs + STEP_MS;
+      const down = downs.filter((one) => one.fromMonoMs < seenBy && one.toMonoMs > step.fromMonoMs);
+      const limit = Math.max(step.fromMonoMs, ...down.map((one) => one.toMonoMs)) + STEP_MS + LATE_MS;
+      return fromMonoMs >= step.fromMonoMs && toMonoMs <= limit;
+    });
+  };
+  return lates.flatMap((late) => {
+    if (isExcepted(late)) return [];
+    const { name, generation, fromMonoMs, toMonoMs, byMs } = late;
+    const at = `at ${((fromMonoMs - startedMonoMs) / 1_000).toFixed(1)} s, for ${Math.round(toMonoMs - fromMonoMs)} ms`;
+    return [`${name} ${at}: generation ${generation}, at last ${Math.round(byMs)} ms past its time`];
+  });
 };
 
 /** @param {Cause} cause @param {Attempt} attempt */

@@ -1,8 +1,7 @@
 /**
- * A run of chaos, in a process of its own: `node --expose-gc main.mjs SECONDS SEED`. See test/run/chaos.mjs.
+ * A run of chaos, in a process of its own: `node --expose-gc main.mjs SECONDS SEED FOLDER`. See test/run/chaos.mjs.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
@@ -18,13 +17,14 @@ import { Director } from './director.mjs';
 import { randomOf } from './draw.mjs';
 import { nameOf } from './faults.mjs';
 import { machineNowMs, makeGround, monoMs, takeClock, Word } from './ground.mjs';
-import { unexplained } from './judge.mjs';
+import { expired, unexplained } from './judge.mjs';
 import { held, memory, more, slope } from './leaks.mjs';
 import { recordedIn, replay } from './replay.mjs';
 import { startServers } from './servers.mjs';
 
-const [seconds, seed] = process.argv.slice(2).map(Number);
-if (!seconds || seed === undefined) throw new Error('Expected SECONDS SEED');
+const [seconds, seed] = process.argv.slice(2, 4).map(Number);
+const folder = process.argv[4];
+if (!seconds || seed === undefined || folder === undefined) throw new Error('Expected SECONDS SEED FOLDER');
 
 /** At the end all faults stop, and each credential has a fresh token within this. */
 const SETTLE_MS = 8_000;
@@ -47,7 +47,6 @@ process.on('unhandledRejection', (error) => rejections.push(`main: ${inspect(err
 const warnings = [];
 process.on('warning', ({ name, message }) => warnings.push(`${name}: ${message}`));
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-chaos-'));
 const turns = path.join(folder, 'turns');
 mkdirSync(turns);
 const ground = makeGround(turns);
@@ -127,15 +126,16 @@ const writers = await Promise.all(
   ['revoked-memory', 'revoked-lmdb', 'revoked-postgres', 'sessions'].map((name) => handles[name].writer()),
 );
 /** @type {import('./reader-thread.mjs').Seen} */
-const seen = { reads: 0, tokens: 0, gots: 0, excepted: 0, gaps: [], wrongs: [], rejections: [] };
+const seen = { reads: 0, tokens: 0, gots: 0, gaps: [], lates: [], wrongs: [], rejections: [] };
 const readers = [true, false].map((notesGaps) => {
   const reader = thread('reader-thread.mjs', {
     ...{ ground, clientIds, issuers, notesGaps },
     handles: credentials.map((name) => handles[name].handle()),
   });
   reader.worker.on('message', (/** @type {import('./reader-thread.mjs').Seen} */ told) => {
-    for (const what of /** @type {const} */ (['reads', 'tokens', 'gots', 'excepted'])) seen[what] += told[what];
+    for (const what of /** @type {const} */ (['reads', 'tokens', 'gots'])) seen[what] += told[what];
     seen.gaps.push(...told.gaps);
+    seen.lates.push(...told.lates);
     seen.wrongs.push(...told.wrongs);
     seen.rejections.push(...told.rejections);
   });
@@ -279,9 +279,11 @@ const { refresh } = await import(
 const threads = [...recordedIn(turns)];
 const replayed = threads.reduce((sum, list) => sum + list.length, 0);
 const different = threads.flatMap((list) => replay(list, refresh));
-const { problems, met } = unexplained({
-  ...{ facts: children.facts, causes: causes.all, faults, threads, gaps: seen.gaps, exits, startedMonoMs },
-});
+const evidence = {
+  ...{ facts: children.facts, causes: causes.all, faults, threads, exits, startedMonoMs, readyMonoMs },
+  ...{ gaps: seen.gaps, lates: seen.lates },
+};
+const { problems, met } = unexplained(evidence);
 for (const { family, kind } of met) causes.count(family, kind);
 const puzzles = [...problems, ...late, ...errors, ...warnings.map((warning) => `a warning: ${warning}`)];
 // Each kind, and each way in which the supervisor's thread may die where there is time for it.
@@ -321,7 +323,7 @@ const of = (/** @type {import('./reader-thread.mjs').Wrong['what'][]} */ ...what
     );
 /** @type {Record<string, string[]>} */
 const figures = {
-  expired: of('expired'),
+  expired: expired(evidence),
   torn: of('torn', 'backwards', 'read'),
   lost,
   revoked:
@@ -336,7 +338,7 @@ const figures = {
 };
 
 say(
-  `reads ${seen.reads}, tokens ${seen.tokens}, get() ${seen.gots}, within the second after a step ${seen.excepted}, times without a token ${seen.gaps.length}`,
+  `reads ${seen.reads}, tokens ${seen.tokens}, get() ${seen.gots}, times without a token ${seen.gaps.length}, past its time after a step of the clock ${seen.lates.length}`,
 );
 say(
   `written ${inspect(Object.fromEntries((written?.all ?? []).map(({ name, written: count, refused }) => [name, { count, ...refused }])), { breakLength: 200 })}`,
@@ -349,14 +351,10 @@ for (const [name, list] of Object.entries(figures)) {
   if (list.length > 30) say(`${name}: … ${list.length} in all`);
 }
 const isOk = Object.values(figures).every((list) => list.length === 0);
-if (process.env['CHAOS_KEEP'] === undefined) rmSync(folder, { recursive: true, maxRetries: 10, retryDelay: 100 });
-else {
-  writeFileSync(
-    path.join(folder, 'evidence.json'),
-    JSON.stringify({ causes: causes.all, faults, gaps: seen.gaps, exits, startedMonoMs }),
-  );
-  say(`kept ${folder}: ${readdirSync(turns).length} threads`);
-}
+writeFileSync(
+  path.join(folder, 'evidence.json'),
+  JSON.stringify({ ...evidence, threads: undefined, facts: undefined }),
+);
 const sum = (/** @type {Record<string, number>} */ counts) =>
   Object.values(counts).reduce((total, count) => total + count, 0);
 const kills = causes.counts('kill');

@@ -8,7 +8,8 @@
  * @property {string} does one line for the reader
  * @property {boolean} dist whether it needs the build
  * @property {number} limitMs a step that takes longer is ended, and has failed
- * @property {string[][]} [commands] each a program of node_modules/.bin and its arguments; all are run
+ * @property {string[][]} [commands] each a program of node_modules/.bin, or `node`, and its arguments; all are run
+ * @property {boolean} [isTest] what the commands do counts as a test
  * @property {string} [project] or the vitest project to run
  */
 
@@ -54,6 +55,14 @@ export const STEPS = [
   { name: 'property', does: 'fast-check', dist: false, limitMs: 4 * MINUTE, project: 'property' },
   { name: 'threads', does: 'real threads, on the build', dist: true, limitMs: 6 * MINUTE, project: 'threads' },
   { name: 'services', does: 'real servers, on the build', dist: true, limitMs: 6 * MINUTE, project: 'services' },
+  {
+    name: 'chaos',
+    does: 'real threads, killed in every way, for 30 s',
+    dist: true,
+    limitMs: 3 * MINUTE,
+    commands: [['node', 'test/run/chaos.mjs', '--minutes', '0.5']],
+    isTest: true,
+  },
   { name: 'examples', does: 'each run as a new user would', dist: true, limitMs: 5 * MINUTE, project: 'examples' },
   { name: 'docs', does: 'code blocks, links, the API reference', dist: true, limitMs: 2 * MINUTE, project: 'docs' },
   { name: 'package', does: 'the tarball, wherever Node runs', dist: true, limitMs: 7 * MINUTE, project: 'package' },

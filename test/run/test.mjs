@@ -48,16 +48,18 @@ const select = (args) => {
 
 /** @param {string[]} command @param {number} limitMs @param {Record<string, string>} [env] */
 const runTool = ([tool = '', ...args], limitMs, env) =>
-  runBounded(path.join(ROOT, 'node_modules/.bin', tool), args, { cwd: ROOT, limitMs, env });
+  runBounded(tool === 'node' ? process.execPath : path.join(ROOT, 'node_modules/.bin', tool), args, {
+    ...{ cwd: ROOT, limitMs, env },
+  });
 
-/** @param {string[][]} commands @param {number} limitMs @returns {Promise<Outcome>} */
-const runCommands = async (commands, limitMs) => {
+/** @param {Step} step @returns {Promise<Outcome>} */
+const runCommands = async ({ commands = [], limitMs, isTest }) => {
   const notes = [];
   for (const command of commands) {
     const problem = await runTool(command, limitMs);
     if (problem) notes.push(`${command[0]}: ${problem}`);
   }
-  if (notes.length === 0) return { passed: 0, failed: 0, skipped: 0, note: 'ok' };
+  if (notes.length === 0) return { passed: isTest ? 1 : 0, failed: 0, skipped: 0, note: 'ok' };
   return { passed: 0, failed: 1, skipped: 0, note: notes.join(', ') };
 };
 
@@ -119,7 +121,7 @@ const main = async () => {
   for (const { step, only } of selected) {
     print(`\n${step.name}: ${step.does}`);
     const startedAt = performance.now();
-    const outcome = step.commands ? await runCommands(step.commands, step.limitMs) : await runProject(step, only);
+    const outcome = step.commands ? await runCommands(step) : await runProject(step, only);
     const ms = performance.now() - startedAt;
     print(`${step.name}: ${inWords(outcome)} (${seconds(ms)})`);
     results.push({ name: step.name, outcome, ms });

@@ -1,0 +1,52 @@
+/**
+ * `npm run chaos -- --minutes N [--seed S] [--keep]`: all that a supervisor has, in real threads, killed in every way, with
+ * servers and stores that fail, and clocks that step. The last line has the figures; each that should be 0 and is not makes
+ * the exit status 1. See docs/explanation/proof.md.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { endRunning, runBounded } from './bounded.mjs';
+import { ROOT, runMain, SetupError, setUp } from './setup.mjs';
+
+/** For the start of all servers, and the judgement of what was recorded, which grows with it. */
+const GRACE_MS = 60_000;
+const GRACE_A_MINUTE_MS = 15_000;
+
+/** @type {NodeJS.Signals[]} */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+for (const signal of signals) {
+  process.on(signal, () => {
+    endRunning();
+    process.exit(130);
+  });
+}
+
+await runMain(async () => {
+  const { values } = parseArgs({
+    options: { minutes: { type: 'string' }, seed: { type: 'string' }, keep: { type: 'boolean' } },
+  });
+  const minutes = Number(values.minutes ?? 1);
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6));
+  if (!(minutes >= 0.5) || !Number.isInteger(seed)) {
+    throw new SetupError('Expected --minutes of 0.5 or more, and a whole number as --seed');
+  }
+  await setUp();
+  const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-chaos-'));
+  try {
+    const limitMs = minutes * (60_000 + GRACE_A_MINUTE_MS) + GRACE_MS;
+    const main = path.join(ROOT, 'test/chaos/main.mjs');
+    const args = ['--expose-gc', main, String(minutes * 60), String(seed), folder];
+    const problem = await runBounded(process.execPath, args, { cwd: ROOT, limitMs });
+    if (!problem) return;
+    process.exitCode = 1;
+    // It has told its figures itself if it has come to its end.
+    if (problem !== 'exit code 1') {
+      process.stdout.write(`chaos: ${minutes * 60} s, seed ${seed}: ${problem}: FAILED\n`);
+    }
+  } finally {
+    if (values.keep) process.stderr.write(`chaos: the records are in ${folder}\n`);
+    else rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+});
