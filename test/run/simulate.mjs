@@ -1,0 +1,40 @@
+/**
+ * `npm run simulate -- --seeds N [--from S]`: the credential's core against the hostile server's, on a simulated clock.
+ * Its verdict is the last line.
+ */
+import { parseArgs } from 'node:util';
+import { runMain, setUp } from './setup.mjs';
+import { importTypeScript } from './typescript.mjs';
+
+const USAGE = 'npm run simulate -- [--seeds N] [--from S]: N scenarios from seed S on; 400 from 1 if nothing is said';
+
+const number = (/** @type {string} */ name, /** @type {string} */ text) => {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new Error(`Expected --${name} to be a whole number, got '${text}'. ${USAGE}`);
+};
+
+await runMain(async () => {
+  const { values } = parseArgs({
+    options: { seeds: { type: 'string', default: '400' }, from: { type: 'string', default: '1' } },
+  });
+  const [seeds, from] = [number('seeds', values.seeds), number('from', values.from)];
+  await setUp({ dist: false });
+  const { Coverage, describeFailure, runSeed } = await importTypeScript('test/simulator/index.ts');
+  const coverage = new Coverage();
+  const beganAtMs = performance.now();
+  let [steps, violations] = [0, 0];
+  for (let seed = from; seed < from + seeds; seed += 1) {
+    const run = await runSeed(seed, { coverage });
+    steps += run.steps;
+    if (!run.failure) continue;
+    violations += 1;
+    console.log(describeFailure(run.failure));
+    if (violations === 10) break;
+  }
+  for (const line of coverage.lines()) console.log(line);
+  const seconds = (performance.now() - beganAtMs) / 1_000;
+  console.log(`  ${Math.round(steps / seconds).toLocaleString('en')} steps a second`);
+  const count = (/** @type {number} */ value) => value.toLocaleString('en');
+  console.log(`simulate: ${count(seeds)} seeds, ${count(steps)} steps, ${count(violations)} violations`);
+  process.exitCode = violations > 0 ? 1 : 0;
+});

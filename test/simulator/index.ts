@@ -1,0 +1,3 @@
+/** What the command and the tests use. */
+export { Coverage } from './coverage.js';
+export { describeFailure, runSeed } from './simulate.js';

@@ -1,0 +1,101 @@
+/** What becomes of a refresh token that can be spent once. */
+import type { Invariant } from './invariants.js';
+import { membersOf } from './members.js';
+import type { Outcome } from './observation.js';
+import type { Facts } from './scenario.js';
+
+interface Presented {
+  /** Requests with it that may have spent it. */
+  open: number;
+  /** What has allowed another one since the first of them. */
+  allowed: number;
+}
+
+const LASTING = new Set([
+  'invalid_client',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_grant',
+]);
+
+/** True if it is sure that the request has not spent it: it never left, or the answer says that nothing was done. */
+const isUnspent = (outcome: Outcome): boolean => {
+  if (outcome.kind === 'never_sent') return true;
+  if (outcome.kind === 'lost') return false;
+  const { status } = outcome.answer;
+  if (status >= 300) return status < 500 || status === 503;
+  // Some servers refuse with a 200.
+  if (outcome.kind !== 'answered') return false;
+  const { error, access_token: token } = membersOf(outcome.body);
+  return token === undefined && typeof error === 'string' && LASTING.has(error);
+};
+
+/** Sent once; a second time only by the policy (`replayOnce`), or by the word of a user for each more. */
+const redeemedOnce = ({ onAmbiguous }: Facts): Invariant => {
+  const tokens = new Map<string, Presented>();
+  let inFlight: string | undefined;
+  return {
+    name: 'a single-use refresh token is redeemed once, unless the policy or a user says so',
+    check: (observation) => {
+      if (observation.kind === 'deed' && (observation.deed.what === 'resume' || observation.deed.what === 'rotate')) {
+        for (const token of tokens.values()) if (token.open > 0) token.allowed += 1;
+      }
+      if (observation.kind === 'settled' && observation.request.refreshToken !== undefined) {
+        const token = tokens.get(observation.request.refreshToken);
+        if (token && isUnspent(observation.outcome)) token.open = Math.max(0, token.open - 1);
+      }
+      // An answer without another one keeps it.
+      if (observation.kind === 'event' && observation.type === 'mint:succeeded' && inFlight !== undefined) {
+        tokens.set(inFlight, { open: 0, allowed: 0 });
+      }
+      if (observation.kind === 'settled') {
+        const { request, outcome } = observation;
+        const next = outcome.kind === 'answered' ? membersOf(outcome.body)['refresh_token'] : undefined;
+        inFlight = next === undefined || next === request.refreshToken ? request.refreshToken : undefined;
+      }
+      if (observation.kind !== 'request' || observation.request.refreshToken === undefined) return undefined;
+      const text = observation.request.refreshToken;
+      const token = tokens.get(text) ?? { open: 0, allowed: 0 };
+      tokens.set(text, token);
+      const most = token.allowed + (onAmbiguous === 'replayOnce' ? 1 : 0);
+      token.open += 1;
+      if (token.open === 1) token.allowed = 0;
+      return token.open - 1 > most
+        ? `${text} is sent although ${token.open - 1} requests with it may have spent it, and ${most} more were allowed`
+        : undefined;
+    },
+  };
+};
+
+/** Of a newer one somebody has authorised the client anew, meanwhile. */
+const familyOf = (refreshToken: unknown): number => Number(/-refresh-(\d+)-/.exec(String(refreshToken))?.[1] ?? -1);
+
+/** The intent is made durable before the request leaves; the new token before the access token is published. */
+const durableFirst = ({ durable }: Facts): Invariant => {
+  let next: unknown;
+  const filed = (): Readonly<Record<string, unknown>> => membersOf(durable() ?? '');
+  return {
+    name: 'what is spent, and what replaces it, is durable first',
+    check: (observation) => {
+      if (observation.kind === 'request') {
+        const { intent, refreshToken } = filed();
+        if (intent === undefined) return 'a request leaves, and no intent is on the disk';
+        if (refreshToken !== observation.request.refreshToken)
+          return 'a request leaves, and another token is on the disk';
+      }
+      if (observation.kind === 'settled' && observation.outcome.kind === 'answered') {
+        next = membersOf(observation.outcome.body)['refresh_token'];
+      }
+      if (observation.kind !== 'event' || observation.type !== 'mint:succeeded' || next === undefined) return undefined;
+      const { refreshToken } = filed();
+      if (refreshToken === next || familyOf(refreshToken) > familyOf(next)) return undefined;
+      return 'a token is published, and the refresh token with it is not on the disk';
+    },
+  };
+};
+
+export const exchangeInvariants = (facts: Facts): readonly Invariant[] => {
+  if (!facts.grant.startsWith('single_use')) return [];
+  return [redeemedOnce(facts), ...(facts.grant === 'single_use_file' ? [durableFirst(facts)] : [])];
+};

@@ -1,0 +1,359 @@
+/** A scenario, drawn from its seed: a credential, what goes wrong around it, and then the recovery. */
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { CredentialOptions } from '../../src/credential/credential.js';
+import { file } from '../../src/providers/secrets.js';
+import { clientCredentials } from '../../src/providers/specs/client-credentials.js';
+import { fileStore, refreshToken } from '../../src/providers/specs/refresh-token.js';
+import { CANARY } from '../hostile/types.js';
+import { onDisk } from './disk.js';
+import type { Observation } from './observation.js';
+import { Random } from './random.js';
+import { Sickness } from './sickness.js';
+import { CLIENT_ID, World } from './world.js';
+
+export type Grant = 'client_credentials' | 'single_use_file' | 'single_use_memory' | 'reusable';
+
+/** What of a scenario the invariants are told. */
+export interface Facts {
+  readonly grant: Grant;
+  readonly onAmbiguous: 'hold' | 'replayOnce';
+  /** What would be there of a single-use refresh token's file after a power cut. */
+  readonly durable: () => string | undefined;
+}
+
+const STORE = onDisk('refresh-token.json');
+const GRANTS = { client_credentials: 4, single_use_file: 5, single_use_memory: 3, reusable: 2 } as const;
+
+export class Scenario {
+  readonly facts: Facts;
+  readonly #random: Random;
+  readonly #sickness: Sickness;
+  readonly #world: World;
+  readonly #folder: string;
+  readonly #secretInFile: boolean;
+  readonly #seedInFile: boolean;
+  readonly #ttlS: number;
+  #secrets = 0;
+  #clockChangedMonoMs = -Infinity;
+
+  /** @param folder for secret files; `observe` is given all that can be seen. */
+  constructor(seed: number, folder: string, observe: (observation: Observation, facts: Facts) => void) {
+    const random = new Random(seed);
+    this.#random = random;
+    this.#folder = folder;
+    this.#sickness = new Sickness(random.fork(), () => this.#secret(this.#secrets));
+    const grant = random.weighted(GRANTS);
+    const onAmbiguous = random.chance(0.4) ? 'replayOnce' : 'hold';
+    this.facts = { grant, onAmbiguous, durable: () => this.#world.disk.durable(STORE) };
+    this.#secretInFile = random.chance(0.25);
+    this.#seedInFile = random.chance(0.2);
+    this.#ttlS = random.spread(random.pick([1, 10, 10]), random.chance(0.9) ? 300 : 3_600);
+    const policy = this.#policy();
+    this.#world = new World({
+      random: random.fork(),
+      server: {
+        accessTokenTtlS: this.#ttlS,
+        rotation: grant === 'reusable' ? 'reusable' : 'single-use',
+        ...(onAmbiguous === 'replayOnce' && random.chance(0.7) && { reuseGraceMs: random.pick([5_000, 60_000]) }),
+        clockOffMs: random.pick([0, 0, -90_000, 600_000]),
+      },
+      options: (seed) => ({ ...policy, eager: random.chance(0.8), provider: this.#provider(this.#newSecret(), seed) }),
+      trip: this.#sickness.trip,
+      restartDelayMs: this.#restartDelay(random.fork()),
+      observe: (observation) => observe(observation, this.facts),
+    });
+    this.#world.knownSecrets = [this.#secret(this.#secrets)];
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#world.inForce(async () => {
+        await this.#trouble();
+        await this.#recovery();
+      });
+    } finally {
+      for (const name of ['secret', 'seed']) rmSync(path.join(this.#folder, name), { force: true });
+    }
+  }
+
+  #restartDelay(random: Random): () => number {
+    return () =>
+      this.#well ? 10 : random.weighted({ a: 6, b: 3, c: 1 }) === 'a' ? 30 : random.pick([100, 3_000, 60_000]);
+  }
+
+  #well = false;
+
+  #policy(): Omit<CredentialOptions, 'provider'> {
+    const { chance, spread, pick } = bound(this.#random);
+    return {
+      ...(chance(0.3) && { leadMs: spread(0, 400_000) }),
+      ...(chance(0.3) && { marginMs: spread(0, 100_000) }),
+      ...(chance(0.2) && { refreshEveryMs: spread(1_000, 300_000) }),
+      ...(chance(0.25) && { retryEveryMs: spread(1_000, 60_000) }),
+      ...(chance(0.3) && { assumeLifetimeMs: pick([1_000, 5_000, 60_000, 'never'] as const) }),
+      ...(chance(0.5) && { probeEveryMs: spread(1_000, 60_000) }),
+    };
+  }
+
+  #secret(number: number): string {
+    // In letters that an OAuth error may have: a server may say it back.
+    return `${CANARY}_client_${number}`;
+  }
+
+  #newSecret(): string {
+    return this.#secret(++this.#secrets);
+  }
+
+  #path(name: 'secret' | 'seed'): string {
+    return path.join(this.#folder, name);
+  }
+
+  #provider(secret: string, seed: string): CredentialOptions['provider'] {
+    const inFile = (name: 'secret' | 'seed', text: string): ReturnType<typeof file> => {
+      writeFileSync(this.#path(name), text);
+      return file(this.#path(name));
+    };
+    const client = {
+      tokenEndpoint: 'https://127.0.0.1/token',
+      clientId: CLIENT_ID,
+      clientSecret: this.#secretInFile ? inFile('secret', secret) : secret,
+      ...(this.#random.chance(0.3) && { timeoutMs: this.#random.pick([100, 1_000, 30_000]) }),
+    };
+    const { grant, onAmbiguous } = this.facts;
+    if (grant === 'client_credentials') return clientCredentials(client);
+    return refreshToken({
+      ...client,
+      refreshToken: this.#seedInFile ? inFile('seed', seed) : seed,
+      rotation: grant === 'reusable' ? 'reusable' : 'single-use',
+      onAmbiguous,
+      ...(grant !== 'reusable' && { store: grant === 'single_use_file' ? fileStore(STORE) : 'memory' }),
+    });
+  }
+
+  /** The refresh token that the options give now: the last that anybody has given. */
+  #seed = '';
+
+  async #trouble(): Promise<void> {
+    const random = this.#random;
+    this.#world.tell({ kind: 'server', what: this.#sickness.turn() });
+    for (let left = random.int(5, 40); left > 0; left -= 1) {
+      await this.#act();
+      await this.#world.advance(random.chance(0.8) ? random.spread(0, 20_000) : random.spread(0, this.#ttlS * 1_500));
+    }
+  }
+
+  async #act(): Promise<void> {
+    const random = this.#random;
+    const world = this.#world;
+    const what = random.weighted({
+      health: 8,
+      read: 3,
+      get: 4,
+      refresh: 3,
+      invalidate: 4,
+      resume: 3,
+      rotate_policy: 1,
+      rotate_secret: 3,
+      rotate_seed: 1,
+      secret_file: 2,
+      seed_file: 1,
+      server_secrets: 2,
+      step: 2,
+      suspend: 1,
+      crash: 2,
+      doom: 6,
+      freeze: 1,
+      thaw: 3,
+      zombie: 1,
+      disk: 1,
+      process: 1,
+    });
+    switch (what) {
+      case 'health':
+        return world.tell({ kind: 'server', what: this.#sickness.turn() });
+      case 'read':
+        return void world.read();
+      case 'get':
+        return world.get(random.spread(0, 20_000), random.chance(0.3) ? random.spread(0, 30_000) : 0);
+      case 'refresh':
+        return void world.refresh(random.spread(0, 20_000));
+      case 'invalidate':
+        return world.invalidate(random.spread(0, 20_000));
+      case 'resume':
+        return world.resume();
+      case 'rotate_policy':
+        return world.rotate(this.#policy());
+      case 'rotate_secret':
+        return this.#rotateSecret();
+      case 'rotate_seed':
+        return this.#giveSeed();
+      case 'secret_file':
+        return this.#changeSecretFile();
+      case 'seed_file':
+        if (this.#seedInFile) this.#giveSeed();
+        return;
+      case 'server_secrets':
+        return this.#changeServer();
+      case 'step':
+        if (!this.#isClockSeen()) return;
+        return world.stepWall(random.pick([-1, 1]) * (2_002 + random.spread(0, 600_000)));
+      case 'suspend':
+        if (!this.#isClockSeen()) return;
+        return world.suspend(random.spread(0, 600_000));
+      case 'crash':
+        return world.process.crash();
+      case 'doom':
+        return this.#doom();
+      case 'freeze':
+        return world.process.freeze();
+      case 'thaw':
+        return world.process.thaw();
+      case 'zombie':
+        return world.process.leaveZombie();
+      case 'disk':
+        world.disk.sick = world.disk.sick === undefined ? random.pick(['ENOSPC', 'EIO', 'EACCES']) : undefined;
+        return world.tell({ kind: 'disk', what: world.disk.sick ?? 'well' });
+      case 'process':
+        return this.#restartProcess();
+    }
+  }
+
+  /** Two changes of the clock that nobody has looked at between can't be told from their sum. */
+  #isClockSeen(): boolean {
+    const monoMs = this.#world.clock.monoMs();
+    if (monoMs - this.#clockChangedMonoMs < 2_100) return false;
+    this.#clockChangedMonoMs = monoMs;
+    return true;
+  }
+
+  #doom(): void {
+    const random = this.#random;
+    const unit = random.chance(0.7) ? 'deed' : 'word';
+    this.#world.process.thread?.doom(unit, unit === 'deed' ? random.spread(0, 60) : random.spread(0, 5_000));
+  }
+
+  /** A newer secret, which the server may know not yet; or an older one still, or none. */
+  #rotateSecret(): void {
+    const random = this.#random;
+    const secret = this.#newSecret();
+    const known = this.#world.knownSecrets;
+    this.#world.knownSecrets = random.pick([[secret], known, [...known, secret]]);
+    const overlapMs = random.chance(0.7) ? random.spread(0, 120_000) : 0;
+    this.#world.rotate({ provider: this.#provider(secret, this.#currentSeed()) }, overlapMs);
+  }
+
+  /** Of client credentials nobody asks for one. */
+  #currentSeed(): string {
+    return this.#seed === '' ? this.#firstSeed : this.#seed;
+  }
+
+  readonly #firstSeed = `${CANARY}-refresh-0-0`;
+
+  #giveSeed(): void {
+    if (this.facts.grant === 'client_credentials') return;
+    this.#seed = this.#world.authorise();
+    if (this.#seedInFile) this.#world.changeFile(this.#path('seed'), this.#seed, 'give_new_seed');
+    else {
+      const provider = this.#provider(this.#secret(this.#secrets), this.#seed);
+      this.#world.rotate({ provider });
+      this.#world.tell({ kind: 'deed', deed: { what: 'give_new_seed' } });
+    }
+  }
+
+  #changeSecretFile(): void {
+    if (!this.#secretInFile) return;
+    const secret = this.#newSecret();
+    this.#world.knownSecrets = [...this.#world.knownSecrets, secret];
+    this.#world.changeFile(this.#path('secret'), secret, 'change_secret_file');
+  }
+
+  #changeServer(): void {
+    const newest = this.#secret(this.#secrets);
+    this.#world.knownSecrets = this.#random.pick([[newest], [newest], [], [...this.#world.knownSecrets, newest]]);
+    this.#world.tell({ kind: 'server', what: `knows ${this.#world.knownSecrets.length} secrets` });
+  }
+
+  async #restartProcess(): Promise<void> {
+    const how = this.#random.weighted({ killed: 3, stopped: 3, power_cut: 2 });
+    this.#world.process.thaw();
+    if (how === 'stopped') await this.#world.stopProcess();
+    else this.#world.killProcess(how);
+    // What memory held is lost, so somebody authorises anew before it starts again.
+    if (this.facts.grant === 'single_use_memory') this.#giveSeed();
+    await this.#world.advance(this.#random.spread(0, 5_000));
+    this.#world.startProcess();
+  }
+
+  // Recovery
+
+  async #recovery(): Promise<void> {
+    const world = this.#world;
+    this.#well = true;
+    this.#sickness.heal();
+    world.disk.sick = undefined;
+    world.knownSecrets = [this.#secret(this.#secrets)];
+    world.process.thaw();
+    world.process.thread?.reprieve();
+    world.process.start();
+    world.tell({ kind: 'recovered' });
+    // What is under way ends: a mint takes 30 s at most, and files are looked at each second.
+    await world.advance(32_000);
+    for (let round = 0; round < 3; round += 1) {
+      const state = this.#state();
+      if (state === 'parked') await this.#person(round);
+      if (await this.#freshWithin(this.#boundMs())) return this.#noGap();
+      if (this.#state() !== 'parked') break;
+    }
+    world.tell({ kind: 'end', problem: `no fresh token, state ${JSON.stringify(world.process.reader.status())}` });
+  }
+
+  /** Does what a parked credential needs of a person: says that it is mended; if that is not enough, authorises anew. */
+  async #person(round: number): Promise<void> {
+    if (round === 0) this.#world.resume();
+    else if (this.facts.grant === 'client_credentials') this.#world.resume();
+    else this.#giveSeed();
+    await this.#world.advance(1_100);
+  }
+
+  #state(): string {
+    return this.#world.process.reader.status().state;
+  }
+
+  /** The longest wait that is promised: a Retry-After of an hour, or the longest back-off; then a mint at the floor. */
+  #boundMs(): number {
+    const { retryEveryMs = 0 } = this.#world.user;
+    const holdMs = Math.max(30_000, retryEveryMs, this.heldMs());
+    return holdMs + 3_000;
+  }
+
+  /** What is left of the waits that servers have asked for: set by who has seen the answers. */
+  heldMs: () => number = () => 3_600_000;
+
+  async #freshWithin(boundMs: number): Promise<boolean> {
+    const world = this.#world;
+    let token: unknown = 'waiting';
+    void world.refresh(boundMs).then((got) => (token = got));
+    for (let waitedMs = 0; waitedMs <= boundMs + 1_000 && token === 'waiting'; waitedMs += 1_000)
+      await world.advance(1_000);
+    return token !== undefined && token !== 'waiting';
+  }
+
+  /** With a server that answers, a reader never meets a gap. */
+  async #noGap(): Promise<void> {
+    const lifeMs = this.#ttlS * 1_000;
+    this.#sickness.latencyMs = Math.min(20, lifeMs * 0.01);
+    const forMs = Math.min(3 * lifeMs, 60_000);
+    this.#world.tell({ kind: 'server', what: 'steady' });
+    for (let passedMs = 0; passedMs < forMs; passedMs += lifeMs / 20) await this.#world.advance(lifeMs / 20);
+    this.#world.tell({ kind: 'end' });
+  }
+}
+
+const bound = (
+  random: Random,
+): { chance: (share: number) => boolean; spread: (min: number, max: number) => number; pick: Random['pick'] } => ({
+  chance: (share) => random.chance(share),
+  spread: (min, max) => random.spread(min, max),
+  pick: (list) => random.pick(list),
+});
