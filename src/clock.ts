@@ -1,6 +1,8 @@
 /**
  * The clock port: everything that asks for the time, or waits, does it through one of these.
  */
+import { describeValue } from './config/describe.js';
+import { TokenvisorError } from './errors.js';
 
 /** A moment on both clocks, in milliseconds. */
 export interface Instant {
@@ -70,6 +72,7 @@ const machineClock = (hold: (timer: NodeJS.Timeout) => NodeJS.Timeout): Clock =>
   monoMs,
   now: () => ({ wallMs: Date.now(), monoMs: monoMs() }),
   setTimer(delayMs, callback) {
+    checkTimer(delayMs, callback);
     const dueMonoMs = monoMs() + Math.max(0, delayMs);
     let handle: NodeJS.Timeout;
     const arm = (): void => {
@@ -81,6 +84,14 @@ const machineClock = (hold: (timer: NodeJS.Timeout) => NodeJS.Timeout): Clock =>
     return { cancel: () => clearTimeout(handle) };
   },
 });
+
+/** What is no number would be waited for in slices of a ms, for ever. @throws CONFIG_INVALID */
+export const checkTimer = (delayMs: unknown, callback: unknown): void => {
+  const isDelay = typeof delayMs === 'number' && delayMs === delayMs;
+  if (isDelay && typeof callback === 'function') return;
+  const wrong = isDelay ? '`callback` to be a function' : '`delayMs` to be a number of ms';
+  throw new TokenvisorError('CONFIG_INVALID', `Expected ${wrong}, got ${describeValue(isDelay ? callback : delayMs)}`);
+};
 
 /** The machine's clock. */
 export const systemClock = machineClock((timer) => timer);

@@ -90,10 +90,15 @@ export interface TokenvisorErrorOptions extends ErrorOptions {
  * `instanceof` for errors of any copy of this module: an actor's bundle has one, a module of a user's may load another.
  * A subclass of a user's is told apart as ever.
  */
-const isBranded = (brand: symbol, ours: boolean, constructor: unknown, value: unknown): boolean =>
-  ours
-    ? typeof value === 'object' && value !== null && brand in value
-    : Function.prototype[Symbol.hasInstance].call(constructor, value);
+const isBranded = (brand: symbol, ours: boolean, constructor: unknown, value: unknown): boolean => {
+  try {
+    if (!ours) return Function.prototype[Symbol.hasInstance].call(constructor, value);
+    return typeof value === 'object' && value !== null && brand in value;
+  } catch {
+    // A proxy whose traps throw: anything may be thrown, and is looked at by us.
+    return false;
+  }
+};
 
 const errorBrand = Symbol.for('tokenvisor.error');
 const providerErrorBrand = Symbol.for('tokenvisor.provider-error');

@@ -3,7 +3,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import type { WireError } from './actor/wire.js';
-import { textOf } from './config/describe.js';
+import { describeKind, textOf } from './config/describe.js';
 import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
 import { isError } from './realm.js';
 import type { ExitReason, SupervisorReport } from './supervision/types.js';
@@ -213,8 +213,11 @@ export class Events {
   }
 
   #wrap(name: string, listener: (event: unknown) => unknown): (event: unknown) => void {
+    if (typeof name !== 'string') {
+      throw new TokenvisorError('CONFIG_INVALID', `Expected the name of an event, got ${describeKind(name)}`);
+    }
     if (typeof listener !== 'function') {
-      const message = `Expected a listener of '${name}' to be a function, got ${typeof listener}`;
+      const message = `Expected a listener of '${(name as string).slice(0, 64)}' to be a function, got ${typeof listener}`;
       throw new TokenvisorError('CONFIG_INVALID', message);
     }
     const byName = this.#wrapped.get(listener) ?? new Map<string, (event: unknown) => void>();

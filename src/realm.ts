@@ -13,17 +13,26 @@ export const isError = (value: unknown): value is Error => {
   }
 };
 
-/** True for a `URL` of any realm, or of a library that stands in for it (jsdom's). */
+/** True for a `URL` of any realm, or of a library that stands in for it (jsdom's). Never throws. */
 export const isUrl = (value: unknown): value is URL => {
-  if (value instanceof URL) return true;
-  return tagOf(value) === 'URL' && typeof (value as Partial<URL>).href === 'string';
+  try {
+    // What only has the prototype of one throws where it is read.
+    return (value instanceof URL || tagOf(value) === 'URL') && typeof (value as Partial<URL>).href === 'string';
+  } catch {
+    return false;
+  }
 };
 
-/** True for an `AbortSignal` of any realm, or of a library that stands in for it. */
+/** True for an `AbortSignal` of any realm, or of a library that stands in for it. Never throws. */
 export const isAbortSignal = (value: unknown): value is AbortSignal => {
-  if (value instanceof AbortSignal) return true;
-  const { aborted, addEventListener } = (tagOf(value) === 'AbortSignal' ? value : {}) as Partial<AbortSignal>;
-  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+  try {
+    const { aborted, addEventListener } = (
+      value instanceof AbortSignal || tagOf(value) === 'AbortSignal' ? value : {}
+    ) as Partial<AbortSignal>;
+    return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+  } catch {
+    return false;
+  }
 };
 
 /** `Date` of `[object Date]`. */

@@ -1,7 +1,7 @@
 /**
  * Calls to a child, whichever incarnation of it is there: over the call port of the one that runs now.
  */
-import { check, configError, object } from '../config/check.js';
+import { checked, object } from '../config/check.js';
 import { waitShape } from '../config/check-timeout.js';
 import type { TokenvisorError } from '../errors.js';
 import { type CallEndpoint, type CallOptions, CallPort, noProc } from './call-port.js';
@@ -30,15 +30,16 @@ export class ActorCalls {
   }
 
   call(message: unknown, options?: CallOptions): Promise<unknown> {
+    let given: CallOptions | undefined;
     try {
-      checkCallOptions(options, this.#child);
+      given = checkCallOptions(options, this.#child);
     } catch (error) {
       return Promise.reject(error);
     }
     // A port that has closed belongs to an incarnation that is gone.
     const calls = this.#calls;
     if (!calls || calls.closed) return Promise.reject(noProc(this.#child));
-    return calls.call(message, options);
+    return calls.call(message, given);
   }
 
   cast(message: unknown): void {
@@ -87,11 +88,8 @@ export class ActorCalls {
   }
 }
 
-/** @throws CONFIG_INVALID */
-export const checkCallOptions = (options: unknown, child: string): void => {
-  if (options === undefined) return;
-  const { problems } = check(callShape, options, 'options');
-  if (problems.length > 0) throw configError(problems, child);
-};
+/** What was checked is what is used: a getter may say something else the next time. @throws CONFIG_INVALID */
+export const checkCallOptions = (options: unknown, child: string): CallOptions | undefined =>
+  options === undefined ? undefined : checked(callShape, options, 'options', child);
 
 const callShape = object(waitShape);

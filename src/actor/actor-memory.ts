@@ -3,6 +3,7 @@
  * readers see, its status, its sealed state.
  */
 import { deserialize, serialize } from 'node:v8';
+import { describeKind } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { Header, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
 import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type WriterSeat } from '../memory/record.js';
@@ -20,11 +21,21 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 const encode = (what: string, value: unknown): Uint8Array => {
-  const text = JSON.stringify(value) as string | undefined;
+  const text = jsonOf(what, value);
   if (text === undefined) {
     throw new TokenvisorError('NOT_CLONEABLE', `Expected ${what} to be a JSON value, got ${typeof value}`);
   }
   return encoder.encode(text);
+};
+
+/** Cycles, bigints, what is nested too deep, and a toJSON or getter that throws, have no JSON. */
+const jsonOf = (what: string, value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value) as string | undefined;
+  } catch (cause) {
+    const message = `Expected ${what} to be a JSON value, got ${describeKind(value)} that has no JSON`;
+    throw new TokenvisorError('NOT_CLONEABLE', message, { cause });
+  }
 };
 
 export class ActorMemory {

@@ -194,7 +194,8 @@ export interface ActorContext<Options = unknown> {
   /**
    * Publishes a JSON value to every reader of this child, at most 64 KiB. Returns its generation.
    *
-   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for what has no JSON, FENCED if a successor has taken over.
+   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for what has no JSON, FENCED if a successor has taken over, CONFIG_INVALID for
+   * options that are none.
    */
   publish(value: unknown, options?: PublishOptions): number;
   /**
@@ -211,7 +212,7 @@ export interface ActorContext<Options = unknown> {
   /**
    * Keeps state that a crash must not lose: anything that can be cloned, at most 64 KiB. No public object reaches it.
    *
-   * @throws RECORD_TOO_LARGE, FENCED if a successor has taken over.
+   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE, FENCED if a successor has taken over.
    */
   seal(value: unknown): void;
   /** What was last sealed, by this incarnation or one before it; undefined for nothing. */
@@ -240,20 +241,31 @@ export interface ActorContext<Options = unknown> {
   /** The latest generation that somebody has seen refused; 0 for none. */
   invalidated(): number;
 
-  /** Answers a call whose handler returned `noReply`. A second answer, or a late one, is dropped. */
+  /**
+   * Answers a call whose handler returned `noReply`. A second answer, or a late one, is dropped.
+   *
+   * @throws CONFIG_INVALID for a `from` that is none.
+   */
   reply(from: From, value: unknown): void;
-  /** Answers it with an error. */
+  /** Answers it with an error. @throws CONFIG_INVALID for a `from` that is none. */
   replyError(from: From, error: unknown): void;
   /** Puts a message into this actor's own mailbox, for `handleInfo`. */
   send(message: unknown): void;
-  /** The same after `delayMs`: ms, on the monotonic clock. */
+  /** The same after `delayMs`: ms, on the monotonic clock. @throws CONFIG_INVALID for what is no number. */
   sendAfter(message: unknown, delayMs: number): Timer;
   /**
    * Runs something that takes time beside the mailbox; a {@link TaskResult} with `tag` comes to `handleInfo`. What it
    * throws is in there as well. `signal` is aborted by `cancel()`.
+   *
+   * @throws CONFIG_INVALID for what is no function.
    */
   startTask(run: (signal: AbortSignal) => unknown, tag: unknown): Task;
-  /** Tells the world: an event of the supervisor's, with the child's name added. No secrets. */
+  /**
+   * Tells the world: an event of the supervisor's, with the child's name added. No secrets.
+   *
+   * @throws NOT_CLONEABLE for details that can't cross, CONFIG_INVALID for a type that is no text, or details that are no
+   * object.
+   */
   emit(type: string, details: Readonly<Record<string, unknown>>): void;
 }
 

@@ -26,6 +26,9 @@ interface CallService {
   cast(message: unknown): void;
 }
 
+/** `#<Promise> could not be cloned.` */
+const QUOTES_NOTHING = /^(?:#<\w+> could not be cloned\.|Unserializable return value)$/;
+
 /** What Comlink answers in place of an answer that can't be cloned. */
 const UNSERIALIZABLE = 'Unserializable return value';
 
@@ -108,7 +111,7 @@ export class CallPort {
       const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
       const timer = setTimeout(() => fail(callTimeout(this.#child, timeoutMs)), timeoutMs);
       this.#pending.add(fail);
-      this.#service.call(message).then(
+      this.#sent<Envelope>(() => this.#service.call(message)).then(
         (envelope) =>
           settle(() => (envelope.ok ? resolve(envelope.value) : reject(fromWireError(envelope.error, 'CALL_FAILED')))),
         (error: unknown) => {
@@ -126,7 +129,7 @@ export class CallPort {
         if (this.#pending.delete(fail)) reject(error);
       };
       this.#pending.add(fail);
-      this.#service.cast(message).then(
+      this.#sent(() => this.#service.cast(message)).then(
         () => {
           this.#pending.delete(fail);
           resolve();
@@ -155,17 +158,23 @@ export class CallPort {
     );
   }
 
+  /** A message that throws where it is looked at (a proxy) does so at once, and its place in the mailbox would be lost. */
+  async #sent<T>(send: () => PromiseLike<T>): Promise<T> {
+    return send();
+  }
+
   /** The message did not cross: a value that can't be cloned, or an answer that can't. */
   #uncloneable(thrown: unknown): TokenvisorError {
     const { message } = toWireError(thrown);
     const isAnswer = message === UNSERIALIZABLE;
+    // Of a function it quotes the source, of a symbol the text: somebody's secret may be in either.
+    const why = QUOTES_NOTHING.test(message)
+      ? message
+      : 'it holds what can not be cloned: a function, a symbol, a proxy';
     // A message that was not sent is in no mailbox. It need not be a DataCloneError: a getter may have thrown.
     if (!isAnswer) Atomics.sub(this.#counter, 0, 1);
     const what = isAnswer ? `The answer of '${this.#child}' can't cross` : `A message to '${this.#child}' can't cross`;
-    return new TokenvisorError('NOT_CLONEABLE', `${what} to another thread: ${message}`, {
-      child: this.#child,
-      cause: thrown,
-    });
+    return new TokenvisorError('NOT_CLONEABLE', `${what} to another thread: ${why}`, { child: this.#child });
   }
 
   #down(): void {

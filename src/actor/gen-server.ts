@@ -23,6 +23,7 @@ import {
   type TaskResult,
   type TerminateReason,
 } from './behaviour.js';
+import { callerOf, checkDelay, checkedPublish, checkEvent, checkTask, uncloneable } from './context-checks.js';
 import { Mailbox } from './mailbox.js';
 import { tableOf } from './table-of.js';
 
@@ -297,7 +298,7 @@ export class GenServer {
       owner: options.owner,
       options: options.options,
       clock: options.clock,
-      publish: (value, publishOptions) => memory.publish(value, publishOptions),
+      publish: (value, publishOptions = {}) => memory.publish(value, checkedPublish(publishOptions)),
       withdraw: () => memory.withdraw(),
       live: () => memory.live(),
       generation: () => memory.generation(),
@@ -311,16 +312,24 @@ export class GenServer {
       },
       wanted: () => memory.wanted(),
       invalidated: () => memory.invalidated(),
-      reply: (from, value) => from.resolve(value),
-      replyError: (from, error) => from.reject(error),
+      reply: (from, value) => callerOf(from).resolve(value),
+      replyError: (from, error) => callerOf(from).reject(error),
       send: (message) => this.#info(message),
       sendAfter: (message, delayMs) => this.#sendAfter(message, delayMs),
       startTask: (run, tag) => this.#startTask(run, tag),
-      emit: options.emit,
+      emit: (type, details) => {
+        checkEvent(type, details);
+        try {
+          options.emit(type, details);
+        } catch (error) {
+          throw uncloneable(`the details of a '${type}' event`, error);
+        }
+      },
     };
   }
 
   #sendAfter(message: unknown, delayMs: number): Timer {
+    checkDelay(delayMs);
     const timer = this.#clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
       this.#info(message);
@@ -335,6 +344,7 @@ export class GenServer {
   }
 
   #startTask(run: (signal: AbortSignal) => unknown, tag: unknown): Task {
+    checkTask(run);
     const controller = new AbortController();
     this.#tasks.add(controller);
     const deliver = (result: TaskResult): void => {

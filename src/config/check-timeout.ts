@@ -27,8 +27,25 @@ export const checkWaitOptions = (options: unknown): void => {
   if (typeof options !== 'object' || options === null) {
     throw new TokenvisorError('CONFIG_INVALID', `Expected options in an object, got ${describeValue(options)}`);
   }
-  const { timeoutMs, signal } = options as { readonly timeoutMs?: unknown; readonly signal?: unknown };
+  const [timeoutMs, signal] = readWait(options);
   if (timeoutMs !== undefined) checkTimeout(timeoutMs);
+  checkSignal(signal);
+};
+
+/** @throws CONFIG_INVALID unless it is one, or none */
+export const checkSignal = (signal: unknown): void => {
   if (signal === undefined || signal === null || isAbortSignal(signal)) return;
   throw new TokenvisorError('CONFIG_INVALID', `Expected \`signal\` to be an AbortSignal, got ${describeValue(signal)}`);
+};
+
+/** @throws CONFIG_INVALID where one of them can't be read. */
+const readWait = (options: object): readonly [timeoutMs: unknown, signal: unknown] => {
+  try {
+    const { timeoutMs, signal } = options as { readonly timeoutMs?: unknown; readonly signal?: unknown };
+    return [timeoutMs, signal];
+  } catch (cause) {
+    throw new TokenvisorError('CONFIG_INVALID', "Expected options that can be read, got an object that can't be", {
+      cause,
+    });
+  }
 };

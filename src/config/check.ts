@@ -8,7 +8,7 @@
  * if (problems.length > 0) throw configError(problems);
  */
 import { TokenvisorError, type ConfigProblem } from '../errors.js';
-import { describeValue, isPlainObject } from './describe.js';
+import { describeKind, describeValue, isPlainObject } from './describe.js';
 import { nearestName } from './nearest-name.js';
 
 /** Where a check puts what it finds. */
@@ -48,10 +48,21 @@ export const check = <T>(shape: Check<T>, input: unknown, path = ''): CheckResul
   return { value, problems };
 };
 
+/** The value, if the check has nothing against it. @throws CONFIG_INVALID with all that it has. */
+export const checked = <T>(shape: Check<T>, input: unknown, path: string, child?: string): T => {
+  const { value, problems } = check(shape, input, path);
+  if (problems.length > 0) throw configError(problems, child);
+  return value;
+};
+
+/** What is longer is no name, and may be what was to be its value. */
+const MAX_KEY = 64;
+
 /** `github` and `clientId` to `github.clientId`; `list` and 2 to `list[2]`. */
 export const joinPath = (path: string, key: string | number): string => {
   if (typeof key === 'number') return `${path}[${key}]`;
-  const segment = /^[\w$-]+$/.test(key) ? key : JSON.stringify(key);
+  const short = key.length > MAX_KEY ? `${key.slice(0, MAX_KEY)}…` : key;
+  const segment = /^[\w$-]+$/.test(short) ? short : JSON.stringify(short);
   return path === '' ? segment : `${path}.${segment}`;
 };
 
@@ -154,6 +165,15 @@ export const anyOf =
     return value as T;
   };
 
+/** A list, read once, and with `undefined` in its holes; undefined if it is none, or one that can't be read. */
+const itemsOf = (value: unknown): readonly unknown[] | undefined => {
+  try {
+    return Array.isArray(value) ? Array.from<unknown>(value) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 /** A list, each of whose members passes `member`. */
 export const list = <T>(
   member: Check<T>,
@@ -165,13 +185,51 @@ export const list = <T>(
   );
   const expected = bounds.length > 0 ? `a list of ${bounds.join(' and ')}` : 'a list';
   return (value, path, report) => {
-    if (!Array.isArray(value) || value.length < min || value.length > max) {
+    const items = itemsOf(value);
+    if (!items || items.length < min || items.length > max) {
       report(path, expected, describeValue(value));
       return [];
     }
-    return value.map((item, index) => member(item, joinPath(path, index), report));
+    return items.map((item, index) => member(item, joinPath(path, index), report));
   };
 };
+
+/**
+ * What an object has, read once: what is checked is what is used, whatever its getters say the next time. One that throws
+ * is a problem, and so is a proxy that won't be looked at.
+ */
+const readAll = (value: object, path: string, report: Report): Readonly<Record<string, unknown>> => {
+  // With no prototype, so that `__proto__` is a key like any other.
+  const given = Object.create(null) as Record<string, unknown>;
+  try {
+    for (const key of Object.keys(value)) {
+      try {
+        given[key] = (value as Readonly<Record<string, unknown>>)[key];
+      } catch {
+        report(joinPath(path, key), 'an option that can be read', 'one that throws');
+      }
+    }
+  } catch {
+    report(path, 'an object', "an object that can't be looked at");
+  }
+  return given;
+};
+
+/**
+ * Options to be taken apart, as a copy that was read once; in it, whatever keys there are. What is no plain object, or can't
+ * be read, is told. @throws CONFIG_INVALID
+ */
+export const optionsOf = <T extends object>(value: T, what: string, child?: string): T =>
+  checked<Readonly<Record<string, unknown>>>(
+    (given, path, report) => {
+      if (isPlainObject(given)) return readAll(given, path, report);
+      report(path, 'an object', describeKind(given));
+      return {};
+    },
+    value,
+    what,
+    child,
+  ) as T;
 
 /** A plain object with any keys, each of whose values passes `member`. */
 export const record =
@@ -182,7 +240,10 @@ export const record =
       return {};
     }
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, member(item, joinPath(path, key), report)]),
+      Object.entries(readAll(value, path, report)).map(([key, item]) => [
+        key,
+        member(item, joinPath(path, key), report),
+      ]),
     );
   };
 
@@ -194,6 +255,9 @@ export function optional<T>(inner: Check<T>, byDefault?: T): OptionalCheck<T | u
     value === undefined ? byDefault : inner(value, path, report);
   return Object.assign(whole, { optional: true as const });
 }
+
+/** More are no slips, but another object altogether. */
+const MOST_UNKNOWN = 50;
 
 /**
  * A plain object of exactly this shape. An unknown key is a problem that names the nearest known one; its value is not
@@ -211,8 +275,13 @@ export const object = <S extends Shape>(
       report(path, 'an object', describeValue(value));
       return {} as CheckedObject<S>;
     }
-    for (const key of Object.keys(value)) {
-      if (Object.hasOwn(shape, key)) continue;
+    const given = readAll(value, path, report);
+    const unknown = Object.keys(given).filter((key) => !Object.hasOwn(shape, key));
+    if (unknown.length > MOST_UNKNOWN) {
+      report(path, 'an object of known options', `one with ${unknown.length} unknown ones`);
+      unknown.length = 0;
+    }
+    for (const key of unknown) {
       const near = nearestName(key, known);
       const hint =
         near === undefined ? `one of ${known.map((name) => `\`${name}\``).join(', ')}` : `did you mean \`${near}\`?`;
@@ -220,10 +289,10 @@ export const object = <S extends Shape>(
     }
     const result: Record<string, unknown> = {};
     for (const [key, member] of Object.entries(shape)) {
-      const checked = member(Object.hasOwn(value, key) ? value[key] : undefined, joinPath(path, key), report);
-      if (checked !== undefined) result[key] = checked;
+      const outcome = member(given[key], joinPath(path, key), report);
+      if (outcome !== undefined) result[key] = outcome;
     }
-    also?.(value, path, report);
+    also?.(given, path, report);
     return result as CheckedObject<S>;
   };
 };

@@ -12,8 +12,10 @@ export const describeValue = (value: unknown): string => {
       return 'nothing';
     case 'string':
       return QUOTABLE.test(value) ? `'${value}' (string)` : `a string of ${value.length} characters`;
-    case 'number':
     case 'bigint':
+      // One of a million digits is a bigint, too.
+      return value === BigInt.asIntN(64, value) ? `${value} (bigint)` : 'a bigint of more than 64 bits';
+    case 'number':
     case 'boolean':
       return `${value} (${typeof value})`;
     case 'symbol':
@@ -41,18 +43,40 @@ export const textOf = (value: unknown): string => {
   }
 };
 
+/** A proxy, or a getter, may throw where it is looked at. */
 const describeObject = (value: object | null): string => {
   if (value === null) return 'null';
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (isPlainObject(value)) return 'an object';
-  const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } }).constructor?.name;
-  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object of a class';
+  try {
+    if (Array.isArray(value)) return `a list of ${textOf(value.length)}`;
+    if (isPlainObject(value)) return 'an object';
+    const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } }).constructor?.name;
+    return typeof name === 'string' && QUOTABLE.test(name) && name !== ''
+      ? `an instance of ${name}`
+      : 'an object of a class';
+  } catch {
+    return "an object that can't be looked at";
+  }
 };
 
-/** True for `{}` and for objects with no prototype, also those of another realm. */
+/** True for `{}` and for objects with no prototype, also those of another realm. Never throws. */
 export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  if (prototype === null || prototype === Object.prototype) return true;
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    if (Array.isArray(value)) return false;
+    const prototype = Object.getPrototypeOf(value) as object | null;
+    if (prototype === null || prototype === Object.prototype) return true;
+    return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+  } catch {
+    // A proxy that was revoked, or whose traps throw.
+    return false;
+  }
+};
+
+/** A property of something that anybody may have made: undefined where it can't be read. Never throws. */
+export const propertyOf = (value: unknown, key: PropertyKey): unknown => {
+  try {
+    return (value as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
 };

@@ -257,8 +257,9 @@ const kind: Kind<CredentialHandle> = {
   export: 'credentialBehaviour',
   prepare,
   rotate: (request, path, report) => {
-    change(request.change, path, report);
-    const options = { ...(request.current as CredentialOptions), ...(request.change as CredentialChange | undefined) };
+    // What was checked is what is taken: a text, spread, would be an option for each of its characters.
+    const changed = change(request.change, path, report) as CredentialChange;
+    const options = { ...(request.current as CredentialOptions), ...changed };
     const { overlapMs } = rotateShape(request.how ?? {}, 'options', report);
     const prepared = prepare(options, path, report);
     const crossing = prepared.options as CredentialActorOptions;

@@ -3,7 +3,7 @@
  */
 import { readSupervision, type Health } from '../actor/actor-reader.js';
 import { checkTimeout, checkWaitOptions } from '../config/check-timeout.js';
-import { describeValue } from '../config/describe.js';
+import { describeKind, describeValue, propertyOf } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { openWords } from '../memory/child-memory.js';
 import { Doorbell } from '../memory/doorbell.js';
@@ -176,9 +176,9 @@ export class CredentialReader {
    */
   async invalidate(token: Pick<Token, 'generation'>, options: WaitForTokenOptions = {}): Promise<Token> {
     checkWaitOptions(options);
-    const generation = (token as Partial<Token> | undefined)?.generation;
+    const generation = propertyOf(token, 'generation');
     if (typeof generation !== 'number') {
-      throw new TokenvisorError('CONFIG_INVALID', `Expected the Token that was refused, got ${typeof token}`, {
+      throw new TokenvisorError('CONFIG_INVALID', `Expected the Token that was refused, got ${describeKind(token)}`, {
         child: this.name,
       });
     }

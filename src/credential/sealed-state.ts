@@ -3,6 +3,7 @@
  */
 import { serialize } from 'node:v8';
 import type { ActorContext } from '../actor/behaviour.js';
+import { describeKind } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { payloadBytes, SEALED } from '../memory/layout.js';
 import type { AddressBookState } from '../providers/addresses.js';
@@ -68,9 +69,9 @@ export class SealedState {
     }
   }
 
-  /** @throws RECORD_TOO_LARGE, with nothing changed */
+  /** @throws RECORD_TOO_LARGE, NOT_CLONEABLE; with nothing changed */
   keepVault(vault: Json): void {
-    const { byteLength } = serialize(vault);
+    const byteLength = sizeOf(vault);
     if (byteLength > MAX_VAULT_BYTES) {
       throw new TokenvisorError(
         'RECORD_TOO_LARGE',
@@ -80,3 +81,12 @@ export class SealedState {
     this.keep({ vault });
   }
 }
+
+const sizeOf = (vault: Json): number => {
+  try {
+    return serialize(vault).byteLength;
+  } catch {
+    // What V8 says of it may quote it.
+    throw new TokenvisorError('NOT_CLONEABLE', `Expected a vault of JSON, got ${describeKind(vault)} that has none`);
+  }
+};

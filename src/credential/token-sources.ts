@@ -1,8 +1,10 @@
 /** The other credentials whose tokens this one is minted from, as its actor reads them. */
 import { createHash } from 'node:crypto';
-import { ProviderError } from '../errors.js';
+import { checkWaitOptions } from '../config/check-timeout.js';
+import { describeKind } from '../config/describe.js';
+import { ProviderError, TokenvisorError } from '../errors.js';
 import type { TokenWait } from '../providers/provider.js';
-import { referencedMemory, type TokenReference } from '../providers/token-reference.js';
+import { referencedMemory, TokenReference } from '../providers/token-reference.js';
 import { CredentialReader } from './reader.js';
 import type { Token } from './token.js';
 
@@ -35,7 +37,13 @@ export class TokenSources {
   readonly #sources = new Map<SharedArrayBuffer, Source>();
 
   /** The token, waited for. Rejects with a transient `token_unavailable` failure. */
-  async token(reference: TokenReference, { signal, timeoutMs = DEFAULT_WAIT_MS }: TokenWait = {}): Promise<Token> {
+  async token(reference: TokenReference, wait: TokenWait = {}): Promise<Token> {
+    if (!(reference instanceof TokenReference)) {
+      const message = `Expected a reference by tokenOf(…), got ${describeKind(reference)}`;
+      throw new TokenvisorError('CONFIG_INVALID', message);
+    }
+    checkWaitOptions(wait);
+    const { signal, timeoutMs = DEFAULT_WAIT_MS } = wait;
     const source = this.#sourceOf(reference);
     try {
       const token = await source.reader.get({ timeoutMs, ...(signal && { signal }) });

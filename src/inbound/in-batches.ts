@@ -1,5 +1,25 @@
 /** Many of something, a batch at a time. */
 import { letGo, orAborted } from '../abort.js';
+import { propertyOf } from '../config/describe.js';
+import { TokenvisorError } from '../errors.js';
+
+/** Where many come from: not a text, which is iterable as well, by its characters. Never throws. */
+export const isSource = (value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> =>
+  ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+  [Symbol.iterator, Symbol.asyncIterator].some((key) => typeof propertyOf(value, key) === 'function');
+
+/** Where it begins. What says that it is a source, and can't be begun with, is none. @throws CONFIG_INVALID */
+export const iteratorOf = <T>(source: Iterable<T>): Iterator<T> => {
+  let cause: unknown;
+  try {
+    const iterator: unknown = source[Symbol.iterator]();
+    if (typeof propertyOf(iterator, 'next') === 'function') return iterator as Iterator<T>;
+  } catch (error) {
+    cause = error;
+  }
+  const message = 'Expected tokens to be an iterable or an async iterable of them, got one that can not be begun with';
+  throw new TokenvisorError('CONFIG_INVALID', message, cause === undefined ? {} : { cause });
+};
 
 /**
  * Lists of `size`, the last one shorter. It ends early when the signal is aborted, also while the source is silent: the
@@ -12,7 +32,7 @@ export const inBatches = <T>(
 ): AsyncIterable<readonly T[]> => ({
   async *[Symbol.asyncIterator]() {
     const isAsync = Symbol.asyncIterator in source;
-    const iterator = isAsync ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    const iterator = isAsync ? source[Symbol.asyncIterator]() : iteratorOf(source);
     const isAborted = (): boolean => signal?.aborted === true;
     let isOver = false;
     let batch: T[] = [];

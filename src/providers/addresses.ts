@@ -68,6 +68,8 @@ export class AddressBook {
 
   /** Sees to it that the addresses of `host` are, or soon will be, at hand. Never throws, never waits. */
   warm(host: string): void {
+    // Of what is no name there are no addresses.
+    if (typeof host !== 'string' || host === '') return;
     const name = normaliseHost(host);
     if (fixedAddresses(name) !== undefined) return;
     const entry = this.#entries.get(name);

@@ -8,9 +8,11 @@
 import { request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.js';
+import { checkSignal } from '../config/check-timeout.js';
 import { isSecureEnough } from '../config/check-url.js';
 import { ProviderError } from '../errors.js';
 import type { AddressBook } from './addresses.js';
+import { checkedRequest, parsedUrl } from './checked-request.js';
 import { codeOf, connectionFailure, givenUp, malformedAnswer, type RequestPhase } from './http-failures.js';
 import type { HttpAnswer, HttpRequest } from './provider.js';
 import { parseRetryAfter } from './retry-after.js';
@@ -35,8 +37,10 @@ const ADDRESS_TIMEOUT_MS = 2_500;
 /** The door of one actor. */
 export const createHttpDoor =
   ({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpDoorOptions): HttpDoor =>
-  async (url, init = {}, signal) => {
+  async (url, given = {}, signal) => {
+    const init = checkedRequest(given);
     const target = parseTarget(url, init.allowInsecureHttp === true);
+    checkSignal(signal);
     if (signal?.aborted === true) throw givenUp('connecting', 'it is not wanted any more', target.host);
     const exchange = new Exchange(target, init, addresses, clock);
     return exchange.run(init.timeoutMs ?? timeoutMs, signal);
@@ -191,8 +195,7 @@ const flatten = (response: IncomingMessage): Record<string, string> =>
   );
 
 const parseTarget = (url: string | URL, allowInsecureHttp: boolean): URL => {
-  if (!(url instanceof URL) && !URL.canParse(url)) throw ProviderError.fatal('The URL to be asked can not be parsed');
-  const target = new URL(url);
+  const target = parsedUrl(url);
   if (target.username !== '' || target.password !== '') {
     throw ProviderError.fatal(`The URL to be asked at ${target.host} has credentials in it; send them in a header`);
   }

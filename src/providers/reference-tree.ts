@@ -157,12 +157,13 @@ const mapReferences = (
   above: readonly unknown[] = [],
 ): unknown => {
   if (node instanceof SecretReference || node instanceof TokenReference) return replace(node, path);
-  if (above.includes(node)) return node; // A cycle: encodeOptions tells about it.
+  // A cycle, or what is as deep as one: encodeOptions tells about it.
+  if (above.length >= MAX_DEPTH || above.includes(node)) return node;
   const deeper = [...above, node];
-  if (Array.isArray(node))
-    return node.map((item, index) => mapReferences(item, joinPath(path, index), replace, deeper));
-  if (!isPlainObject(node)) return node;
-  const entries = Object.entries(node);
+  const items = itemsOf(node);
+  if (items) return items.map((item, index) => mapReferences(item, joinPath(path, index), replace, deeper));
+  const entries = entriesOf(node);
+  if (!entries) return node;
   return Object.fromEntries(
     entries.map(([key, item]) => [key, mapReferences(item, joinPath(path, key), replace, deeper)]),
   );
@@ -188,19 +189,23 @@ const encode = (
   }
   if (isCloneableLeaf(node)) return node;
   const within = new Set(above).add(node);
-  if (Array.isArray(node) && !above.has(node)) {
-    return node.map((item, index) =>
+  const isNew = !above.has(node) && above.size < MAX_DEPTH;
+  const items = isNew ? itemsOf(node) : undefined;
+  if (items) {
+    return items.map((item, index) =>
       encode(item, [...place, index], joinPath(path, index), within, references, problems),
     );
   }
-  if (isPlainObject(node) && !above.has(node)) {
+  const entries = isNew ? entriesOf(node) : undefined;
+  if (entries) {
     return Object.fromEntries(
-      Object.entries(node).map(([key, item]) => {
+      entries.map(([key, item]) => {
         return [key, encode(item, [...place, key], joinPath(path, key), within, references, problems)];
       }),
     );
   }
-  const came = above.has(node) ? 'a reference to what it is part of' : describeValue(node);
+  const tooDeep = above.size >= MAX_DEPTH ? `nested in ${MAX_DEPTH} others` : describeValue(node);
+  const came = above.has(node) ? 'a reference to what it is part of' : tooDeep;
   problems.push({ path, expected: 'plain data: JSON, bytes, dates, secret references', came });
   return null;
 };
@@ -208,5 +213,37 @@ const encode = (
 const isCloneableLeaf = (node: unknown): boolean => {
   if (node === null || (typeof node !== 'object' && typeof node !== 'function' && typeof node !== 'symbol'))
     return true;
-  return types.isDate(node) || types.isRegExp(node) || types.isAnyArrayBuffer(node) || ArrayBuffer.isView(node);
+  if (types.isAnyArrayBuffer(node)) return !isDetached(node);
+  if (ArrayBuffer.isView(node)) return !isDetached(node.buffer);
+  return types.isDate(node) || types.isRegExp(node);
+};
+
+/** Nothing can be made of memory that has been transferred to another thread. */
+const isDetached = (buffer: ArrayBufferLike): boolean => {
+  try {
+    return new Uint8Array(buffer).length < 0;
+  } catch {
+    return true;
+  }
+};
+
+/** Deeper than any options are. What is walked calls itself once for each. */
+const MAX_DEPTH = 100;
+
+/** Of a list that can be read; undefined for all else, a proxy that was revoked, for one. */
+const itemsOf = (node: unknown): unknown[] | undefined => {
+  try {
+    return Array.isArray(node) ? Array.from<unknown>(node) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Of a plain object that can be read; undefined for all else. */
+const entriesOf = (node: unknown): [string, unknown][] | undefined => {
+  try {
+    return isPlainObject(node) ? Object.entries(node) : undefined;
+  } catch {
+    return undefined;
+  }
 };

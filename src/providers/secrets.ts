@@ -7,7 +7,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { ProviderError } from '../errors.js';
+import { describeKind, propertyOf } from '../config/describe.js';
+import { ProviderError, TokenvisorError } from '../errors.js';
 import { isUrl } from '../realm.js';
 
 /** Where a secret comes from. @inline */
@@ -32,7 +33,7 @@ export class SecretReference {
 
   /** True for the references of any copy of this module. */
   static [Symbol.hasInstance](value: unknown): value is SecretReference {
-    return typeof value === 'object' && value !== null && typeof (value as SecretReference)[valueOf] === 'function';
+    return typeof value === 'object' && typeof propertyOf(value, valueOf) === 'function';
   }
 
   constructor(kind: SecretKind, name: string, value?: string) {
@@ -96,6 +97,13 @@ export const literal = (value: string): SecretReference => new SecretReference('
  */
 export const readSecret = (reference: SecretReference | string): string => {
   if (typeof reference === 'string') return reference;
+  if (!(reference instanceof SecretReference)) {
+    const came = describeKind(reference);
+    throw new TokenvisorError(
+      'CONFIG_INVALID',
+      `Expected a secret to be env(…), file(…), literal(…) or a text, got ${came}`,
+    );
+  }
   if (reference.kind === 'file') return readSecretFile(reference.name);
   const value = reference[valueOf]();
   if (value === undefined) throw unreadable(`The variable ${reference.name} has not been read by the starting thread`);

@@ -3,6 +3,7 @@
  * memory beside the name; the actor reads the token from it, as any thread does.
  */
 import { inspect } from 'node:util';
+import { propertyOf } from '../config/describe.js';
 
 /** The name of the method that gives a reference's memory; shared by all copies of this module, as of secrets. */
 const memoryOf = Symbol.for('tokenvisor.token-memory');
@@ -15,7 +16,7 @@ export class TokenReference {
 
   /** True for the references of any copy of this module. */
   static [Symbol.hasInstance](value: unknown): value is TokenReference {
-    return typeof value === 'object' && value !== null && typeof (value as TokenReference)[memoryOf] === 'function';
+    return typeof value === 'object' && typeof propertyOf(value, memoryOf) === 'function';
   }
 
   constructor(name: string, memory?: SharedArrayBuffer) {

@@ -14,7 +14,7 @@ export const alreadyStarted = (name: string, phase: ChildPhase): WireError =>
     : error('ALREADY_STARTED', name, `there is a child '${name}' (${phase}): choose another name, or use that one`);
 
 export const notFound = (name: string): WireError =>
-  error('NOT_FOUND', name, `there is no child '${name}': see whichChildren() for those that there are`);
+  error('NOT_FOUND', name, `there is no child '${name.slice(0, 64)}': see whichChildren() for those that there are`);
 
 export const stillRunning = (name: string): WireError =>
   error('RUNNING', name, `the child '${name}' is running: terminate it first`);

@@ -3,6 +3,8 @@
  * look for keys that collide, or that crowd one part of the table. No key is ever stored.
  */
 import { hash } from 'node:crypto';
+import { describeKind, describeValue } from '../config/describe.js';
+import { TokenvisorError } from '../errors.js';
 import { KEY_WORDS } from './layout.js';
 
 /** Words of the key: for sha256, and before and after the permutation. */
@@ -16,6 +18,18 @@ const ROUNDS = 16;
 const NO_DIGIT = 0x80;
 const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
 for (let value = 0; value < 16; value++) DIGITS[value.toString(16).charCodeAt(0)] = value;
+
+/** There is a text of each that was ever used. */
+const MAX_DOMAIN = 0xffff;
+
+/** A key is not quoted: it may be a token. */
+const unusable = (key: unknown, domain: unknown): TokenvisorError => {
+  const wrong =
+    typeof key === 'string'
+      ? `the domain of a key to be a whole number, 0 to ${MAX_DOMAIN}, got ${describeValue(domain)}`
+      : `the key of a table to be a string, got ${describeKind(key)}`;
+  return new TokenvisorError('CONFIG_INVALID', `Expected ${wrong}`);
+};
 
 /** Makes digests, one at a time, without an object for each. */
 export class KeyedDigest {
@@ -39,8 +53,11 @@ export class KeyedDigest {
     this.#secret = Buffer.from(key.slice(0, BEFORE).buffer).toString('base64url');
   }
 
-  /** Sets `d0` to `d2`. A domain is a small whole number: equal keys of two of them are two keys. */
+  /** Sets `d0` to `d2`. @throws CONFIG_INVALID for what is no key. A domain is a small whole number: equal keys of two of them are two keys. */
   make(key: string, domain: number): void {
+    if (typeof key !== 'string' || !Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN) {
+      throw unusable(key, domain);
+    }
     if (domain === 0 && key.length === UUID_LENGTH && this.#readUuid(key)) this.#mix();
     else this.#hash(key, domain);
   }

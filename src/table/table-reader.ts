@@ -1,4 +1,5 @@
 /** Looks entries up, in any thread, with no lock and no message. */
+import { types } from 'node:util';
 import { describeValue } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { KeyedDigest } from './digest.js';
@@ -68,9 +69,9 @@ export class TableReader {
     return this.#find(digest.d0, digest.d1, digest.d2);
   }
 
-  /** As {@link find}, by a row's digest. */
+  /** As {@link find}, by a row's digest. @throws CONFIG_INVALID for a row that `rows` does not have. */
   findRow(rows: Int32Array, index: number): boolean {
-    const at = index * ROW_WORDS;
+    const at = placeOf(rows, index);
     return this.#find(rows[at]!, rows[at + 1]!, rows[at + 2]!);
   }
 
@@ -82,14 +83,11 @@ export class TableReader {
    */
   writeRow(rows: Int32Array, index: number, key: string, expiryS: number, meta = 0, domain = 0): void {
     const digest = this.#digest;
-    const at = index * ROW_WORDS;
-    // A word that is not there would not be written, and ms would be some other second, both without a word.
-    if (rows[at] === undefined || rows[at + ROW_WORDS - 1] === undefined) {
-      throw invalid(`\`rows\` to have a row ${index}`, `${rows.length} words of ${ROW_WORDS} for each`);
-    }
-    if (expiryS >>> 0 !== expiryS)
+    const at = placeOf(rows, index);
+    // Ms would be some other second, without a word.
+    if (typeof expiryS !== 'number' || expiryS >>> 0 !== expiryS)
       throw invalid('`expiryS` to be whole seconds, 0 to 2^32 - 1', describeValue(expiryS));
-    if (meta >>> 0 !== meta && (meta | 0) !== meta) {
+    if (typeof meta !== 'number' || (meta >>> 0 !== meta && (meta | 0) !== meta)) {
       throw invalid('`meta` to be a whole number of 32 bits', describeValue(meta));
     }
     digest.make(key, domain);
@@ -128,6 +126,20 @@ export class TableReader {
     throw new TokenvisorError('LAYOUT_MISMATCH', message, { cause: error });
   }
 }
+
+/** @throws CONFIG_INVALID for what are no rows. Something that says it is long would be gone through for hours. */
+export const checkRows = (rows: unknown): void => {
+  if (!types.isInt32Array(rows)) throw invalid('`rows` to be an Int32Array', describeValue(rows));
+};
+
+/** Where a row begins. A word that is not there would not be read, nor written, and nobody would be told. */
+const placeOf = (rows: Int32Array, index: number): number => {
+  checkRows(rows);
+  const at = typeof index === 'number' ? index * ROW_WORDS : -1;
+  if (rows[at] !== undefined && rows[at + ROW_WORDS - 1] !== undefined) return at;
+  const room = `${rows.length} words of ${ROW_WORDS} for each`;
+  throw invalid(`\`rows\` to have the row that is asked for, ${describeValue(index)}`, room);
+};
 
 const invalid = (expected: string, came: string): TokenvisorError =>
   new TokenvisorError('CONFIG_INVALID', `Expected ${expected}, got ${came}`);

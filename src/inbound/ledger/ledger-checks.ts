@@ -33,14 +33,6 @@ export const given = <T>(shape: Check<T>, value: unknown, what: string, child: s
   return result.value;
 };
 
-const anObject = custom('an object', (value): value is object => typeof value === 'object' && value !== null);
-
-/** Options as they were given, to be taken apart. Without a type checker, none may come. @throws CONFIG_INVALID */
-export const givenObject = <T extends object>(value: T, what: string, child: string): T => {
-  given(anObject, value, what, child);
-  return value;
-};
-
 export const revokeJtiShape = object({ subject: optional(name()), expiresAtMs: optional(instant, Infinity) });
 export const purposesShape = object({
   includePurposes: optional(list(name())),

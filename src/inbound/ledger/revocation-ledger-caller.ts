@@ -3,11 +3,11 @@
  */
 import type { Caller } from '../../actor/actor-calls.js';
 import type { CallOptions } from '../../actor/call-port.js';
+import { optionsOf } from '../../config/check.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import {
   factsOfToken,
   given,
-  givenObject,
   jsonOf,
   limitShape,
   name as nameShape,
@@ -111,7 +111,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * await revoked.revoke(jwt); // 'revoked' or 'already_revoked'
    */
   async revoke(token: string, options: RevokeOptions = {}): Promise<Answer> {
-    const { verified, ...call } = givenObject(options, 'options', this.name);
+    const { verified, ...call } = optionsOf(options, 'options', this.name);
     const checked = given(verifiedShape, { verified }, 'options', this.name);
     if (!checked.verified) return this.#call({ kind: 'revoke', token }, call);
     return this.#call({ kind: 'revoke', facts: factsOfToken(token, this.name) }, call);
@@ -126,7 +126,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * await revoked.revokeJti(jti, { subject, expiresAtMs: exp * 1_000 });
    */
   async revokeJti(jti: string, options: RevokeJtiOptions = {}): Promise<Answer> {
-    const { subject, expiresAtMs, ...call } = givenObject(options, 'options', this.name);
+    const { subject, expiresAtMs, ...call } = optionsOf(options, 'options', this.name);
     given(nameShape(), jti, 'jti', this.name);
     const facts = { jti, ...given(revokeJtiShape, { subject, expiresAtMs }, 'options', this.name) };
     return this.#call({ kind: 'revoke', facts }, call);
@@ -159,7 +159,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * await revoked.revokeAllForSubject('user-42');
    */
   async revokeAllForSubject(subject: string, options: RevokeAllOptions = {}): Promise<SubjectRevoked> {
-    const { includePurposes, excludePurposes, ...call } = givenObject(options, 'options', this.name);
+    const { includePurposes, excludePurposes, ...call } = optionsOf(options, 'options', this.name);
     given(nameShape(), subject, 'subject', this.name);
     const filter: PurposeFilter = given(purposesShape, { includePurposes, excludePurposes }, 'options', this.name);
     return this.#call({ kind: 'revoke_subject', subject, filter }, { timeoutMs: LONG_MS, ...call });
@@ -174,7 +174,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * await revoked.storeToken(jwt, { purpose: 'user', extraData: { device: 'phone' } });
    */
   async storeToken(token: string, options: StoreTokenOptions): Promise<TokenRecord> {
-    const { purpose, extraData, ...call } = givenObject(options, 'options', this.name);
+    const { purpose, extraData, ...call } = optionsOf(options, 'options', this.name);
     given(nameShape(), purpose, 'purpose', this.name);
     const facts = factsOfToken(token, this.name);
     const data = jsonOf(extraData, 'extraData', this.name);
@@ -189,8 +189,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * const record = await revoked.getToken({ jti, purpose: 'user' });
    */
   async getToken(which: TokenToGet, options: CallOptions = {}): Promise<TokenRecord | undefined> {
-    const { purpose } = givenObject(which, 'which', this.name);
-    const jti = 'token' in which ? factsOfToken(which.token, this.name).jti : which.jti;
+    const { purpose, ...named } = optionsOf(which, 'which', this.name);
+    const jti = 'token' in named ? factsOfToken(named.token, this.name).jti : named.jti;
     given(nameShape(), jti, 'jti', this.name);
     if (purpose !== undefined) given(nameShape(), purpose, 'purpose', this.name);
     return this.#call({ kind: 'get', jti, purpose }, options);
@@ -202,7 +202,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * @throws TOKEN_REFUSED for what has no usable claims, and as {@link revokeJti}.
    */
   async storeConfirmationChanges(token: string, options: StoreChangesOptions): Promise<TokenRecord> {
-    const { purpose, changes, ...call } = givenObject(options, 'options', this.name);
+    const { purpose, changes, ...call } = optionsOf(options, 'options', this.name);
     given(nameShape(), purpose, 'purpose', this.name);
     const facts = factsOfToken(token, this.name);
     const data = jsonOf(changes, 'changes', this.name);
@@ -228,7 +228,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}.
    */
   async readExpired(options: ReadExpiredOptions = {}): Promise<readonly TokenRecord[]> {
-    const { limit, ...call } = givenObject(options, 'options', this.name);
+    const { limit, ...call } = optionsOf(options, 'options', this.name);
     const checked = given(limitShape, { limit }, 'options', this.name);
     return this.#call({ kind: 'read_expired', limit: checked.limit }, call);
   }
@@ -240,7 +240,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}. What was removed by then stays so.
    */
   async expungeExpired(options: CallOptions = {}): Promise<number> {
-    return this.#call({ kind: 'expunge' }, { timeoutMs: LONG_MS, ...options });
+    return this.#call({ kind: 'expunge' }, { timeoutMs: LONG_MS, ...optionsOf(options, 'options', this.name) });
   }
 
   #call<T>(call: LedgerCall, options: CallOptions): Promise<T> {

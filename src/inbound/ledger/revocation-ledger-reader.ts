@@ -232,8 +232,18 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 }
 
-const isClaims = (claims: CutoffClaims | undefined): claims is CutoffClaims =>
-  // Without a type checker, null and half an object may come.
-  typeof claims === 'object' && (claims as object | null) !== null && 'subject' in claims && isSubject(claims.subject);
+/** Without a type checker, null and half an object may come, and what throws where it is read. */
+const isClaims = (claims: CutoffClaims | undefined): claims is CutoffClaims => {
+  try {
+    return (
+      typeof claims === 'object' &&
+      (claims as object | null) !== null &&
+      'subject' in claims &&
+      isSubject(claims.subject)
+    );
+  } catch {
+    return false;
+  }
+};
 
 const isSubject = (subject: unknown): boolean => subject === undefined || typeof subject === 'string';

@@ -6,10 +6,11 @@ import { abortError } from '../../abort.js';
 import type { CallOptions } from '../../actor/call-port.js';
 import { boolean, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
+import { describeKind } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { BulkError } from '../bulk-error.js';
 import { readClaims } from '../jwt/read-claims.js';
-import { inBatches } from '../in-batches.js';
+import { inBatches, isSource } from '../in-batches.js';
 import { given } from './ledger-checks.js';
 import type { LedgerCall, RevokedBatch } from './ledger-messages.js';
 import { factsOf } from './token-facts.js';
@@ -63,6 +64,10 @@ export const revokeMany = async (
   call: Call,
 ): Promise<RevokeManyProgress> => {
   const { verified, signal, onProgress } = given(shape, options, 'options', child);
+  if (!isSource(tokens)) {
+    const expected = 'Expected tokens to be an iterable or an async iterable of them';
+    throw new TokenvisorError('CONFIG_INVALID', `${expected}, got ${describeKind(tokens)}`, { child });
+  }
   let progress: RevokeManyProgress = { revoked: 0, alreadyRevoked: 0, refused: 0, refusedAt: [] };
   const underWay: { readonly first: number; readonly count: number; readonly answer: Promise<RevokedBatch> }[] = [];
   let sent = 0;
@@ -70,7 +75,7 @@ export const revokeMany = async (
   const send = (batch: readonly string[]): void => {
     const message: LedgerCall = verified
       ? { kind: 'revoke_many', facts: batch.map(factsOfAny) }
-      : { kind: 'revoke_many', tokens: batch.map(String) };
+      : { kind: 'revoke_many', tokens: batch.map(textOrNone) };
     const answer = call(message, { timeoutMs: TIMEOUT_MS, ...(signal && { signal }) });
     answer.catch(() => undefined); // It is told in its turn.
     underWay.push({ first: sent, count: batch.length, answer });
@@ -106,6 +111,9 @@ export const revokeMany = async (
     await Promise.allSettled(underWay.map(({ answer }) => answer));
   }
 };
+
+/** What is no text is refused as one that is none. */
+const textOrNone = (token: unknown): string => (typeof token === 'string' ? token : '');
 
 const factsOfAny = (token: unknown): ReturnType<typeof factsOf> => {
   const claims = readClaims(token);

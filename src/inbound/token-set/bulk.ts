@@ -8,6 +8,7 @@ import { TokenvisorError } from '../../errors.js';
 import { nextTurn } from '../../next-turn.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import { BulkError } from '../bulk-error.js';
+import { iteratorOf } from '../in-batches.js';
 import { ROWS_A_MESSAGE } from './token-set-messages.js';
 
 /** Options of `insertMany` and `destroyMany`. */
@@ -105,7 +106,8 @@ class Bulk<Item> {
     if (Symbol.asyncIterator in items) {
       await this.#takeAsync(items[Symbol.asyncIterator]());
     } else {
-      for (const item of items) {
+      const iterator = iteratorOf(items);
+      for (const item of { [Symbol.iterator]: () => iterator }) {
         this.#add(item);
         this.#throwIfAborted();
         while (this.#underWay.length >= UNDER_WAY) await this.#settleOne();

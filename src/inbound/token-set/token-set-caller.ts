@@ -6,12 +6,14 @@ import { type Caller, checkCallOptions } from '../../actor/actor-calls.js';
 import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../actor/call-port.js';
 import { toWireError } from '../../actor/wire.js';
 import { systemClock } from '../../clock.js';
-import { describeKind, isPlainObject } from '../../config/describe.js';
+import { optionsOf } from '../../config/check.js';
+import { describeKind } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { expirySeconds } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { within } from '../../within.js';
+import { isSource } from '../in-batches.js';
 import { type BulkOptions, checkBulkOptions, runBulk } from './bulk.js';
 import { checkedEntry, checkedToken, type InsertOptions, type TokenSetItem } from './token-set-item.js';
 import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
@@ -45,8 +47,7 @@ export class TokenSetCaller extends TokenSetReader {
    */
   insert(token: string, options: InsertOptions & CallOptions = {}): Promise<void> {
     return this.#told('insert', async () => {
-      if (!isPlainObject(options)) throw this.#invalid('options of insert() to be an object', options);
-      const { expiresAtMs, meta, ...call } = options;
+      const { expiresAtMs, meta, ...call } = optionsOf(options, 'options', this.name);
       const entry = checkedEntry(this.name, { token, expiresAtMs, meta });
       const rows = new Int32Array(ROW_WORDS);
       if (entry.expiresAtMs <= Date.now()) return;
@@ -221,8 +222,7 @@ export class TokenSetCaller extends TokenSetReader {
 
   #bulkOptions(items: unknown, options: BulkOptions): BulkOptions {
     checkBulkOptions(options, this.name);
-    const isSource = (typeof items === 'object' && items !== null) || typeof items === 'function';
-    if (isSource && (Symbol.iterator in items || Symbol.asyncIterator in items)) return options;
+    if (isSource(items)) return options;
     // A text is iterable as well, by its characters, and is one token that was given in the wrong place.
     throw this.#invalid('tokens to be an iterable or an async iterable of them', items);
   }

@@ -1,0 +1,30 @@
+/**
+ * What a provider asks the HTTP door for. What is wrong with it is the module's, and told as such: a header's value, or a
+ * body, is never quoted.
+ */
+import { anything, boolean, checked, custom, number, object, optional, record, string } from '../config/check.js';
+import { describeKind } from '../config/describe.js';
+import { isUrl } from '../realm.js';
+import { ProviderError } from '../errors.js';
+import type { HttpRequest } from './provider.js';
+
+const text = custom('a string', (value): value is string => typeof value === 'string', describeKind);
+
+const shape = object({
+  method: optional(string({ maxLength: 32 })),
+  headers: optional(record(text)),
+  body: optional(text),
+  tls: optional(anything),
+  allowInsecureHttp: optional(boolean()),
+  timeoutMs: optional(number({ min: 0 })),
+});
+
+/** @throws CONFIG_INVALID */
+export const checkedRequest = (init: HttpRequest): HttpRequest => checked(shape, init, 'init') as HttpRequest;
+
+/** @throws a fatal ProviderError */
+export const parsedUrl = (url: unknown): URL => {
+  if (isUrl(url)) return new URL(url.href);
+  if (typeof url === 'string' && URL.canParse(url)) return new URL(url);
+  throw ProviderError.fatal('The URL to be asked can not be parsed');
+};
