@@ -22,9 +22,10 @@ import { held, memory, more, slope } from './leaks.mjs';
 import { recordedIn, replay } from './replay.mjs';
 import { startServers } from './servers.mjs';
 
-const [seconds, seed] = process.argv.slice(2, 4).map(Number);
+const [seconds = NaN, seed = NaN] = process.argv.slice(2, 4).map(Number);
 const folder = process.argv[4];
-if (!seconds || seed === undefined || folder === undefined) throw new Error('Expected SECONDS SEED FOLDER');
+if (seconds === undefined || seed === undefined || folder === undefined)
+  throw new Error('Expected SECONDS SEED FOLDER');
 
 /** At the end all faults stop, and each credential has a fresh token within this. */
 const SETTLE_MS = 8_000;
@@ -186,7 +187,7 @@ const looking = setInterval(() => {
 }, 2_500);
 const watching = setInterval(() => void gatherFaults(), 1_000);
 const operating = setInterval(
-  () => void director.operate().catch((error) => errors.push(`operator: ${inspect(error)}`)),
+  () => void director.operate().catch((/** @type {unknown} */ error) => errors.push(`operator: ${inspect(error)}`)),
   300,
 );
 

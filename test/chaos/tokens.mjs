@@ -33,7 +33,7 @@ export const tokenReader = (issuers) => {
   return (token) => {
     const [head = '', body = '', signature] = token.value.split('.');
     if (signature === undefined) {
-      const filled = String(token.fields['filled'] ?? '');
+      const { filled } = /** @type {{ filled: string }} */ (token.fields);
       if (checksumOf(head + filled) !== body) throw new Error('a checksum that is wrong');
       const claims = decode(head);
       return readingOf(claims, claims.life_ms);
