@@ -124,6 +124,8 @@ export class SupervisorLink {
     const watch = new HeartbeatWatch(0, () => Atomics.load(pulse, 0), SILENT_MS);
     return setInterval(() => {
       if (!watch.silent(LOOK_EVERY_MS)) return;
+      // Once: its exit may have to wait for that of an actor which can't be ended, and is awaited anew by each call.
+      clearInterval(this.#watch);
       this.#error ??= new TokenvisorError('INTERNAL', 'The supervisor thread was silent for too long and was ended');
       void this.#worker.terminate();
     }, LOOK_EVERY_MS);
