@@ -32,6 +32,12 @@ await runMain(async () => {
     if (violations === 10) break;
   }
   for (const line of coverage.lines()) console.log(line);
+  const { mean, count: drawn } = coverage.jitter;
+  console.log(`  full jitter: ${mean.toFixed(2)} of the longest back-off on the average, of ${drawn} that were drawn`);
+  if (drawn >= 150 && Math.abs(mean - 0.5) > 0.1) {
+    violations += 1;
+    console.log('violates "full jitter": it draws a half of the longest on the average');
+  }
   const seconds = (performance.now() - beganAtMs) / 1_000;
   console.log(`  ${Math.round(steps / seconds).toLocaleString('en')} steps a second`);
   const count = (/** @type {number} */ value) => value.toLocaleString('en');

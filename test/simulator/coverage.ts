@@ -1,10 +1,13 @@
 /** What a run has reached: a simulation that never parked has shown nothing of parking. */
+import type { RefreshTurn } from '../../src/credential/refresh-channel.js';
 import type { Observation } from './observation.js';
 
 export class Coverage {
   readonly #counts = new Map<string, Map<string, number>>();
   #state = '';
   readonly #presented = new Set<string>();
+  #jitterSum = 0;
+  #jitterCount = 0;
 
   add(observation: Observation): void {
     switch (observation.kind) {
@@ -22,6 +25,7 @@ export class Coverage {
         return this.#count('outcomes', observation.outcome.kind);
       case 'turn':
         this.#count('turns', observation.turn.event.kind);
+        this.#measure(observation.turn);
         for (const effect of observation.turn.effects) {
           this.#count('effects', effect.kind);
           if (effect.kind === 'mint' && effect.previous) this.#count('mints', 'with the older secret');
@@ -66,6 +70,11 @@ export class Coverage {
     }
   }
 
+  /** What is drawn of a back-off, of the longest that it may be: full jitter draws a half on the average. */
+  get jitter(): { readonly mean: number; readonly count: number } {
+    return { mean: this.#jitterSum / this.#jitterCount, count: this.#jitterCount };
+  }
+
   of(what: string): ReadonlyMap<string, number> {
     return this.#counts.get(what) ?? new Map<string, number>();
   }
@@ -75,6 +84,19 @@ export class Coverage {
       const sorted = [...counts].sort(([, a], [, b]) => b - a);
       return `  ${what}: ${sorted.map(([name, count]) => `${name} ${count.toLocaleString('en')}`).join(', ')}`;
     });
+  }
+
+  /** Of waits for which nothing but the back-off counts, and that are far from the floor. */
+  #measure({ event, effects, state, now }: RefreshTurn): void {
+    if (event.kind !== 'mint_failed' || event.failure.class !== 'transient' || event.failure.retryAfterMs) return;
+    const { policy, memory } = state;
+    const failed = effects.find((effect) => effect.kind === 'emit' && effect.event.type === 'mint:failed');
+    if (policy.retryEveryMs !== undefined || policy.overlap || memory.parked || failed?.kind !== 'emit') return;
+    const notice = failed.event as { readonly consecutive: number; readonly nextAttemptAtMs?: number };
+    const mostMs = Math.min(30_000, 500 * 2 ** (notice.consecutive - 1));
+    if (notice.nextAttemptAtMs === undefined || mostMs < 8_000) return;
+    this.#jitterSum += (notice.nextAttemptAtMs - now.wallMs) / mostMs;
+    this.#jitterCount += 1;
   }
 
   #count(what: string, name: string): void {

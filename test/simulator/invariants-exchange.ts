@@ -68,6 +68,52 @@ const redeemedOnce = ({ onAmbiguous }: Facts): Invariant => {
   };
 };
 
+/** What never left, or was refused, has spent nothing: that is no reason to wait for a person. */
+const heldForAReason = (): Invariant => {
+  const open = new Map<string, number>();
+  let underWay = false;
+  // A death in mid-exchange: what it had written by then decides.
+  let isUnsure = false;
+  return {
+    name: 'held as ambiguous only if a refresh token may have been spent',
+    check: (observation) => {
+      switch (observation.kind) {
+        case 'turn': {
+          const { event, effects } = observation.turn;
+          if (event.kind === 'minted' || event.kind === 'mint_failed') underWay = false;
+          if (effects.some(({ kind }) => kind === 'mint')) underWay = true;
+          return undefined;
+        }
+        case 'thread':
+        case 'process':
+          if (underWay && ['died', 'fenced', 'killed', 'power_cut'].includes(observation.what)) isUnsure = true;
+          return undefined;
+        case 'request': {
+          const { refreshToken = '' } = observation.request;
+          open.set(refreshToken, (open.get(refreshToken) ?? 0) + 1);
+          return undefined;
+        }
+        case 'settled': {
+          const { refreshToken = '' } = observation.request;
+          if (isUnspent(observation.outcome)) open.set(refreshToken, Math.max(0, (open.get(refreshToken) ?? 0) - 1));
+          return undefined;
+        }
+        case 'event': {
+          if (observation.type === 'mint:succeeded') {
+            isUnsure = false;
+            open.clear();
+          }
+          if (observation.type !== 'child:parked' || observation.details['why'] !== 'ambiguous_exchange')
+            return undefined;
+          return isUnsure || [...open.values()].some((count) => count > 0) ? undefined : 'none may have been';
+        }
+        default:
+          return undefined;
+      }
+    },
+  };
+};
+
 /** Of a newer one somebody has authorised the client anew, meanwhile. */
 const familyOf = (refreshToken: unknown): number => Number(/-refresh-(\d+)-/.exec(String(refreshToken))?.[1] ?? -1);
 
@@ -97,5 +143,5 @@ const durableFirst = ({ durable }: Facts): Invariant => {
 
 export const exchangeInvariants = (facts: Facts): readonly Invariant[] => {
   if (!facts.grant.startsWith('single_use')) return [];
-  return [redeemedOnce(facts), ...(facts.grant === 'single_use_file' ? [durableFirst(facts)] : [])];
+  return [redeemedOnce(facts), heldForAReason(), ...(facts.grant === 'single_use_file' ? [durableFirst(facts)] : [])];
 };

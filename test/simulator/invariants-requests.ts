@@ -184,6 +184,36 @@ const parkedIsQuiet = ({ grant }: Facts): Invariant => {
   };
 };
 
+/** In an overlap a server that does not know the newer secret yet, or the older one no longer, parks nothing. */
+const overlapParksNothing = (): Invariant => {
+  let overlapUntilMonoMs = -Infinity;
+  let began: { readonly monoMs: number; readonly attempt: number; readonly previous: boolean } | undefined;
+  return {
+    name: 'a refusal in the overlap parks nothing',
+    check: (observation) => {
+      if (observation.kind !== 'turn') return undefined;
+      const { monoMs } = observation;
+      const { event, effects } = observation.turn;
+      if ('policy' in event) overlapUntilMonoMs = event.policy.overlap?.untilMonoMs ?? -Infinity;
+      const parks = effects.some((effect) => effect.kind === 'emit' && effect.event.type === 'child:parked');
+      if (
+        parks &&
+        event.kind === 'mint_failed' &&
+        event.attempt === began?.attempt &&
+        began.monoMs < overlapUntilMonoMs
+      ) {
+        const { class: failureClass, oauthError } = event.failure;
+        if (failureClass === 'fatal' && oauthError === 'invalid_client') return 'parked by a secret that is not known';
+        if (began.previous && failureClass !== 'ambiguous') return 'parked by what the older secret met';
+      }
+      for (const effect of effects) {
+        if (effect.kind === 'mint') began = { monoMs, attempt: effect.attempt, previous: effect.previous === true };
+      }
+      return undefined;
+    },
+  };
+};
+
 /** `eager: false`: nobody has asked, so nothing is asked. */
 const lazyIsQuiet = (): Invariant => {
   let eager = true;
@@ -243,6 +273,7 @@ export const requestInvariants = (facts: Facts, holds: Holds): readonly Invarian
   backOffObeyed(holds),
   backOffBounded(holds),
   parkedIsQuiet(facts),
+  overlapParksNothing(),
   lazyIsQuiet(),
   refusalsCostOneMint(),
 ];
