@@ -13,7 +13,7 @@ import { isSecureEnough } from '../config/check-url.js';
 import { ProviderError } from '../errors.js';
 import type { AddressBook } from './addresses.js';
 import { checkedRequest, parsedUrl } from './checked-request.js';
-import { codeOf, connectionFailure, givenUp, malformedAnswer, type RequestPhase } from './http-failures.js';
+import { codeOf, connectionFailure, givenUp, malformedAnswer, withHead, type RequestPhase } from './http-failures.js';
 import type { HttpAnswer, HttpRequest } from './provider.js';
 import { parseRetryAfter } from './retry-after.js';
 import { secureContextFor } from './tls-context.js';
@@ -52,6 +52,8 @@ class Exchange {
   readonly #addresses: AddressBook;
   readonly #clock: Clock;
   #phase: RequestPhase = 'connecting';
+  /** Of a refusal whose headers are here. */
+  #refusal: { readonly status: number; readonly retryAfterMs?: number } | undefined;
 
   constructor(target: URL, init: HttpRequest, addresses: AddressBook, clock: Clock) {
     this.#target = target;
@@ -66,7 +68,7 @@ class Exchange {
     let cleanUp = (): void => {};
     try {
       return await new Promise<HttpAnswer>((resolve, reject) => {
-        const giveUp = (why: string): void => reject(givenUp(this.#phase, why, host));
+        const giveUp = (why: string): void => reject(withHead(givenUp(this.#phase, why, host), this.#refusal));
         const onAbort = (): void => giveUp('it is not wanted any more');
         const timer = this.#clock.setTimer(timeoutMs, () => giveUp('its time is over'));
         signal?.addEventListener('abort', onAbort, { once: true });
@@ -74,15 +76,18 @@ class Exchange {
           timer.cancel();
           signal?.removeEventListener('abort', onAbort);
         };
-        request.on('error', (error) => reject(connectionFailure(this.#phase, error, host)));
-        let answered = false;
+        let answer: IncomingMessage | undefined;
+        request.on('error', (error) => {
+          // What a server says after the end of its answer is no part of it (RFC 9112 §6.3).
+          if (answer?.complete !== true) reject(withHead(connectionFailure(this.#phase, error, host), this.#refusal));
+        });
         request.on('response', (response) => {
-          answered = true;
+          answer = response;
           this.#read(response, resolve, reject);
         });
         // After an answer has begun, a request may be closed before its answer's end has been told.
         request.on('close', () => {
-          if (!answered) reject(connectionFailure(this.#phase, undefined, host));
+          if (!answer) reject(connectionFailure(this.#phase, undefined, host));
         });
         request.end(this.#init.body);
       });
@@ -138,11 +143,12 @@ class Exchange {
     const { host } = this.#target;
     const status = response.statusCode ?? 0;
     const headers = flatten(response);
-    const refuse = (what: string): void => {
-      const retryAfterMs = parseRetryAfter(headers['retry-after'], this.#clock.wallMs(), headers['date']);
-      const known = retryAfterMs === undefined ? { status } : { status, retryAfterMs };
-      reject(malformedAnswer(`The answer of ${host} (status ${status}) ${what}`, known));
-    };
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], this.#clock.wallMs(), headers['date']);
+    const head = retryAfterMs === undefined ? { status } : { status, retryAfterMs };
+    if (status >= 300) this.#refusal = head;
+    const refuse = (what: string): void =>
+      reject(malformedAnswer(`The answer of ${host} (status ${status}) ${what}`, head));
+    const breakOff = (error?: Error): void => reject(withHead(connectionFailure('sent', error, host), this.#refusal));
     if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) return refuse('has a content encoding');
     const tooLarge = `has a body of more than ${MAX_BODY_BYTES} bytes`;
     if (Number(headers['content-length']) > MAX_BODY_BYTES) return refuse(tooLarge);
@@ -153,9 +159,12 @@ class Exchange {
       if (length > MAX_BODY_BYTES) return refuse(tooLarge);
       chunks.push(chunk);
     });
-    response.on('error', (error) => reject(connectionFailure('sent', error, host)));
-    response.on('close', () => reject(connectionFailure('sent', undefined, host)));
-    response.on('end', () => resolve(new ReadAnswer(status, headers, Buffer.concat(chunks).toString('utf8'), host)));
+    response.on('error', breakOff);
+    response.on('close', () => breakOff());
+    // Some servers begin with a byte order mark, which JSON has no place for; a decoder drops it.
+    response.on('end', () =>
+      resolve(new ReadAnswer(status, headers, new TextDecoder().decode(Buffer.concat(chunks)), host)),
+    );
   }
 }
 

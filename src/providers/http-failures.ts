@@ -37,6 +37,15 @@ export const malformedAnswer = (
   options: { status?: number; retryAfterMs?: number } = {},
 ): ProviderError => ProviderError.transient(message, { ...options, reason: 'malformed_answer' });
 
+/** The same failure, of an answer whose status has come: what that says stands, however the rest of it broke off. */
+export const withHead = (
+  failure: ProviderError,
+  head: { readonly status: number; readonly retryAfterMs?: number } | undefined,
+): ProviderError =>
+  head === undefined
+    ? failure
+    : new ProviderError(failure.message, { class: failure.class, reason: failure.reason, ...head });
+
 /** True if the server may have read the request that failed so. */
 export const mayHaveBeenRead = (error: unknown): boolean => {
   if (!(error instanceof ProviderError)) return true;

@@ -69,6 +69,11 @@ const discoverBy = async (
   if (typeof server.token_endpoint !== 'string' || !URL.canParse(server.token_endpoint)) {
     throw malformedAnswer(`The metadata of ${target.host} names no token endpoint`);
   }
+  // Only what is read of it: this server is asked for as long as the session lasts.
+  const methods: unknown = server.token_endpoint_auth_methods_supported ?? undefined;
+  if (methods !== undefined && !Array.isArray(methods)) {
+    throw malformedAnswer(`The metadata of ${target.host} has no list of \`token_endpoint_auth_methods_supported\``);
+  }
   return server;
 };
 

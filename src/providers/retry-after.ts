@@ -45,8 +45,7 @@ export const parseRetryAfter = (value: string | undefined, nowMs: number, date?:
   if (!text) return undefined;
   // The RFC has whole seconds; some servers send fractions.
   if (/^\d+(\.\d+)?$/.test(text)) {
-    const waitMs = Number(text) * 1_000;
-    return Number.isFinite(waitMs) ? waitMs : Number.MAX_SAFE_INTEGER;
+    return Math.min(Number(text) * 1_000, Number.MAX_SAFE_INTEGER);
   }
   const retryAtMs = parseHttpDate(text, nowMs);
   if (retryAtMs === undefined) return undefined;

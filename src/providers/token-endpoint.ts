@@ -46,6 +46,8 @@ export class TokenEndpoint {
   readonly #authenticate: Authenticate;
   /** Kept as long as the session: an issuer's metadata changes about as often as our options do. */
   #server: AuthorizationServer | undefined;
+  /** An exchange has failed in a way that wrong metadata would explain: they are asked for again before the next one. */
+  #isSuspect = false;
 
   constructor(context: Context, options: CheckedGrantOptions) {
     this.#context = context;
@@ -59,19 +61,44 @@ export class TokenEndpoint {
   /** Gets ready: all that can fail without the token endpoint's being asked, the issuer's metadata among it. */
   async prepare(signal: AbortSignal): Promise<PreparedExchange> {
     const dueMonoMs = this.#context.clock.monoMs() + this.#options.timeoutMs;
-    const server = (this.#server ??= await this.#discover(signal, dueMonoMs));
+    const server = await this.#find(signal, dueMonoMs);
     const authentication = this.#authenticate(server);
     return {
       issuer: server.issuer,
-      exchange: (exchange) => this.#exchange(server, authentication, exchange, dueMonoMs),
+      exchange: async (exchange) => {
+        try {
+          const result = await this.#exchange(server, authentication, exchange, dueMonoMs);
+          this.#isSuspect = false;
+          return result;
+        } catch (error) {
+          this.#isSuspect = this.#options.issuer !== undefined && mayBeMisdirected(error);
+          throw error;
+        }
+      },
     };
   }
 
+  /** The server, from its metadata once a session, and again if they may have led nowhere. */
+  async #find(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
+    const known = this.#server;
+    if (known === undefined) return (this.#server = await this.#discover(signal, dueMonoMs));
+    if (!this.#isSuspect) return known;
+    try {
+      // What is known gets the other half.
+      this.#server = await this.#discover(signal, dueMonoMs - this.#options.timeoutMs / 2);
+      return this.#server;
+    } catch {
+      return known;
+    }
+  }
+
   async #discover(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
-    const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#ask(url, init, signal, dueMonoMs);
+    const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#answered(url, init, signal, dueMonoMs);
     const { issuer, discovery } = this.#options;
     const server = await discover(ask, issuer!, discovery, () => this.#context.clock.wallMs());
-    this.#context.warm(new URL(this.#endpointOf(server)).hostname);
+    const endpoint = this.#endpointOf(server);
+    if (!URL.canParse(endpoint)) throw malformedAnswer('The metadata has a token endpoint for mTLS that is no URL');
+    this.#context.warm(new URL(endpoint).hostname);
     return server;
   }
 
@@ -133,8 +160,7 @@ export class TokenEndpoint {
     try {
       return await this.#ask(url, init, signal, dueMonoMs);
     } catch (error) {
-      if (!(error instanceof ProviderError) || error.reason !== 'malformed_answer' || (error.status ?? 200) < 300)
-        throw error;
+      if (!(error instanceof ProviderError) || (error.status ?? 200) < 300) throw error;
       const seconds = error.retryAfterMs === undefined ? {} : { 'retry-after': String(error.retryAfterMs / 1_000) };
       return { status: error.status!, headers: seconds, body: '', json: () => ({}) };
     }
@@ -162,6 +188,12 @@ export class TokenEndpoint {
     return form;
   }
 }
+
+/** True of what a request meets that has gone to the wrong place: a server there has not spoken OAuth. */
+const mayBeMisdirected = (error: unknown): boolean =>
+  error instanceof ProviderError &&
+  error.oauthError === undefined &&
+  (error.class === 'park' || error.reason === 'connect_failed');
 
 /** An exchange that needs nothing more than to be sent. */
 export interface PreparedExchange {

@@ -74,6 +74,7 @@ describe('a good answer', () => {
     ['0, for the schedule to judge', { expires_in: 0 }, { expiresInS: 0 }],
     ['negative, for the schedule to judge', { expires_in: -5 }, { expiresInS: -5 }],
     ['none', { expires_in: undefined }, {}],
+    ['null, which is none', { expires_in: null }, {}],
     ['a hint', { refresh_in: 30 }, { expiresInS: 60, refreshInS: 30 }],
     ['a hint that is none', { refresh_in: 'soon' }, { expiresInS: 60 }],
     ['a scope', { scope: 'a b' }, { expiresInS: 60, scope: 'a b' }],
@@ -82,6 +83,17 @@ describe('a good answer', () => {
   ])('%s', async (_name, members, expected) => {
     const { minted } = await exchange(tokenAnswer(members));
     expect(minted).toEqual({ value: 'access-1', tokenType: 'Bearer', ...expected });
+  });
+
+  it('may say that an optional member is null, and more that nobody knows, however deep', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const body = `{"x":${deep},"access_token":"access-1","token_type":"Bearer","scope":null,"refresh_token":null}`;
+    expect((await exchange({ body })).minted).toEqual({ value: 'access-1', tokenType: 'Bearer' });
+  });
+
+  it('may begin with a byte order mark', async () => {
+    const body = Buffer.from(`\ufeff${JSON.stringify(tokenAnswer().body)}`);
+    expect((await exchange({ body })).minted.value).toBe('access-1');
   });
 
   it('need not say that it is JSON', async () => {
@@ -98,7 +110,6 @@ describe('a bad answer is malformed, so transient', () => {
     ['a list', { body: [] }],
     ['null', { body: 'null' }],
     ['an expiry that is no number', tokenAnswer({ expires_in: 'soon' })],
-    ['an expiry of null', tokenAnswer({ expires_in: null })],
     ['an expiry with a unit', tokenAnswer({ expires_in: '60s' })],
     ['an empty expiry', tokenAnswer({ expires_in: '' })],
     ['an expiry in a list', tokenAnswer({ expires_in: [60] })],
@@ -112,6 +123,10 @@ describe('a bad answer is malformed, so transient', () => {
     ['another type', tokenAnswer({ token_type: 'mac' })],
     ['a type that needs a proof', tokenAnswer({ token_type: 'DPoP' })],
     ['a scope that is no string', tokenAnswer({ scope: ['canary'] })],
+    ['a token that is nested', { body: `{"access_token":${'['.repeat(100_000)}${']'.repeat(100_000)}}` }],
+    ['a token that no record has room for', tokenAnswer({ access_token: 'canary'.repeat(12_000) })],
+    ['a scope that no record has room for', tokenAnswer({ scope: 'c '.repeat(20_000) })],
+    ['a refresh token that no vault has room for', tokenAnswer({ refresh_token: 'canary'.repeat(10_000) })],
     ['another success', { ...tokenAnswer(), status: 201 }],
     ['no content', { status: 204 }],
     ['a refusal in a success that is not known to last', { body: { error: 'bad_verification_code' } }],
@@ -170,6 +185,22 @@ describe('a refusal', () => {
       { status: 503, body: 'x'.repeat(300_000), headers: { 'retry-after': '3' } },
       { class: 'transient', reason: 'http_status', retryAfterMs: 3_000 },
     ],
+    [
+      { status: 503, body: 'x'.repeat(300_000), headers: { 'retry-after': `1${'0'.repeat(30)}` } },
+      {
+        class: 'transient',
+        reason: 'http_status',
+        retryAfterMs: expect.closeTo(Number.MAX_SAFE_INTEGER, -2) as number,
+      },
+    ],
+    [
+      { status: 429, fault: 'half', headers: { 'retry-after': '3' } },
+      { class: 'transient', reason: 'http_status', status: 429, retryAfterMs: 3_000 },
+    ],
+    [
+      { status: 404, fault: 'half' },
+      { class: 'park', reason: 'http_status', status: 404 },
+    ],
   ])('%j', async (answer, expected) => {
     const failure = await failureOf(() => exchange(answer));
     expect(failure).toMatchObject(expected);
@@ -220,12 +251,49 @@ describe('discovery', () => {
     ['401', () => ({ status: 401 })],
     ['a redirect', () => ({ status: 302, headers: { location: '/login' } })],
     ['a page', () => ({ body: '<html>' })],
+    ['404 with a page that is too large', () => ({ status: 404, body: 'x'.repeat(300_000) })],
   ])('is by OpenID Connect where RFC 8414 answers %s', (_name, answer) =>
     issuerWith({ [OAUTH]: answer, [OIDC]: good }, async (issuer, paths) => {
       await mintWith({ issuer });
       expect(paths()).toEqual([OAUTH, OIDC, '/token']);
     }),
   );
+
+  it('is asked for again where what it said has led nowhere, and is then held again', () => {
+    const paths = [OAUTH, '/gone', OAUTH, '/token', '/token'];
+    let asked = 0;
+    const metadata = (origin: string): ScriptedAnswer => {
+      const answers = [`${origin}/gone`, `${origin}/token`];
+      return { body: { issuer: origin, token_endpoint: answers[asked++] } };
+    };
+    return issuerWith({ [OAUTH]: metadata }, async (issuer, seen) => {
+      const { options } = clientCredentials({ clientId: 'a', clientSecret: 'b', issuer });
+      const session = provider.open(contextOf(options));
+      expect(await failureOf(() => session.mint(attempt()))).toMatchObject({ class: 'park', status: 404 });
+      await session.mint(attempt());
+      await session.mint(attempt());
+      expect(seen()).toEqual(paths);
+    });
+  });
+
+  it('holds as it was where it is away when it is asked for again', () => {
+    let asked = 0;
+    let refused = 0;
+    return issuerWith(
+      {
+        [OAUTH]: (origin) =>
+          asked++ === 0 ? { body: { issuer: origin, token_endpoint: `${origin}/token-2` } } : { status: 503 },
+        '/token-2': () => (refused++ === 0 ? { status: 404 } : tokenAnswer()),
+      },
+      async (issuer) => {
+        const { options } = clientCredentials({ clientId: 'a', clientSecret: 'b', issuer });
+        const session = provider.open(contextOf(options));
+        expect(await failureOf(() => session.mint(attempt()))).toMatchObject({ class: 'park', status: 404 });
+        expect((await session.mint(attempt())).value).toBe('access-1');
+        expect(asked).toBe(2);
+      },
+    );
+  });
 
   it('is by the kind that is asked for', () =>
     issuerWith({ [OAUTH]: good, [OIDC]: good }, async (issuer, paths) => {
@@ -268,6 +336,13 @@ describe('discovery', () => {
     ]
   >([
     ['another issuer', () => good('https://evil.example'), { class: 'park', reason: 'malformed_answer' }],
+    [
+      'ways to authenticate that are no list',
+      (origin) => ({
+        body: { issuer: origin, token_endpoint: `${origin}/token`, token_endpoint_auth_methods_supported: 5 },
+      }),
+      { class: 'transient', reason: 'malformed_answer' },
+    ],
     ['no endpoint', (origin) => ({ body: { issuer: origin } }), { class: 'transient', reason: 'malformed_answer' }],
     [
       'an endpoint in clear',
