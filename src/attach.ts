@@ -4,7 +4,7 @@
 import { ActorReader } from './actor/actor-reader.js';
 import { ActorWriter } from './actor/actor-writer.js';
 import { WriterLine } from './actor/writer-line.js';
-import { describeKind } from './config/describe.js';
+import { describeKind, propertyOf } from './config/describe.js';
 import { CredentialReader } from './credential/reader.js';
 import { BreakGlassReader } from './inbound/break-glass/break-glass-reader.js';
 import { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
@@ -28,7 +28,7 @@ const isPort = (value: unknown): value is TransferableWriter['port'] =>
   typeof value === 'object' &&
   value !== null &&
   (['postMessage', 'close', 'on', 'once', 'unref'] as const).every(
-    (method) => typeof (value as Partial<TransferableWriter['port']>)[method] === 'function',
+    (method) => typeof propertyOf(value, method) === 'function',
   );
 
 /** Its line: of one that is attached twice, the same. */
@@ -48,7 +48,7 @@ const lineOf = (name: string, port: unknown): WriterLine => {
 
 /** How a ledger is to be read. What does not say so must not be read as one that asks for less. */
 const ledgerView = (name: string, given: unknown): LedgerView => {
-  const { cutoffs, requireStored } = given as Partial<LedgerView>;
+  const [cutoffs, requireStored] = [propertyOf(given, 'cutoffs'), propertyOf(given, 'requireStored')];
   if (typeof cutoffs === 'boolean' && typeof requireStored === 'boolean') return { cutoffs, requireStored };
   const message = `Expected what handle() or writer() of a ledger returned, got a part of it: it says nothing of cutoffs`;
   throw new TokenvisorError('LAYOUT_MISMATCH', message, { child: name });
@@ -88,9 +88,10 @@ export function attach(handle: TransferableHandle<'tokenSet'>): TokenSetReader;
 export function attach(handle: TransferableHandle): Attached;
 export function attach(handle: TransferableHandle): Attached {
   const given: unknown = handle;
-  const { tokenvisor, kind, name, memory, table, port } = (given ?? {}) as Readonly<
-    Record<keyof TransferableWriter, unknown>
-  >;
+  // Read once, and without a throw: it may be anything.
+  const [tokenvisor, kind, name, memory, table, port] = (
+    ['tokenvisor', 'kind', 'name', 'memory', 'table', 'port'] as const
+  ).map((key) => propertyOf(given, key));
   if (tokenvisor !== 1 || typeof name !== 'string' || typeof kind !== 'string') {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
@@ -118,7 +119,7 @@ export function attach(handle: TransferableHandle): Attached {
     default:
       throw new TokenvisorError(
         'LAYOUT_MISMATCH',
-        `Expected the handle of a kind that this version has, got one of '${kind}'. Use one version of tokenvisor in all threads`,
+        `Expected the handle of a kind that this version has, got one of '${kind.slice(0, 32)}'. Use one version of tokenvisor in all threads`,
         { child: name },
       );
   }

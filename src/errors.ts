@@ -5,6 +5,8 @@
  * second copy of the package, has the same code but not the same class.
  */
 
+import { textOf } from './config/describe.js';
+
 /** Every code that a {@link TokenvisorError} can carry. */
 export type TokenvisorErrorCode =
   /** The options are not usable; `problems` lists each with its path. */
@@ -130,7 +132,7 @@ export class TokenvisorError extends Error {
   declare readonly problems?: readonly ConfigProblem[];
 
   constructor(code: TokenvisorErrorCode, message: string, options: TokenvisorErrorOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(textOf(message), 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'TokenvisorError';
     this.code = code;
     if (options.child !== undefined) this.child = options.child;
@@ -251,14 +253,23 @@ export class ProviderError extends TokenvisorError {
 
   /** A failure that goes away by itself: tried again, not before `retryAfterMs` if it is given. */
   static transient(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
-    return new ProviderError(message, { ...options, class: 'transient' });
+    return new ProviderError(message, { ...readable(options), class: 'transient' });
   }
 
   /** A failure that stays until somebody acts: the credential is parked. */
   static fatal(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
-    return new ProviderError(message, { ...options, class: 'fatal' });
+    return new ProviderError(message, { ...readable(options), class: 'fatal' });
   }
 }
+
+/** An error about an error is of no help: what can't be read is left out. */
+const readable = (options: ProviderErrorOptions): ProviderErrorOptions => {
+  try {
+    return { ...options };
+  } catch {
+    return {};
+  }
+};
 
 /** A recorded failure as the error that it was. */
 export const mintError = ({ message, ...details }: MintFailure): ProviderError => new ProviderError(message, details);

@@ -3,7 +3,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import type { WireError } from './actor/wire.js';
-import { describeKind, textOf } from './config/describe.js';
+import { describeKind, propertyOf, textOf } from './config/describe.js';
 import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
 import { isError } from './realm.js';
 import type { ExitReason, SupervisorReport } from './supervision/types.js';
@@ -290,6 +290,7 @@ const shown = (value: unknown): string => {
  * @param source the supervisor.
  * @param write called with each line, without a line break; by default to stderr, synchronously.
  * @returns a function that stops it.
+ * @throws CONFIG_INVALID for what is no supervisor, or no function
  * @example
  * const stop = logEvents(supervisor, (line) => logger.info(line));
  */
@@ -304,6 +305,10 @@ export const logEvents = (
     const pairs = Object.entries(details).map(([key, value]) => `${shown(key)}=${shown(value)}`);
     write([new Date(atMs).toISOString(), shown(type), ...pairs].join(' '));
   };
+  if (typeof propertyOf(source, 'on') !== 'function' || typeof write !== 'function') {
+    const came = `${describeKind(source)} and ${describeKind(write)}`;
+    throw new TokenvisorError('CONFIG_INVALID', `Expected a supervisor, and a function that writes, got ${came}`);
+  }
   source.on('event', listener);
   return () => void source.off('event', listener);
 };

@@ -14,6 +14,7 @@ import {
 } from '../supervision/child-spec.js';
 import type { ActorDoor, TransferableWriter } from '../supervision/actor-door.js';
 import type { CallOptions } from './call-port.js';
+import { propertyOf } from '../config/describe.js';
 import { moduleReference, type ModuleReference } from '../config/module-reference.js';
 import type { OnExit } from '../supervision/types.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES, type TableOptions } from '../table/table-memory.js';
@@ -166,6 +167,6 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
  */
 export const actor = (options: ActorOptions): ChildSpec<ActorHandle> => {
   // What is no module reference is reported by prepare(), at the start, with all other problems.
-  const resolved = moduleReference()((options as Partial<ActorOptions> | undefined)?.behaviour, '', () => undefined);
+  const resolved = moduleReference()(propertyOf(options, 'behaviour'), '', () => undefined);
   return childSpec(kindOf(resolved), options);
 };

@@ -198,7 +198,7 @@ export const list = <T>(
  * What an object has, read once: what is checked is what is used, whatever its getters say the next time. One that throws
  * is a problem, and so is a proxy that won't be looked at.
  */
-const readAll = (value: object, path: string, report: Report): Readonly<Record<string, unknown>> => {
+export const readAll = (value: object, path: string, report: Report): Readonly<Record<string, unknown>> => {
   // With no prototype, so that `__proto__` is a key like any other.
   const given = Object.create(null) as Record<string, unknown>;
   try {

@@ -5,11 +5,10 @@
  * (see reference-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { describeKind, propertyOf } from '../config/describe.js';
+import { pathOf } from '../config/file-path.js';
 import { ProviderError, TokenvisorError } from '../errors.js';
-import { isUrl } from '../realm.js';
 
 /** Where a secret comes from. @inline */
 export type SecretKind = 'env' | 'file' | 'literal';
@@ -79,8 +78,7 @@ export const env = (name: string): SecretReference => new SecretReference('env',
  * @example
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: file('/run/secrets/reports') });
  */
-export const file = (path: string | URL): SecretReference =>
-  new SecretReference('file', isUrl(path) ? fileURLToPath(path) : path);
+export const file = (path: string | URL): SecretReference => new SecretReference('file', pathOf(path));
 
 /**
  * A secret given as it is, in a reference so that it does not print. A plain string is wrapped in the same way.

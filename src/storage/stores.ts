@@ -1,7 +1,5 @@
 /** The stores that come with the package, as data. */
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { isUrl } from '../realm.js';
+import { absolute } from '../config/file-path.js';
 import type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
 import { wrappedConnection, type PostgresStoreOptions } from './postgres/postgres-options.js';
 import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreReference } from './store-reference.js';
@@ -28,7 +26,7 @@ export const lmdbStore = (path: string | URL, options: LmdbStoreOptions = {}): S
   export: 'openLmdbStore',
   options: {
     ...options,
-    path: isUrl(path) ? fileURLToPath(path) : typeof path !== 'string' || path === '' ? path : resolve(path),
+    path: absolute(path),
   },
 });
 

@@ -13,6 +13,7 @@ import {
   type Report,
   string,
 } from '../config/check.js';
+import { propertyOf } from '../config/describe.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
 import type { ActorDoor } from './actor-door.js';
 import type { OnExit, RestartType, Shutdown } from './types.js';
@@ -214,4 +215,4 @@ export const childSpec = <Handle>(kind: Kind<Handle>, options: unknown): ChildSp
 
 /** A check for a value of {@link ChildSpec}. */
 export const isChildSpec = (value: unknown): value is ChildSpec =>
-  typeof value === 'object' && value !== null && (value as Partial<ChildSpec>)[brand] === true;
+  typeof value === 'object' && propertyOf(value, brand) === true;

@@ -1,7 +1,17 @@
 /**
  * The options of a supervisor, and the check of a whole configuration: once, at the start, all problems in one error.
  */
-import { boolean, configError, custom, number, object, oneOf, optional, type Report } from '../config/check.js';
+import {
+  boolean,
+  configError,
+  custom,
+  number,
+  object,
+  oneOf,
+  optional,
+  readAll,
+  type Report,
+} from '../config/check.js';
 import { describeKind, describeValue, isPlainObject } from '../config/describe.js';
 import { TokenvisorError, type ConfigProblem } from '../errors.js';
 import { isUrl } from '../realm.js';
@@ -155,7 +165,7 @@ const checkChild = (
   memory = allocateChildMemory(),
 ): CheckedChild | undefined => {
   if (typeof name !== 'string' || !NAME.test(name)) {
-    report(typeof name === 'string' ? JSON.stringify(name) : 'name', NAME_IN_WORDS, describeValue(name));
+    report(typeof name === 'string' ? JSON.stringify(name.slice(0, 100)) : 'name', NAME_IN_WORDS, describeValue(name));
     return undefined;
   }
   if (!isChildSpec(spec)) {
@@ -193,7 +203,8 @@ export const checkAll = <T>(checks: (report: Report) => T, child?: string): T =>
   const problems: ConfigProblem[] = [];
   const value = checks((path, expected, came) => problems.push({ path, expected, came }));
   // A kind that could not make sense of its options may say the same twice.
-  const unique = problems.filter((problem, index) => problems.findIndex(({ path }) => path === problem.path) === index);
+  const seen = new Set<string>();
+  const unique = problems.filter(({ path }) => !seen.has(path) && seen.add(path));
   if (unique.length > 0) throw configError(unique, child);
   return value;
 };
@@ -202,7 +213,7 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
   const configuration = checkAll((report) => {
     const { ref, workerUrl, ...rules } = shape(options ?? {}, 'options', report);
     if (!isPlainObject(children)) report('children', 'an object of children by name', describeValue(children));
-    const specs = isPlainObject(children) ? Object.entries(children) : [];
+    const specs = isPlainObject(children) ? Object.entries(readAll(children, 'children', report)) : [];
     // All of it first: a child may refer to one that comes after it.
     const memories = new Map(specs.map(([name]) => [name, allocateChildMemory()]));
     const tokenMemory: TokenMemory = (name) =>

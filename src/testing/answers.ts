@@ -2,7 +2,7 @@
  * The provider of a test credential: a list of answers, one a mint.
  */
 import { listenForAbort } from '../abort.js';
-import { describeKind } from '../config/describe.js';
+import { describeKind, propertyOf } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import type { MintAttempt, MintedToken, ProviderObject } from '../providers/provider.js';
 import { isError } from '../realm.js';
@@ -81,17 +81,26 @@ const untilAborted = <T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> 
 
 const EXPECTED = "a token's text, a MintedToken, an Error or a function";
 
+const listOf = (answers: unknown): readonly unknown[] | undefined => {
+  try {
+    return Array.isArray(answers) ? Array.from<unknown>(answers) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 const isAnswer = (answer: unknown): boolean =>
   typeof answer === 'string' ||
   typeof answer === 'function' ||
-  (typeof answer === 'object' && answer !== null && (isError(answer) || 'value' in answer));
+  (typeof answer === 'object' && (isError(answer) || propertyOf(answer, 'value') !== undefined));
 
 const check = (answers: unknown): void => {
-  if (!Array.isArray(answers)) {
+  const list = listOf(answers);
+  if (!list) {
     throw new TokenvisorError('CONFIG_INVALID', `Expected the answers in a list, got ${describeKind(answers)}`);
   }
-  const wrong = answers.findIndex((answer) => !isAnswer(answer));
+  const wrong = list.findIndex((answer) => !isAnswer(answer));
   if (wrong === -1) return;
-  const message = `Expected answer ${wrong + 1} to be ${EXPECTED}, got ${describeKind(answers[wrong])}`;
+  const message = `Expected answer ${wrong + 1} to be ${EXPECTED}, got ${describeKind(list[wrong])}`;
   throw new TokenvisorError('CONFIG_INVALID', message);
 };

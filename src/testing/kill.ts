@@ -1,6 +1,8 @@
 /**
  * Deaths on demand, to see how a service of yours does when a thread of the supervisor's ends.
  */
+import { describeKind, propertyOf } from '../config/describe.js';
+import { TokenvisorError } from '../errors.js';
 import type { TokenSupervisor } from '../supervision/supervisor.js';
 
 /**
@@ -8,13 +10,21 @@ import type { TokenSupervisor } from '../supervision/supervisor.js';
  * reason is `killed`. An exchange of a single-use refresh token that is in flight is lost: look at
  * `status().exchanging` first.
  *
- * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it.
+ * @throws NOT_FOUND, STOPPED, CONFIG_INVALID for what is no supervisor, ACTOR_DOWN if the supervisor thread dies over it.
  */
-export const killChildThread = (supervisor: TokenSupervisor, name: string): Promise<void> => supervisor.endThread(name);
+export const killChildThread = async (supervisor: TokenSupervisor, name: string): Promise<void> =>
+  supervisorOf(supervisor).endThread(name);
 
 /**
  * Ends the supervisor thread, and every actor with it. The starting thread makes another at its next turn, which adopts.
  *
- * @throws STOPPED
+ * @throws STOPPED, CONFIG_INVALID for what is no supervisor
  */
-export const killSupervisorThread = (supervisor: TokenSupervisor): Promise<void> => supervisor.endThread();
+export const killSupervisorThread = async (supervisor: TokenSupervisor): Promise<void> =>
+  supervisorOf(supervisor).endThread();
+
+const supervisorOf = (supervisor: TokenSupervisor): TokenSupervisor => {
+  if (typeof propertyOf(supervisor, 'endThread') === 'function') return supervisor;
+  const message = `Expected what startSupervisor() resolved with, got ${describeKind(supervisor)}`;
+  throw new TokenvisorError('CONFIG_INVALID', message);
+};

@@ -1,7 +1,9 @@
 /**
  * A clock that stands still until it is told to move: timers fire in order, at once, in the caller's turn.
  */
-import type { Clock, Instant, Timer } from '../clock.js';
+import { checkTimer, type Clock, type Instant, type Timer } from '../clock.js';
+import { optionsOf } from '../config/check.js';
+import { describeValue } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 
 /** What {@link createSimulatedClock} returns. */
@@ -39,7 +41,10 @@ const MOST_AT_ONE_INSTANT = 10_000;
 
 const finite = (what: string, ms: number): number => {
   if (Number.isFinite(ms)) return ms;
-  throw new TokenvisorError('CONFIG_INVALID', `Expected a clock to ${what} a finite number of ms, got ${String(ms)}`);
+  throw new TokenvisorError(
+    'CONFIG_INVALID',
+    `Expected a clock to ${what} a finite number of ms, got ${describeValue(ms)}`,
+  );
 };
 
 interface PendingTimer {
@@ -59,8 +64,9 @@ interface PendingTimer {
  * await clock.advanceAsync(3_600_000);
  */
 export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClock => {
-  let { wallMs = 0, monoMs = 0 } = start;
-  finite('start at', wallMs + monoMs);
+  let { wallMs = 0, monoMs = 0 } = optionsOf(start, 'start');
+  finite('start at', wallMs);
+  finite('start at', monoMs);
   const timers = new Set<PendingTimer>();
 
   const moveTo = (targetMonoMs: number): void => {
@@ -104,6 +110,7 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
     monoMs: () => monoMs,
     now: () => ({ wallMs, monoMs }),
     setTimer(delayMs, callback): Timer {
+      checkTimer(delayMs, callback);
       const timer = { dueMonoMs: monoMs + Math.max(0, delayMs), callback };
       timers.add(timer);
       return { cancel: () => void timers.delete(timer) };

@@ -1,9 +1,7 @@
 /** The refresh token grant as data. */
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { absolute } from '../../config/file-path.js';
 import { check, custom, object, oneOf, optional, type CheckResult } from '../../config/check.js';
-import { describeValue } from '../../config/describe.js';
-import { isUrl } from '../../realm.js';
+import { describeValue, propertyOf } from '../../config/describe.js';
 import {
   allowsInsecureHttp,
   checkGrant,
@@ -70,7 +68,7 @@ export const refreshTokenModule = grantModule('refresh-token');
  */
 export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> => {
   // No fence reaches a file, so the next incarnation waits for the exit of the one before.
-  const fenceable = typeof (options as Partial<RefreshTokenOptions> | undefined)?.store !== 'object';
+  const fenceable = typeof propertyOf(options, 'store') !== 'object';
   return grantSpec(refreshTokenModule, options, fenceable);
 };
 
@@ -80,7 +78,7 @@ export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<Refresh
  */
 export const fileStore = (path: string | URL): FileStoreSpec => ({
   kind: 'file',
-  path: isUrl(path) ? fileURLToPath(path) : typeof path !== 'string' || path === '' ? path : resolve(path),
+  path: absolute(path),
 });
 
 /** Checks the options of the refresh token grant. */
@@ -91,7 +89,7 @@ export const checkRefreshToken = (options: unknown, path: string): CheckResult<C
     rotation: optional(oneOf('single-use', 'reusable'), 'single-use'),
     onAmbiguous: optional(oneOf('hold', 'replayOnce'), 'hold'),
     // Losing a single-use token costs a new authorisation, so where it is kept must be said.
-    store: (options as RefreshTokenOptions | null)?.rotation === 'reusable' ? optional(store, 'memory') : store,
+    store: propertyOf(options, 'rotation') === 'reusable' ? optional(store, 'memory') : store,
   };
   return check(object(shape, checkGrant), options, path);
 };
@@ -100,8 +98,8 @@ const store = custom(
   "fileStore(path) or 'memory'",
   (value): value is FileStoreSpec | 'memory' => {
     if (value === 'memory') return true;
-    const { kind, path } = (value ?? {}) as Partial<FileStoreSpec>;
-    return kind === 'file' && typeof path === 'string' && path !== '';
+    const path = propertyOf(value, 'path');
+    return propertyOf(value, 'kind') === 'file' && typeof path === 'string' && path !== '';
   },
   describeValue,
 );

@@ -1,5 +1,6 @@
 /** A user's options as they can travel and be printed. */
 import { types } from 'node:util';
+import { optionsOf } from '../../config/check.js';
 import { isPlainObject } from '../../config/describe.js';
 import { isUrl } from '../../realm.js';
 import { literal } from '../secrets.js';
@@ -12,7 +13,7 @@ const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
 /** Literal secrets as references, so that a spec can be printed; URLs as strings, so that it can be cloned. */
 export const wrapped = <T>(options: T): T => {
   if (!isPlainObject(options)) return options;
-  const entries = Object.entries(options).map(([key, value]) => {
+  const entries = Object.entries(optionsOf(options, 'options')).map(([key, value]: [string, unknown]) => {
     const mayBeSecret = SECRETS.has(key) || HOLDERS.has(key);
     if (mayBeSecret && typeof value === 'string' && value !== '') return [key, literal(value)];
     if (HOLDERS.has(key) && isPlainObject(value)) return [key, wrapped(value)];

@@ -1,5 +1,5 @@
 /** The tables of the Postgres store, as text. */
-import { check, configError, object } from '../../config/check.js';
+import { check, configError, object, optionsOf } from '../../config/check.js';
 import { namesShape, type PostgresStoreOptions } from './postgres-options.js';
 
 /** A step from one form of the tables to the next. */
@@ -20,7 +20,8 @@ export interface TableNames {
 }
 
 /** @throws CONFIG_INVALID for names that can't be written without quotes */
-export const tableNames = ({ schema: wanted, tablePrefix: prefix }: PostgresNames = {}): TableNames => {
+export const tableNames = (names: PostgresNames = {}): TableNames => {
+  const { schema: wanted, tablePrefix: prefix } = optionsOf(names, 'names');
   const { value, problems } = check(object(namesShape), { schema: wanted, tablePrefix: prefix });
   if (problems.length > 0) throw configError(problems);
   const { schema, tablePrefix } = value;

@@ -1,5 +1,5 @@
 /** The options of the Postgres store, and their check. */
-import { anyOf, boolean, check, joinPath, number, object, optional, string } from '../../config/check.js';
+import { anyOf, boolean, check, joinPath, number, object, optional, optionsOf, string } from '../../config/check.js';
 import type { CheckResult } from '../../config/check.js';
 import { isPlainObject } from '../../config/describe.js';
 import { authorities, secret } from '../../providers/secret-check.js';
@@ -164,9 +164,10 @@ export const checkPostgresOptions = (options: unknown, path: string): CheckResul
 export const wrappedConnection = (options: PostgresStoreOptions): PostgresStoreOptions => {
   if (!isPlainObject(options)) return options;
   const wrapped = (value: unknown): unknown => (typeof value === 'string' && value !== '' ? literal(value) : value);
-  const { tls: given } = options;
+  const read = optionsOf(options, 'options');
+  const given: unknown = read.tls;
   return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => {
+    Object.entries(read).map(([key, value]) => {
       if (key === 'connectionString' || key === 'password') return [key, wrapped(value)];
       if (key === 'tls' && isPlainObject(given))
         return [key, { ...given, ...('key' in given && { key: wrapped(given['key']) }) }];
