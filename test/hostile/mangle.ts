@@ -50,14 +50,19 @@ export const mangled = (right: HostileAnswer, fault: Fault | undefined, serverMs
       return withBody({ hex: encoded(textOf(right.body), fault.as) });
     case 'headers':
       return { ...right, headers: { ...right.headers, ...fault.headers } };
-    case 'wire':
-      return { ...right, wire: fault.wire.map((piece) => ('right' in piece ? right.body : piece)) };
+    case 'wire': {
+      const wire = fault.wire.map((piece) => ('right' in piece ? partOf(right, piece.right) : piece));
+      return { ...right, wire, ...(fault.delivery && { delivery: fault.delivery }) };
+    }
     case 'delivery':
       return { ...right, delivery: fault.delivery };
     case 'connection':
       return { ...right, delivery: { kind: 'no_connection', why: fault.why } };
   }
 };
+
+const partOf = ({ body }: HostileAnswer, part: 'body' | 'length'): Body =>
+  part === 'body' ? body : { text: String(Buffer.byteLength(textOf(body))) };
 
 /** An answer of the server's own, as JSON. */
 export const plain = (status: number, body: Body, serverMs: number): HostileAnswer => ({

@@ -210,7 +210,9 @@ class Shell implements HostileServer {
     socket.on('error', () => raw.destroy());
     socket.on('end', () => socket.end());
     if (fault?.kind === 'delivery') {
-      const { answer } = answerTo(this.#state, { grantType: 'client_credentials', clientId: '' }, Date.now(), fault);
+      const unasked = { grantType: 'client_credentials', clientId: '' };
+      const { state, answer } = answerTo(this.#state, unasked, Date.now(), fault);
+      this.#state = state;
       void deliver(socket, raw, answer);
       return void socket.resume();
     }

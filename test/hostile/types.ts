@@ -36,8 +36,8 @@ export type Delivery =
 export type Body =
   { readonly text: string } | { readonly hex: string } | { readonly repeat: string; readonly times: number };
 
-/** What is written in place of an answer: pieces, among which the body of the right one may be. */
-export type Wire = readonly (Body | { readonly right: 'body' })[];
+/** What is written in place of an answer: pieces, among which the body of the right one may be, and its length. */
+export type Wire = readonly (Body | { readonly right: 'body' | 'length' })[];
 
 export interface HostileAnswer {
   readonly status: number;
@@ -86,7 +86,10 @@ export type Fault =
     }
   /** It acts; the body is something else. */
   | { readonly kind: 'body'; readonly body: Body; readonly contentType?: string; readonly status?: number }
-  /** The body is right; it is cut after so many bytes, and the length that is told is that of what is left. */
+  /**
+   * The body is right; it is cut after so many bytes (below 0: so many before its end), and the length that is told is that
+   * of what is left.
+   */
   | { readonly kind: 'truncated'; readonly bytes: number }
   /** The body is right; one of its members comes again with another value. */
   | { readonly kind: 'duplicate_key'; readonly key: string; readonly value: unknown }
@@ -95,7 +98,7 @@ export type Fault =
   /** The answer is right, with these headers too, or in the place of its own. */
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string | readonly string[]>> }
   /** What no HTTP library would write. */
-  | { readonly kind: 'wire'; readonly acts: boolean; readonly wire: Wire }
+  | { readonly kind: 'wire'; readonly acts: boolean; readonly wire: Wire; readonly delivery?: Delivery }
   | {
       readonly kind: 'delivery';
       readonly acts: boolean;
