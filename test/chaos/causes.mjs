@@ -6,6 +6,7 @@ import { monoMs } from './ground.mjs';
  * @property {'kill' | 'server' | 'clock' | 'store' | 'change'} family
  * @property {string} kind
  * @property {string} of a child's name, or `*`; of `server`, whose token endpoint: `front`, `server`, `other`, or a name
+ * @property {string} [how] it was done, of `supervisor`
  * @property {number} fromMonoMs
  * @property {number} toMonoMs `Infinity` while it lasts
  */

@@ -28,8 +28,9 @@ import { ACCOUNT, secretOf } from './servers.mjs';
 /** Short enough for a run of half a minute. */
 export const RETRY_MS = 1_000;
 export const PROBE_MS = 2_000;
-export const TIMEOUT_MS = 2_000;
-export const HANG_MS = 2_000;
+/** Long enough for a machine whose cores are all taken by threads that hang. */
+export const TIMEOUT_MS = 4_000;
+export const HANG_MS = 3_000;
 export const PARK_MS = 1_500;
 
 /** In all that this file makes: which preload, and limits that are met soon. */

@@ -34,12 +34,22 @@ const SLACK_MS = 2_500;
 const MINT_MS = 1_500;
 /** From a kill to the next incarnation's first turn: the longest wait of a restart, and a boot among many. */
 const RESTART_MS = 1_000 + 4_000;
-/** What goes on top of that until the death is seen. */
+/**
+ * What goes on top of that until the death is seen, and the thread has ended: native code that is in the way of both takes as
+ * long as it takes.
+ */
 const SEEN_AFTER_MS = /** @type {Record<string, number>} */ ({
-  ...{ loop: 3_000, parse: 7_500, zombie: 7_500, 'zombie in a rotate()': 7_500, heap: 2_000 },
+  ...{ loop: 4_500, parse: 11_000, zombie: 11_000, 'zombie in a rotate()': 11_000, heap: 2_000 },
   // The parks of three storms in a row.
-  ...{ storm: 12_000, supervisor: 13_000 },
+  storm: 12_000,
 });
+/**
+ * How long a supervisor thread may be dead: until the last thread has ended that it has started, and the main thread turns.
+ * One that hangs is ended after ten seconds in which the main thread turns.
+ */
+const SUPERVISOR_MS = 14_000;
+const SUPERVISOR_HANGS_MS = 20_000;
+
 /**
  * The wall clock is looked at each second: so long after a step a token may be handed out that is past its time, and what is
  * minted from it may be refused. A busy machine is late by a little.
@@ -50,8 +60,12 @@ const FLOOR_MS = 1_000;
 
 /** @param {Cause} cause @param {string} name */
 const killed = ({ family, of }, name) => family === 'kill' && (of === name || of === '*');
-/** @param {{ kind: string }} kill */
-const restartMs = ({ kind }) => (SEEN_AFTER_MS[kind] ?? 0) + RESTART_MS;
+/** From a kill to the next incarnation's first turn, at most. @param {Cause} kill */
+const restartMs = ({ kind, how, fromMonoMs, toMonoMs }) => {
+  if (kind !== 'supervisor') return (SEEN_AFTER_MS[kind] ?? 0) + RESTART_MS;
+  const most = SUPERVISOR_MS + (how === 'loop' ? SUPERVISOR_HANGS_MS : 0);
+  return Math.min(toMonoMs - fromMonoMs, most) + RESTART_MS;
+};
 
 /** Each attempt, from its request to what became of it; an attempt that a death cut short ends with nothing. @param {Turn[][]} threads */
 const attemptsOf = (threads) => {
@@ -112,7 +126,8 @@ export const unexplained = (evidence) => {
       const { family, kind, of } = cause;
       const inForce = overlap(cause, attempt, 300);
       if (family === 'server') {
-        if (of === name && cause.fromMonoMs < attempt.toMonoMs && !spent.has(cause)) return Boolean(spent.add(cause));
+        const isMet = of === name && cause.fromMonoMs < attempt.toMonoMs && isAnswerOf(kind, failure);
+        if (isMet && !spent.has(cause)) return Boolean(spent.add(cause));
         if (inForce && (of === by || (by === 'front' && of === 'server'))) return true;
       }
       // A second after a step a token may be past its time, and so may what is minted from it.
@@ -206,6 +221,12 @@ export const expired = ({ causes, threads, lates, startedMonoMs }) => {
     return [`${name} ${at}: generation ${generation}, at last ${Math.round(byMs)} ms past its time`];
   });
 };
+
+/** What a fault of a server that is asked directly looks like. @param {string} kind @param {Attempt['failure']} failure */
+const isAnswerOf = (kind, failure) =>
+  kind.endsWith('500')
+    ? failure?.status === 500
+    : ['connection_lost', 'exchange_interrupted'].includes(failure?.reason ?? '');
 
 /** @param {Cause} cause @param {Attempt} attempt */
 const inForceSince = (cause, attempt) => cause.fromMonoMs <= attempt.toMonoMs;

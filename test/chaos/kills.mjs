@@ -127,6 +127,7 @@ export class Kills {
     const kinds = /** @type {const} */ (['terminate', 'throw', 'exit', ...(long ? ['loop'] : [])]);
     const kind = pick(kinds, random);
     const cause = causes.begin('kill', 'supervisor', '*');
+    cause.how = kind;
     const back = new Promise((resolve) => supervisor.once('supervisor:restarted', resolve));
     if (kind === 'terminate') await killSupervisorThread(supervisor);
     else Atomics.store(ground.words, Word.ORDERS, /** @type {any} */ (Death)[kind]);
