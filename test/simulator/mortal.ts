@@ -18,7 +18,8 @@ export class Mortal {
   readonly clock: Clock;
   readonly #onDeath: (unit: DeathUnit | undefined) => void;
   readonly #timers = new Set<Timer>();
-  readonly #held: (() => void)[] = [];
+  /** What has come meanwhile: timers, which have their turn first, and all else. */
+  readonly #held: { readonly timers: (() => void)[]; readonly rest: (() => void)[] } = { timers: [], rest: [] };
   #dead = false;
   #frozen = false;
   #doom: { readonly unit: DeathUnit; left: number } | undefined;
@@ -34,7 +35,7 @@ export class Mortal {
         if (this.#dead) return { cancel: () => undefined };
         const timer = clock.setTimer(delayMs, () => {
           this.#timers.delete(timer);
-          this.enter(callback);
+          this.#enter(callback, this.#held.timers);
         });
         this.#timers.add(timer);
         return {
@@ -77,7 +78,8 @@ export class Mortal {
     this.#dead = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
-    this.#held.length = 0;
+    this.#held.timers.length = 0;
+    this.#held.rest.length = 0;
     this.#onDeath(unit);
   }
 
@@ -88,14 +90,19 @@ export class Mortal {
 
   thaw(): void {
     this.#frozen = false;
-    for (const callback of this.#held.splice(0)) this.enter(callback);
+    const { timers, rest } = this.#held;
+    for (const callback of [...timers.splice(0), ...rest.splice(0)]) this.enter(callback);
   }
 
-  /** Something comes for it from outside: a timer, an answer. */
+  /** Something comes for it from outside. */
   enter(callback: () => void): void {
+    this.#enter(callback, this.#held.rest);
+  }
+
+  #enter(callback: () => void, held: (() => void)[]): void {
     if (this.#dead) return;
     if (this.#frozen) {
-      this.#held.push(callback);
+      held.push(callback);
       return;
     }
     try {

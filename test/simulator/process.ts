@@ -21,6 +21,8 @@ export const NAME = 'simulated';
 
 /** The supervisor looks at its clocks this often. */
 const WATCH_MS = 1_000;
+/** A thread that stands still for so long is ended. */
+const HANG_MS = 10_000;
 /** How long a thread that is asked to end has for it. */
 const SHUTDOWN_MS = 5_000;
 
@@ -77,7 +79,7 @@ export class SimulatedProcess {
       resourceLimits: {},
       mailboxLimit: 10_000,
       initTimeoutMs: 30_000,
-      hangTimeoutMs: 10_000,
+      hangTimeoutMs: HANG_MS,
     };
     this.#shell = new ChildShell(plan, '', ({ start, ...rest }, listener) => {
       const { incarnation } = start;
@@ -163,8 +165,13 @@ export class SimulatedProcess {
 
   freeze(): void {
     if (!this.#thread || this.#thread.mortal.frozen) return;
-    this.#thread.mortal.freeze();
-    this.#options.observe({ kind: 'thread', what: 'frozen', incarnation: this.#thread.incarnation });
+    const { mortal, incarnation } = this.#thread;
+    mortal.freeze();
+    this.#options.observe({ kind: 'thread', what: 'frozen', incarnation });
+    // One that thaws in time and freezes again may be ended sooner.
+    this.#options.clock.setTimer(HANG_MS, () => {
+      if (mortal.frozen && !mortal.fenced) mortal.die();
+    });
   }
 
   thaw(): void {

@@ -36,6 +36,7 @@ export class Scenario {
   readonly #ttlS: number;
   #secrets = 0;
   #clockChangedMonoMs = -Infinity;
+  #suspended = false;
 
   /** @param folder for secret files; `observe` is given all that can be seen. */
   constructor(seed: number, folder: string, observe: (observation: Observation, facts: Facts) => void) {
@@ -161,6 +162,7 @@ export class Scenario {
       server_secrets: 2,
       step: 2,
       suspend: 1,
+      crash_and_step: 1,
       crash: 2,
       doom: 6,
       freeze: 1,
@@ -200,7 +202,13 @@ export class Scenario {
         return world.stepWall(random.pick([-1, 1]) * (2_002 + random.spread(0, 600_000)));
       case 'suspend':
         if (!this.#isClockSeen()) return;
+        this.#suspended = true;
         return world.suspend(random.spread(0, 600_000));
+      case 'crash_and_step':
+        // What a suspend has put the wall clock ahead by hides a step that nobody was there to see.
+        if (this.#suspended || !this.#isClockSeen()) return;
+        world.process.crash();
+        return world.stepWall(-2_002 - random.spread(0, 600_000));
       case 'crash':
         return world.process.crash();
       case 'doom':
