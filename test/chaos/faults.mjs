@@ -24,6 +24,9 @@ export const FRONT_FAULTS = {
   'writes byte by byte': { kind: 'delivery', acts: true, delivery: { kind: 'byte_by_byte', everyMs: 1 } },
 };
 
+/** The faults that say that asking again is of no use. */
+export const PARKING = new Set(['refuses the client', 'answers 403', 'redirects']);
+
 /** The name of a fault that was seen. @param {Fault} fault */
 export const nameOf = (fault) => NAMES.get(JSON.stringify(fault)) ?? 'another';
 

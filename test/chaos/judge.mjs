@@ -5,6 +5,7 @@
  * and the documents promise; SLACK_MS is what a machine with nothing left to give adds to them.
  */
 import { CHAOS } from './deaths.mjs';
+import { PARKING } from './faults.mjs';
 import { OWN_FAILURE } from './own-provider.mjs';
 
 /**
@@ -162,6 +163,7 @@ export const unexplained = (evidence) => {
       `${name} ${at(toMonoMs)}: a mint of ${Math.round(toMonoMs - fromMonoMs)} ms failed (${failure?.reason}: ${failure?.message})`,
     ];
   });
+  problems.push(...unexplainedParks(evidence));
   for (const { name, reason, atMonoMs } of exits) {
     const isMeant = causes.some(
       (cause) =>
@@ -188,6 +190,31 @@ export const unexplained = (evidence) => {
   }
   return { problems, met: [...spent] };
 };
+
+/**
+ * A park is the answer to a failure of its kind, and a server's no that was dealt out is one that parks.
+ *
+ * @param {Evidence} evidence @returns {string[]}
+ */
+const unexplainedParks = ({ facts, faults, threads, startedMonoMs }) =>
+  threads.flat().flatMap(({ name, event, now, effects }) => {
+    const parked = effects.flatMap((effect) =>
+      effect.kind === 'emit' && effect.event.type === 'child:parked' ? effect.event : [],
+    );
+    const failure = event.kind === 'mint_failed' ? event.failure : 'obstacle' in event ? event.obstacle : undefined;
+    const clientId = facts.get(name)?.clientId;
+    const dealtOut = faults.filter((one) => one.clientId === clientId && Math.abs(one.atMonoMs - now.monoMs) < 500);
+    return parked.flatMap(({ why }) => {
+      const classes = why === 'ambiguous_exchange' ? ['ambiguous'] : ['fatal', 'park'];
+      const isMeant =
+        why === 'ambiguous_exchange' || dealtOut.length === 0 || dealtOut.some(({ kind }) => PARKING.has(kind));
+      if (isMeant && failure && classes.includes(failure.class)) return [];
+      const at = ((now.monoMs - startedMonoMs) / 1_000).toFixed(1);
+      return [
+        `${name} at ${at} s: parked (${why}) for ${failure?.class ?? 'nothing'}: ${failure?.message ?? event.kind}`,
+      ];
+    });
+  });
 
 /** The first turn of each incarnation. @param {Turn[][]} threads */
 const startsOf = (threads) => threads.flatMap(([first]) => (first?.event.kind === 'started' ? [first] : []));
