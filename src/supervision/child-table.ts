@@ -38,6 +38,8 @@ export class ChildTable {
   readonly #supervisor = randomUUID();
   readonly #keeperOf: (name: string) => DoorKeeper;
   readonly #byName = new Map<string, HeldChild>();
+  /** By name, what was asked for last that may free it. */
+  readonly #freeing = new Map<string, Promise<unknown>>();
 
   /** @param keeperOf what the supervisor does for the door of a child of that name. */
   constructor(keeperOf: (name: string) => DoorKeeper) {
@@ -107,5 +109,21 @@ export class ChildTable {
     if (this.#byName.get(name)?.door !== door) return;
     this.#byName.delete(name);
     delete this.handles[name];
+  }
+
+  /** Settles as `asked` does, a command that may free the name; until then whoever starts a child of that name waits. */
+  async whileFreeing(name: string, asked: Promise<unknown>): Promise<void> {
+    const settled = asked.catch(() => undefined);
+    this.#freeing.set(name, settled);
+    try {
+      await asked;
+    } finally {
+      if (this.#freeing.get(name) === settled) this.#freeing.delete(name);
+    }
+  }
+
+  /** Resolves when nothing that was asked for before can free the name any more. */
+  async freed(name: string): Promise<void> {
+    await this.#freeing.get(name);
   }
 }

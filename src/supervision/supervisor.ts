@@ -137,6 +137,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * counter.cast('increment');
    */
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
+    await this.#children.freed(name);
     const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of), this.#children.referring);
     this.#refuseIfEnded();
     if (this.#children.find(name)) throw nameTaken(name);
@@ -161,7 +162,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN.
    */
   async terminateChild(name: string): Promise<void> {
-    await this.#command({ kind: 'terminate_child', name });
+    await this.#children.whileFreeing(name, this.#command({ kind: 'terminate_child', name }));
   }
 
   /**
@@ -182,8 +183,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    */
   async deleteChild(name: string): Promise<void> {
     const child = this.#children.find(name);
-    await this.#command({ kind: 'delete_child', name });
-    if (child) this.#children.remove(child);
+    const deleted = this.#command({ kind: 'delete_child', name }).then(() => child && this.#children.remove(child));
+    await this.#children.whileFreeing(name, deleted);
   }
 
   /**

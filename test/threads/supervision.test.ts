@@ -95,6 +95,24 @@ describe('startChild', () => {
   });
 });
 
+test('regression: a name that a command under way frees is free for who asks after it, as in OTP', async () => {
+  const { supervisor } = await supervise({ own: scripted(), once: scripted({}, { restart: 'temporary' }) });
+  const stopped = supervisor.terminateChild('own');
+  const deleted = supervisor.deleteChild('own');
+  const [second, third] = await Promise.allSettled([
+    supervisor.startChild('own', scripted()),
+    supervisor.startChild('own', scripted()),
+  ]);
+  await Promise.all([stopped, deleted]);
+  expect(second).toMatchObject({ status: 'fulfilled' });
+  expect(third).toMatchObject({ status: 'rejected', reason: { code: 'ALREADY_STARTED' } });
+  void supervisor.terminateChild('once');
+  expect(await (await supervisor.startChild('once', scripted())).call('hello')).toBe('hello');
+  const refused = expect(supervisor.deleteChild('own')).rejects.toThrow(code('RUNNING'));
+  await expect(supervisor.startChild('own', scripted())).rejects.toThrow(code('ALREADY_STARTED'));
+  await refused;
+});
+
 describe('terminateChild, restartChild, deleteChild', () => {
   test('stop, start again with the same options, forget', async () => {
     const { supervisor, children, heard } = await supervise({ own: scripted({ value: 'kept' }), other: scripted() });
