@@ -8,6 +8,7 @@ import { TokenvisorError } from '../errors.js';
 import { Header, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
 import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
+import { parsedJson } from './actor-reader.js';
 import type { LiveSnapshot, PublishOptions } from './behaviour.js';
 
 /** The seat of an incarnation at each record that it writes. */
@@ -37,6 +38,12 @@ const jsonOf = (what: string, value: unknown): string | undefined => {
     throw new TokenvisorError('NOT_CLONEABLE', message, { cause });
   }
 };
+
+const damaged = (): TokenvisorError =>
+  new TokenvisorError(
+    'INTERNAL',
+    'Expected the sealed record as it was written, got one that something else has written into: a native addon, for one',
+  );
 
 export class ActorMemory {
   readonly #shared: SharedWords;
@@ -73,7 +80,8 @@ export class ActorMemory {
     const record = readRecord(this.#shared, SNAPSHOT);
     if (!record.payload) return undefined;
     const { generation, issuedAtMs, expiresAtMs, usableUntilMs } = record;
-    const value = JSON.parse(decoder.decode(record.payload)) as unknown;
+    const value = parsedJson(decoder.decode(record.payload));
+    if (value === undefined) return undefined;
     return { value, generation, issuedAtMs, expiresAtMs, usableUntilMs };
   }
 
@@ -95,7 +103,16 @@ export class ActorMemory {
 
   sealed(): unknown {
     const record = readRecord(this.#sealed, SEALED);
-    return record.payload && (deserialize(record.payload) as unknown);
+    // To begin anew would be to spend a refresh token that may have been spent: better not to begin.
+    if (!record.payload) {
+      if (record.damaged) throw damaged();
+      return undefined;
+    }
+    try {
+      return deserialize(record.payload) as unknown;
+    } catch {
+      throw damaged();
+    }
   }
 
   setStatus(value: unknown): void {

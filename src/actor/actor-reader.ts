@@ -44,7 +44,16 @@ const decoder = new TextDecoder();
 /** @internal The JSON of a record, if there is one. */
 export const readJson = (words: SharedWords, place: typeof STATUS): unknown => {
   const record = readRecord(words, place);
-  return record.payload && (JSON.parse(decoder.decode(record.payload)) as unknown);
+  return record.payload && parsedJson(decoder.decode(record.payload));
+};
+
+/** @internal What is no JSON, in memory that something has scribbled in, is as if it were not there. */
+export const parsedJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 };
 
 /** @internal What the supervisor last said of a child. */
@@ -93,7 +102,7 @@ export class ActorReader {
   snapshot<Value = unknown>(): Value | undefined {
     const record = readRecord(this.#words, SNAPSHOT);
     if (!record.payload || record.expiresAtMs <= Date.now()) return undefined;
-    return JSON.parse(decoder.decode(record.payload)) as Value;
+    return parsedJson(decoder.decode(record.payload)) as Value | undefined;
   }
 
   /** How the child does. Reads shared memory: it works while the actor, or the main thread, does not. */

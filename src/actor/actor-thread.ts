@@ -14,6 +14,7 @@ import type { ActorSeats } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
 import { type CallEndpoint, serveCalls } from './call-port.js';
 import { GenServer } from './gen-server.js';
+import { guardedEndpoint, strangeMessage } from './guarded-endpoint.js';
 import { loadExport } from './load-module.js';
 import { toWireError, type WireError } from './wire.js';
 
@@ -122,13 +123,15 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
     return { kind: 'start_failed', error: toWireError(error) };
   }
   const stopBeating = beat(start);
+  const strange = (message: unknown): void =>
+    emit({ kind: 'event', type: 'error', details: strangeMessage('a port of an actor', message) });
   const service: ActorControl = {
     shutDown: () => server.shutDown(),
     reconfigure: (options) => reconfigure(server, options),
-    connect: (endpoint) => serveCalls(endpoint, server),
+    connect: (endpoint) => serveCalls(endpoint, server, strange),
   };
-  Comlink.expose(service, control);
-  serveCalls(calls, server);
+  Comlink.expose(service, guardedEndpoint(control, ['shutDown', 'reconfigure', 'connect'], strange));
+  serveCalls(calls, server, strange);
   emit({ kind: 'ready' });
   try {
     return { kind: await server.ended };

@@ -9,6 +9,7 @@ import { abortError, listenForAbort } from '../abort.js';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import type { GenServer } from './gen-server.js';
+import { guardedEndpoint } from './guarded-endpoint.js';
 import { fromWireError, toWireError, type WireError } from './wire.js';
 
 /** What a port brings with it. */
@@ -33,7 +34,11 @@ const QUOTES_NOTHING = /^(?:#<\w+> could not be cloned\.|Unserializable return v
 const UNSERIALIZABLE = 'Unserializable return value';
 
 /** The actor's side: serves the calls and casts of one port until it closes. */
-export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer): void => {
+export const serveCalls = (
+  { port, reserved }: CallEndpoint,
+  server: GenServer,
+  onStrange?: (message: unknown) => void,
+): void => {
   const counter = new Int32Array(reserved);
   const taken = (): void => void Atomics.sub(counter, 0, 1);
   const service: CallService = {
@@ -44,7 +49,7 @@ export const serveCalls = ({ port, reserved }: CallEndpoint, server: GenServer):
       ),
     cast: (message) => server.cast(message, taken),
   };
-  Comlink.expose(service, port);
+  Comlink.expose(service, guardedEndpoint(port, ['call', 'cast'], onStrange));
 };
 
 /** Options of `call()`. */

@@ -6,6 +6,7 @@
  *
  * So it goes on over restarts while the starting thread is blocked, and over deaths of the supervisor thread.
  */
+import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { drainPort } from '../drain-port.js';
 import type { TokenvisorError } from '../errors.js';
@@ -33,6 +34,19 @@ export type LineMessage =
 const isLine = (message: unknown): message is HomeMessage => {
   const { kind, port } = (message ?? {}) as Partial<HomeMessage>;
   return kind === 'line' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
+};
+
+const isEndpoint = (calls: unknown): calls is CallEndpoint => {
+  const { port, reserved, mailboxLimit } = (calls ?? {}) as Partial<CallEndpoint>;
+  const isPort = typeof (port as Partial<MessagePort> | undefined)?.postMessage === 'function';
+  // A line may bring anything, as a home may.
+  return isPort && types.isSharedArrayBuffer(reserved) && reserved.byteLength === 4 && typeof mailboxLimit === 'number';
+};
+
+const isLineMessage = (message: unknown): message is LineMessage => {
+  const { kind, incarnation, calls } = (message ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof incarnation !== 'number') return false;
+  return kind === 'exited' || kind === 'killed' || (kind === 'calls' && isEndpoint(calls));
 };
 
 export class WriterLine implements Caller {
@@ -77,7 +91,7 @@ export class WriterLine implements Caller {
   #hear(): void {
     drainPort(this.#home, (message) => this.#open(message));
     const line = this.#line;
-    if (line) drainPort(line, (message) => this.#receive(message as LineMessage));
+    if (line) drainPort(line, (message) => this.#receive(message));
   }
 
   #open(message: unknown): void {
@@ -86,7 +100,7 @@ export class WriterLine implements Caller {
     const { port } = message;
     this.#line?.close();
     this.#line = port;
-    port.on('message', (message: LineMessage) => {
+    port.on('message', (message: unknown) => {
       if (this.#line === port) this.#receive(message);
     });
     port.once('close', () => {
@@ -98,7 +112,8 @@ export class WriterLine implements Caller {
     port.unref();
   }
 
-  #receive(message: LineMessage): void {
+  #receive(message: unknown): void {
+    if (!isLineMessage(message)) return;
     if (message.kind === 'calls') this.#calls.connect(message.calls, message.incarnation);
     else this.#calls[message.kind](message.incarnation);
   }

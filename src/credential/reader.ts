@@ -1,7 +1,7 @@
 /**
  * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
  */
-import { readSupervision, type Health } from '../actor/actor-reader.js';
+import { parsedJson, readSupervision, type Health } from '../actor/actor-reader.js';
 import { checkTimeout, checkWaitOptions } from '../config/check-timeout.js';
 import { describeKind, describeValue, propertyOf } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
@@ -250,7 +250,8 @@ export class CredentialReader {
     const record = readRecord(this.#words, SNAPSHOT);
     if (record.control === undefined) return;
     if (!record.payload || this.#isRefused(record)) return this.#forget();
-    const payload = JSON.parse(decoder.decode(record.payload)) as TokenPayload;
+    const payload = payloadOf(record.payload);
+    if (!payload) return this.#forget();
     this.#token = new Token(payload, record);
     this.#control = record.control;
     this.#usableUntilMs = record.usableUntilMs;
@@ -312,6 +313,12 @@ export class CredentialReader {
     );
   }
 }
+
+/** Whole, but no token: memory that something has scribbled in. It is as if there were none. */
+const payloadOf = (bytes: Uint8Array): TokenPayload | undefined => {
+  const payload = parsedJson(decoder.decode(bytes));
+  return typeof propertyOf(payload, 'value') === 'string' ? (payload as TokenPayload) : undefined;
+};
 
 const checkTtl = (minTtlMs: unknown): void => {
   if (typeof minTtlMs === 'number' && minTtlMs >= 0 && Number.isFinite(minTtlMs)) return;

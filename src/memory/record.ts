@@ -44,6 +44,8 @@ export interface ReadRecord extends RecordHeader {
 export interface NoRecord {
   readonly control: number | undefined;
   readonly payload?: undefined;
+  /** There is one, and it is not what was written: something else has written there. */
+  readonly damaged?: true;
 }
 
 /** A writer changes a record once a second at most, so a reader that fails this often is being lied to. */
@@ -96,7 +98,8 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
     const slot = new Int32Array(slotLength(byteLength));
     for (let i = 0; i < slot.length; i += 1) slot[i] = words.load(base + i);
     if (words.load(place.control) !== control) continue;
-    if (slot[Slot.STAMP] !== stamp || slot[Slot.CHECKSUM] !== checksum(slot)) return { control };
+    if (slot[Slot.STAMP] !== stamp) return { control };
+    if (slot[Slot.CHECKSUM] !== checksum(slot)) return { control, damaged: true };
     return {
       control,
       epoch: slot[Slot.EPOCH]!,

@@ -1,6 +1,7 @@
 /**
  * What the supervisor thread answers and tells, as the starting thread's users are given it.
  */
+import { textOf } from '../config/describe.js';
 import { fromWireError } from '../actor/wire.js';
 import { TokenvisorError } from '../errors.js';
 import { isError } from '../realm.js';
@@ -14,7 +15,7 @@ export const unwrap = (outcome: CommandOutcome): void => {
 /** The details of an `error` event, its error an Error: what a thread could tell of it is a text. */
 export const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
   const { error } = details;
-  return { ...details, error: isError(error) ? error : new TokenvisorError('INTERNAL', String(error)) };
+  return { ...details, error: isError(error) ? error : new TokenvisorError('INTERNAL', textOf(error)) };
 };
 
 export const nameTaken = (name: string): TokenvisorError =>

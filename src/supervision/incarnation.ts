@@ -8,7 +8,9 @@ import { Piscina } from 'piscina';
 import type { ActorControl, ActorMessage, ActorOutcome, ActorStart } from '../actor/actor-thread.js';
 import type { CallEndpoint } from '../actor/call-port.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
+import { strangeMessage } from '../actor/guarded-endpoint.js';
 import { toWireError, type WireError } from '../actor/wire.js';
+import { isPlainObject } from '../config/describe.js';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import type { WireOptions } from '../providers/reference-tree.js';
@@ -163,7 +165,8 @@ export class Incarnation {
   }
 
   #receive(message: ActorMessage): void {
-    if (message.kind === 'event') return this.#listener.event(message.type, message.details);
+    if (isEvent(message)) return this.#listener.event(message.type, message.details);
+    if (!isReady(message)) return this.#listener.event('error', strangeMessage('the port of an actor', message));
     if (!this.#booting) return;
     this.#booting = false;
     clearTimeout(this.#initTimer);
@@ -229,3 +232,12 @@ export class Incarnation {
     return uncaught === undefined || exited ? { kind: 'exit', code } : { kind: 'crash', error: toWireError(uncaught) };
   }
 }
+
+/** An actor's thread runs code of the user's, and what comes from there may be anything: it ends nobody here. */
+const isEvent = (message: unknown): message is Extract<ActorMessage, { kind: 'event' }> =>
+  isPlainObject(message) &&
+  message['kind'] === 'event' &&
+  typeof message['type'] === 'string' &&
+  isPlainObject(message['details']);
+
+const isReady = (message: unknown): boolean => isPlainObject(message) && message['kind'] === 'ready';

@@ -3,9 +3,11 @@
  */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import * as Comlink from 'comlink';
+import { guardedEndpoint } from '../actor/guarded-endpoint.js';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { CallEndpoint } from '../actor/call-port.js';
 import { CLOCK_STEP_MS, systemClock, wallOffsetMs, type Timer } from '../clock.js';
+import { describeKind } from '../config/describe.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
 import { concealIn, concealInExit } from './conceal.js';
@@ -198,7 +200,7 @@ export class SupervisorThread implements SupervisorService {
       },
       startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error: concealIn(error, child.plan) }),
       exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason: concealInExit(reason, child.plan) }),
-      event: (type, details) => this.#tell({ kind: 'event', type, details: { ...details, name } }),
+      event: (type, details) => this.#tellOf(name, type, details),
     });
   }
 
@@ -208,6 +210,19 @@ export class SupervisorThread implements SupervisorService {
       this.#tell({ kind: 'calls', name, incarnation, calls }, [calls.port]);
     } catch {
       calls.port.close();
+    }
+  }
+
+  /** A child may emit what it likes. What it says of its own exit has no incarnation, so that nothing follows from it. */
+  #tellOf(name: string, type: string, details: Readonly<Record<string, unknown>>): void {
+    const { incarnation, ...rest } = details;
+    const isOurs = type === 'child:exited' || type === 'child:zombie';
+    const told = isOurs || incarnation === undefined ? rest : details;
+    try {
+      this.#tell({ kind: 'event', type, details: { ...told, name } });
+    } catch (error) {
+      // What has crossed once may not cross again.
+      this.reportError(error);
     }
   }
 
@@ -245,10 +260,28 @@ export class SupervisorThread implements SupervisorService {
   }
 }
 
+/** What the main thread may call by name. */
+const METHODS: readonly (keyof SupervisorService)[] = [
+  'start',
+  'adopt',
+  'startChild',
+  'command',
+  'reconfigure',
+  'openLine',
+  'whichChildren',
+  'countChildren',
+  'endThread',
+];
+
 /** Called by the thread's entry. */
 export const runSupervisor = (): void => {
   const boot = workerData as SupervisorBoot;
   const supervisor = new SupervisorThread(boot);
   process.on('unhandledRejection', (error) => supervisor.reportError(error));
-  Comlink.expose(supervisor, boot.control);
+  Comlink.expose(
+    supervisor,
+    guardedEndpoint(boot.control, METHODS, (message) =>
+      supervisor.reportError(new TypeError(`Expected a request, got ${describeKind(message)}`)),
+    ),
+  );
 };

@@ -17,8 +17,11 @@ export interface HomeKeeper {
 
 const isEvent = (message: unknown): message is WriterMessage => {
   const { kind, type, details } = (message ?? {}) as Partial<WriterMessage>;
-  return kind === 'event' && typeof type === 'string' && type !== 'error' && isPlainObject(details);
+  return kind === 'event' && TOLD.has(type) && isPlainObject(details) && Number.isFinite(details['atMs']);
 };
+
+/** All that a writer tells. Nobody who has its port speaks for the supervisor. */
+const TOLD: ReadonlySet<unknown> = new Set(['cast:failed', 'write:failed', 'break-glass:cleared']);
 
 export class WriterHomes {
   readonly #child: string;

@@ -1,7 +1,7 @@
 /**
  * A break-glass token as any thread looks it up: shared memory only, no message, no lock.
  */
-import { ActorReader, readChildStatus, type ChildStatus, type Health } from '../../actor/actor-reader.js';
+import { ActorReader, parsedJson, readChildStatus, type ChildStatus, type Health } from '../../actor/actor-reader.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { readRecord } from '../../memory/record.js';
@@ -118,12 +118,13 @@ export class BreakGlassReader {
     const record = readRecord(this.#words, SNAPSHOT);
     // Never the same twice while we looked: what was read last is not to be believed, and the next lookup looks again.
     this.#control = record.control ?? 0;
-    if (!record.payload) {
+    const glass = record.payload && (parsedJson(decoder.decode(record.payload)) as Partial<GlassRecord> | undefined);
+    if (!record.payload || typeof glass?.digest !== 'string') {
       this.#digest = NO_DIGEST;
       this.#expiresAtMs = 0;
       return;
     }
-    const { digest, insertedAtMs, clears } = JSON.parse(decoder.decode(record.payload)) as GlassRecord;
+    const { digest, insertedAtMs, clears } = glass as GlassRecord;
     this.#digest = Buffer.from(digest, 'base64');
     this.#found = Object.freeze({ insertedAtMs });
     this.#expiresAtMs = record.expiresAtMs;
