@@ -125,7 +125,7 @@ class Exchange {
       // Loaded at its first use, and not by import(), which needs libuv's pool: over http it is not needed at all.
       request = (secure ? process.getBuiltinModule('node:https').request : plainRequest)(options);
     } catch (error) {
-      throw ProviderError.fatal(`The request to ${this.#target.host} can't be written (${codeOf(error)})`);
+      throw unsent(`The request to ${this.#target.host} can't be written (${codeOf(error)})`);
     }
     request.on('socket', (socket) => {
       socket.once('connect', () => (this.#phase = secure ? 'securing' : 'sent'));
@@ -203,10 +203,13 @@ const flatten = (response: IncomingMessage): Record<string, string> =>
     ]),
   );
 
+/** A request that is wrong in itself: nothing of it has left, so that nothing can have been spent. */
+const unsent = (message: string): ProviderError => ProviderError.fatal(message, { reason: 'connect_failed' });
+
 const parseTarget = (url: string | URL, allowInsecureHttp: boolean): URL => {
   const target = parsedUrl(url);
   if (target.username !== '' || target.password !== '') {
-    throw ProviderError.fatal(`The URL to be asked at ${target.host} has credentials in it; send them in a header`);
+    throw unsent(`The URL to be asked at ${target.host} has credentials in it; send them in a header`);
   }
   if (isSecureEnough(target, allowInsecureHttp)) return target;
   throw new ProviderError(

@@ -66,7 +66,7 @@ const discoverBy = async (
     }
     throw malformedAnswer(`The metadata of ${target.host} can't be understood`, { status: 200 });
   }
-  if (typeof server.token_endpoint !== 'string' || !URL.canParse(server.token_endpoint)) {
+  if (!canBeAsked(server.token_endpoint)) {
     throw malformedAnswer(`The metadata of ${target.host} names no token endpoint`);
   }
   // Only what is read of it: this server is asked for as long as the session lasts.
@@ -83,6 +83,13 @@ const noMetadata = (issuer: URL, { class: how, reason, status = 404 }: ProviderE
     `${issuer.host} has no metadata of this issuer (status ${status}): check \`issuer\`, also its path, or give \`tokenEndpoint\``,
     { class: how, reason, status },
   );
+
+/** Found out here, where no refresh token has been taken out yet to be sent there. */
+export const canBeAsked = (endpoint: unknown): boolean => {
+  if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return false;
+  const { protocol, username, password } = new URL(endpoint);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
+};
 
 const namesAnotherIssuer = (answer: HttpAnswer, expected: URL): boolean => {
   const named = (answer.json() as { issuer?: unknown } | null)?.issuer;

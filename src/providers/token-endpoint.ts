@@ -16,7 +16,7 @@ import { asFetch } from './as-fetch.js';
 import { clientAuthentication, type Authenticate } from './client-authentication.js';
 import type { CheckedGrantOptions } from './grant-options.js';
 import { givenUp, malformedAnswer } from './http-failures.js';
-import { discover } from './issuer-discovery.js';
+import { canBeAsked, discover } from './issuer-discovery.js';
 import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
 import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
 
@@ -97,7 +97,8 @@ export class TokenEndpoint {
     const { issuer, discovery } = this.#options;
     const server = await discover(ask, issuer!, discovery, () => this.#context.clock.wallMs());
     const endpoint = this.#endpointOf(server);
-    if (!URL.canParse(endpoint)) throw malformedAnswer('The metadata has a token endpoint for mTLS that is no URL');
+    if (!canBeAsked(endpoint))
+      throw malformedAnswer('The metadata has a token endpoint for mTLS that can not be asked');
     this.#context.warm(new URL(endpoint).hostname);
     return server;
   }

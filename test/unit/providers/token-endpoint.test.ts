@@ -343,6 +343,16 @@ describe('discovery', () => {
       }),
       { class: 'transient', reason: 'malformed_answer' },
     ],
+    [
+      'an endpoint that is a file',
+      (origin) => ({ body: { issuer: origin, token_endpoint: 'file:///token' } }),
+      { class: 'transient', reason: 'malformed_answer' },
+    ],
+    [
+      'an endpoint with a password',
+      (origin) => ({ body: { issuer: origin, token_endpoint: origin.replace('//', '//canary:canary@') } }),
+      { class: 'transient', reason: 'malformed_answer' },
+    ],
     ['no endpoint', (origin) => ({ body: { issuer: origin } }), { class: 'transient', reason: 'malformed_answer' }],
     [
       'an endpoint in clear',
