@@ -27,6 +27,8 @@ export const createSecured = (): Secured => {
   return {
     ca: authority.cert,
     over: (raw, why) => {
+      // Nothing sits above it that would end this side when the client ends its own.
+      if (why?.startsWith('tls_')) raw.on('end', () => raw.end());
       if (why === 'tls_hangs') return void raw.resume();
       if (why === 'tls_reset') return void raw.once('data', () => reset(raw));
       if (why === 'tls_not_spoken') {

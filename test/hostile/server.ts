@@ -223,8 +223,7 @@ class Shell implements HostileServer {
     const request = await readRequest(socket);
     if (!request) return void raw.destroy();
     const at = doorOf(request.path);
-    const clientId =
-      at === 'token' ? tokenRequestOf(request).clientId : request.path.slice(request.path.lastIndexOf('/') + 1);
+    const clientId = at === 'token' ? tokenRequestOf(request).clientId : nameIn(request.path);
     this.#open.set(raw, clientId);
     const fault = this.#take(at, clientId) ?? this.#take(at, ANYBODY);
     try {
@@ -274,6 +273,9 @@ class Shell implements HostileServer {
     return head.fault;
   }
 }
+
+/** The client that a path names, by RFC 8414 §3.1 or by OpenID Connect Discovery §4. */
+const nameIn = (path: string): string => path.replace(/\/\.well-known\/[^/]+/, '').replace(/^.*\//, '');
 
 const keyOf = (at: Door, clientId: string): string => `${at} ${clientId}`;
 

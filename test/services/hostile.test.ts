@@ -10,30 +10,20 @@ import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { credential, type ChildSpec, type CredentialHandle } from 'tokenvisor';
-import { clientCredentials, fileStore, refreshToken, type ProviderSpec } from 'tokenvisor/providers';
-import { catalogue, connections, type Entry, type Promised } from '../hostile/catalogue.js';
+import { catalogue, connections, type Entry } from '../hostile/catalogue.js';
+import { expectKept, LONG_MS, SHORT_MS } from '../hostile/expect-kept.js';
 import { meet, restore, wellAtFirst, type Lane, type Met } from '../hostile/lanes.js';
+import { deferred, providerOf, type Kind } from '../hostile/providers.js';
 import { startHostileProcess, type HostileProcess } from '../hostile/server-process.mjs';
-import { CANARY, type Fault } from '../hostile/types.js';
+import type { Fault } from '../hostile/types.js';
 import { afterTest, cleanUp, supervise, type Heard } from '../support/supervised.js';
-
-/** Of an attempt that the server ends: long enough that it never ends it. */
-const LONG_MS = 8_000;
-/** Of one that nobody else ends. */
-const SHORT_MS = 1_500;
-/** How much later than its bound an attempt may be over, on a machine that is busy. */
-const SLACK_MS = 2_500;
-const SECRET = `${CANARY}-secret`;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-hostile-'));
 let visits = 0;
-let stores = 0;
 const elsewhere = createServer((_request, response) => {
   visits += 1;
-  response.end(`{"access_token":"${CANARY}","token_type":"Bearer"}`);
+  response.end('{"access_token":"canary","token_type":"Bearer"}');
 });
-
-type Kind = 'reusable' | 'singleUse' | 'replayOnce';
 
 /** How many credentials of a kind meet faults side by side, and how many of them have little time. */
 const LANES: Readonly<Record<Kind, { readonly long: number; readonly short: number }>> = {
@@ -53,28 +43,6 @@ const open = catalogue.filter(
 );
 const entriesOf = (kind: Kind): readonly Entry[] => (kind === 'replayOnce' ? open : catalogue);
 
-const providerOf = (
-  kind: Kind,
-  index: number,
-  asked: {
-    readonly tokenEndpoint: string;
-    readonly clientId: string;
-    readonly timeoutMs: number;
-    readonly ca?: string;
-  },
-  authorise: () => Promise<string> | string,
-): (() => Promise<ProviderSpec>) => {
-  const { ca, ...rest } = asked;
-  const common = { ...rest, clientSecret: SECRET, ...(ca !== undefined && { tls: { ca } }) };
-  if (kind === 'reusable') {
-    if (index % 2 === 0) return () => Promise.resolve(clientCredentials(common));
-    return async () => refreshToken({ ...common, refreshToken: await authorise(), rotation: 'reusable' });
-  }
-  const store = index % 2 === 0 ? 'memory' : fileStore(path.join(folder, `${++stores}.json`));
-  const onAmbiguous = kind === 'replayOnce' ? 'replayOnce' : 'hold';
-  return async () => refreshToken({ ...common, refreshToken: await authorise(), store, onAmbiguous });
-};
-
 /** Starts the credentials of a kind, and has them meet their faults. */
 const startLanes = async (kind: Kind): Promise<void> => {
   const server = (servers[kind] = await startHostileProcess({
@@ -89,7 +57,7 @@ const startLanes = async (kind: Kind): Promise<void> => {
     return {
       clientId,
       short: index >= long,
-      provider: providerOf(kind, index, asked, () => server.authorise(clientId)),
+      provider: providerOf(kind, index % 2 === 0 ? 'memory' : folder, asked, () => server.authorise(clientId)),
     };
   });
   const specs: Record<string, ChildSpec<CredentialHandle>> = {};
@@ -122,40 +90,6 @@ const startLanes = async (kind: Kind): Promise<void> => {
       })();
     }
   }
-};
-
-const deferred = <T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } => {
-  let settle!: { resolve: (value: T) => void; reject: (error: unknown) => void };
-  const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }));
-  promise.catch(() => {}); // The test that waits for it comes later.
-  return { promise, ...settle };
-};
-
-/** What is promised of an attempt, whatever the fault. */
-const expectKept = (promised: Promised, over: Entry['over'], result: Met): void => {
-  const { outcome, failure, before, meanwhile, after, tookMs, nextInMs, openSockets } = result;
-  const { retryAfterMs, lifeMs, outcome: _outcome, ...named } = promised;
-  expect({ outcome, ...failure }).toMatchObject({ outcome: promised.outcome, ...named });
-  if (promised.outcome === 'token') {
-    expect(failure).toBeUndefined();
-    expect(meanwhile.generation).toBe(before.generation + 1);
-    if (lifeMs !== undefined) expect(meanwhile.expiresAtMs - meanwhile.issuedAtMs).toBe(lifeMs);
-  } else {
-    expect(meanwhile.value).toBe(before.value);
-    expect(after.generation).toBe(before.generation + 1);
-  }
-  if (retryAfterMs === 'none') expect(failure).not.toHaveProperty('retryAfterMs');
-  else if (retryAfterMs === 'over an hour') {
-    expect(failure?.retryAfterMs).toBeGreaterThan(3_600_000);
-    expect(nextInMs).toBeLessThanOrEqual(3_600_001);
-    expect(nextInMs).toBeGreaterThan(3_599_000);
-  } else if (retryAfterMs !== undefined) {
-    expect(failure?.retryAfterMs).toBe(retryAfterMs);
-    expect(nextInMs).toBeGreaterThan(retryAfterMs - 1_000);
-  }
-  if (over === 'at_timeout') expect(tookMs).toBeGreaterThanOrEqual(SHORT_MS - 20);
-  expect(tookMs).toBeLessThan(over === 'at_timeout' ? SHORT_MS + SLACK_MS : LONG_MS - 500);
-  expect(openSockets).toBe(0);
 };
 
 beforeAll(async () => {
