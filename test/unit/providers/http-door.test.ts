@@ -118,6 +118,29 @@ describe('a request', () => {
     server.close();
   });
 
+  it.each([
+    ['more after the end, which is no part of it', 'Connection: close\r\nContent-Length: 2\r\n\r\n{}canary'],
+    ['a byte order mark, which is dropped', 'Content-Length: 5\r\n\r\n\xef\xbb\xbf{}'],
+  ])('takes a body with %s', async (_what, rest) => {
+    const server = await serveTcp((socket) =>
+      socket.once('data', () => socket.end(Buffer.from(`HTTP/1.1 200 OK\r\n${rest}`, 'latin1'))),
+    );
+    expect((await door(`http://127.0.0.1:${server.port}`)).body).toBe('{}');
+    server.close();
+  });
+
+  it('tells the status of a refusal that breaks off, in whatever way', async () => {
+    const bodies = ['Content-Length: 9\r\n\r\nx', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n'];
+    for (const body of bodies) {
+      const server = await serveTcp((socket) =>
+        socket.once('data', () => socket.end(`HTTP/1.1 503 Busy\r\nRetry-After: 4\r\n${body}`)),
+      );
+      const failure = await failureOf(() => door(`http://127.0.0.1:${server.port}`));
+      expect(failure).toMatchObject({ class: 'transient', status: 503, retryAfterMs: 4_000 });
+      server.close();
+    }
+  });
+
   it('does not show the body of an answer when that is printed', async () => {
     await using server = await serve({ body: 'canary' });
     const answer = await door(server.origin);
@@ -198,13 +221,18 @@ describe('failures before anything is sent', () => {
   });
 
   it.each<[string, string, object, object]>([
-    ['no URL', 'nonsense', {}, { class: 'fatal' }],
+    ['no URL', 'nonsense', {}, { class: 'fatal', reason: 'connect_failed' }],
     ['another scheme', 'ftp://a.example', {}, { class: 'park', reason: 'tls_failed' }],
     ['http to elsewhere', 'http://a.example', {}, { class: 'park', reason: 'tls_failed' }],
     ['a lookalike', 'http://127.0.0.1.a.example', {}, { class: 'park', reason: 'tls_failed' }],
-    ['credentials in the URL', 'https://u:canary@a.example', {}, { class: 'fatal' }],
-    ['a header that is none', 'http://127.0.0.1:1', { headers: { a: 'canary\n' } }, { class: 'fatal' }],
-    ['a method that is none', 'http://127.0.0.1:1', { method: 'NO WAY' }, { class: 'fatal' }],
+    ['credentials in the URL', 'https://u:canary@a.example', {}, { class: 'fatal', reason: 'connect_failed' }],
+    [
+      'a header that is none',
+      'http://127.0.0.1:1',
+      { headers: { a: 'canary\n' } },
+      { class: 'fatal', reason: 'connect_failed' },
+    ],
+    ['a method that is none', 'http://127.0.0.1:1', { method: 'NO WAY' }, { class: 'fatal', reason: 'connect_failed' }],
     [
       'a file that is not there',
       'https://127.0.0.1:1',
