@@ -46,7 +46,7 @@ const redeemedOnce = ({ onAmbiguous }: Facts): Invariant => {
         if (token && isUnspent(observation.outcome)) token.open = Math.max(0, token.open - 1);
       }
       // An answer without another one keeps it.
-      if (observation.kind === 'event' && observation.type === 'mint:succeeded' && inFlight !== undefined) {
+      if (observation.kind === 'turn' && observation.turn.event.kind === 'minted' && inFlight !== undefined) {
         tokens.set(inFlight, { open: 0, allowed: 0 });
       }
       if (observation.kind === 'settled') {
@@ -81,6 +81,10 @@ const heldForAReason = (): Invariant => {
         case 'turn': {
           const { event, effects } = observation.turn;
           if (event.kind === 'minted' || event.kind === 'mint_failed') underWay = false;
+          if (event.kind === 'minted') {
+            isUnsure = false;
+            open.clear();
+          }
           if (effects.some(({ kind }) => kind === 'mint')) underWay = true;
           return undefined;
         }
@@ -99,10 +103,6 @@ const heldForAReason = (): Invariant => {
           return undefined;
         }
         case 'event': {
-          if (observation.type === 'mint:succeeded') {
-            isUnsure = false;
-            open.clear();
-          }
           if (observation.type !== 'child:parked' || observation.details['why'] !== 'ambiguous_exchange')
             return undefined;
           return isUnsure || [...open.values()].some((count) => count > 0) ? undefined : 'none may have been';

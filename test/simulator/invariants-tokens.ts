@@ -42,11 +42,16 @@ const noReadPastTheMargin = (): Invariant => {
   let excusedUntilMonoMs = -Infinity;
   let stepPending = false;
   let frozen = false;
+  // After a suspend a step back can be told by who has seen the clock before it: not by the successor of one that dies then.
+  let suspended = false;
+  let steppedBackMonoMs = -Infinity;
+  let untoldBeforeMonoMs = -Infinity;
   const past = (token: Token, { realMs, monoMs }: Observation): string | undefined => {
     const origin = origins.get(token.value);
     if (!origin) return 'a token that no answer had';
     const ageMs = realMs - origin.request.sentRealMs;
-    if (ageMs < usableMsOf(origin) || frozen || monoMs <= excusedUntilMonoMs) return undefined;
+    const isUntold = origin.request.sentMonoMs < untoldBeforeMonoMs;
+    if (ageMs < usableMsOf(origin) || frozen || isUntold || monoMs <= excusedUntilMonoMs) return undefined;
     return `generation ${token.generation} is ${ageMs} ms old, its usable life is ${usableMsOf(origin)} ms`;
   };
   return {
@@ -67,12 +72,17 @@ const noReadPastTheMargin = (): Invariant => {
           return undefined;
         }
         case 'clock':
+          if (observation.what === 'suspended') suspended = true;
           if (observation.what === 'stepped' && observation.byMs < 0) {
             stepPending = true;
+            steppedBackMonoMs = observation.monoMs;
             excusedUntilMonoMs = observation.monoMs + STEP_SEEN_MS;
           }
           return undefined;
         case 'thread':
+          if (suspended && observation.what === 'died' && observation.monoMs - steppedBackMonoMs <= STEP_SEEN_MS) {
+            untoldBeforeMonoMs = observation.monoMs;
+          }
           if (observation.what === 'frozen') frozen = true;
           if (observation.what !== 'frozen' && frozen) {
             frozen = false;

@@ -163,6 +163,7 @@ export class Scenario {
       step: 2,
       suspend: 1,
       crash_and_step: 1,
+      outage: 2,
       crash: 2,
       doom: 6,
       freeze: 1,
@@ -204,6 +205,8 @@ export class Scenario {
         if (!this.#isClockSeen()) return;
         this.#suspended = true;
         return world.suspend(random.spread(0, 600_000));
+      case 'outage':
+        return this.#outage();
       case 'crash_and_step':
         // What a suspend has put the wall clock ahead by hides a step that nobody was there to see.
         if (this.#suspended || !this.#isClockSeen()) return;
@@ -233,6 +236,25 @@ export class Scenario {
     if (monoMs - this.#clockChangedMonoMs < 2_100) return false;
     this.#clockChangedMonoMs = monoMs;
     return true;
+  }
+
+  /** The server is away for longer than a token lives: what readers are given then is what the clocks allow. */
+  async #outage(): Promise<void> {
+    const random = this.#random;
+    const world = this.#world;
+    world.tell({ kind: 'server', what: this.#sickness.goAway() });
+    if (this.#isClockSeen() && random.chance(0.3)) {
+      this.#suspended = true;
+      world.suspend(random.spread(0, this.#ttlS * 800));
+      await world.advance(2_200);
+    }
+    await world.advance(random.spread(0, 2_000));
+    if (this.#isClockSeen() && random.chance(0.6)) {
+      if (random.chance(0.4) && !this.#suspended) world.process.crash();
+      world.stepWall(-2_002 - random.spread(0, 600_000));
+    }
+    await world.advance(this.#ttlS * random.int(200, 1_200));
+    world.tell({ kind: 'server', what: this.#sickness.turn() });
   }
 
   #doom(): void {

@@ -104,6 +104,12 @@ export class Sickness {
     return `${how} ${this.#phase.kinds.join(' ')}`;
   }
 
+  /** Until the next phase nothing comes of a request. */
+  goAway(): string {
+    this.#phase = { kinds: [this.#random.pick(['unreachable', 'unavailable', 'hangs'])], share: 1 };
+    return `away ${this.#phase.kinds.join()}`;
+  }
+
   /** For good. */
   heal(): void {
     this.#well = true;
