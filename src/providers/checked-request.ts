@@ -26,5 +26,5 @@ export const checkedRequest = (init: HttpRequest): HttpRequest => checked(shape,
 export const parsedUrl = (url: unknown): URL => {
   if (isUrl(url)) return new URL(url.href);
   if (typeof url === 'string' && URL.canParse(url)) return new URL(url);
-  throw ProviderError.fatal('The URL to be asked can not be parsed');
+  throw ProviderError.fatal('The URL to be asked can not be parsed', { reason: 'connect_failed' });
 };
