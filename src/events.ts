@@ -217,7 +217,7 @@ export class Events {
       throw new TokenvisorError('CONFIG_INVALID', `Expected the name of an event, got ${describeKind(name)}`);
     }
     if (typeof listener !== 'function') {
-      const message = `Expected a listener of '${(name as string).slice(0, 64)}' to be a function, got ${typeof listener}`;
+      const message = `Expected a listener of '${name.slice(0, 64)}' to be a function, got ${typeof listener}`;
       throw new TokenvisorError('CONFIG_INVALID', message);
     }
     const byName = this.#wrapped.get(listener) ?? new Map<string, (event: unknown) => void>();

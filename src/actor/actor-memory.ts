@@ -32,7 +32,7 @@ const encode = (what: string, value: unknown): Uint8Array => {
 /** Cycles, bigints, what is nested too deep, and a toJSON or getter that throws, have no JSON. */
 const jsonOf = (what: string, value: unknown): string | undefined => {
   try {
-    return JSON.stringify(value) as string | undefined;
+    return JSON.stringify(value);
   } catch (cause) {
     const message = `Expected ${what} to be a JSON value, got ${describeKind(value)} that has no JSON`;
     throw new TokenvisorError('NOT_CLONEABLE', message, { cause });

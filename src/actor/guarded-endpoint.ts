@@ -20,10 +20,10 @@ export const guardedEndpoint = (
     start: () => port.start(),
     addEventListener: (type, listener, options) => {
       const heard = (event: Event): void => {
-        const { data } = event as MessageEvent;
+        const { data } = event as unknown as { readonly data: unknown };
         if (!isRequest(data, methods)) return onStrange(data);
-        if (typeof listener === 'function') listener(event);
-        else listener.handleEvent(event);
+        // Comlink's own: a function.
+        (listener as (event: Event) => void)(event);
       };
       known.set(listener, heard);
       endpoint.addEventListener(type, heard, options);

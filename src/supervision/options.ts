@@ -165,7 +165,7 @@ const checkChild = (
   memory = allocateChildMemory(),
 ): CheckedChild | undefined => {
   if (typeof name !== 'string' || !NAME.test(name)) {
-    report(typeof name === 'string' ? JSON.stringify(name.slice(0, 100)) : 'name', NAME_IN_WORDS, describeValue(name));
+    report(typeof name === 'string' ? JSON.stringify(name.slice(0, 128)) : 'name', NAME_IN_WORDS, describeValue(name));
     return undefined;
   }
   if (!isChildSpec(spec)) {

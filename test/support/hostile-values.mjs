@@ -11,6 +11,7 @@ export const HUSH = 'hush-f00d5ec2e7f00d5ec2e7f00d5ec2e7f00d5ec2e7';
 
 /** Thrown by the values themselves: a caller's own error, that is not ours to lose, nor to pass on as if it were ours. */
 export class Boom extends Error {
+  /** @override */
   name = 'Boom';
 }
 
@@ -148,12 +149,10 @@ export const HOSTILE = {
       return boom();
     },
   }),
-  'a class of an evil name': () =>
-    new (class {
-      static get name() {
-        return boom();
-      }
-    })(),
+  'a class of an evil name': () => {
+    const Evil = Object.defineProperty(function () {}, 'name', { get: boom });
+    return Reflect.construct(Evil, []);
+  },
   'an evil constructor': () =>
     Object.create({
       get constructor() {
@@ -173,7 +172,7 @@ export const HOSTILE = {
   'an error of another realm': () => vm.runInNewContext('new TypeError(secret)', { secret: HUSH }),
   'a function': () => () => HUSH,
   'a function that throws': () => boom,
-  'a class': () => class Some {},
+  'a class': () => Map,
   'a date that is none': () => new Date(NaN),
   'a regular expression': () => /(a+)+$/,
   'a map': () => new Map([[HUSH, HUSH]]),

@@ -115,9 +115,9 @@ test('no store, no error of one and no process of one has a token or a password'
   for (const connectionString of [
     `postgres://ann:${password}@127.0.0.1:1/none`,
     `postgres://ann:${password}@[::bad/none`,
-    `${password}`,
+    password,
   ]) {
-    const store = postgresStore({ connectionString, connectTimeoutMs: 500 } as never);
+    const store = postgresStore({ connectionString, connectTimeoutMs: 500 });
     look('a store', store);
     await failing('a ledger in Postgres', async () => {
       await using away = await startSupervisor({ revoked: revocationLedger({ verify, maxEntries: 100, store }) });

@@ -163,6 +163,15 @@ test('a handle that was forged, cut short, or is of another layout', async () =>
   }
 });
 
+/** Whatever a handle is attached as. */
+interface Reader {
+  current?(): unknown;
+  peek?(): unknown;
+  snapshot?(): unknown;
+  lookup?(token: string): unknown;
+  status(): unknown;
+}
+
 /** Memory as a buggy native addon would leave it: a few words of it, drawn. Its version stays. */
 const scribble = (memory: SharedArrayBuffer, draw: () => number, words: number): void => {
   const view = new Int32Array(memory);
@@ -182,7 +191,7 @@ describe(`memory that something else has written into (seed ${SEED})`, () => {
         const memory = new SharedArrayBuffer(image.length);
         new Uint8Array(memory).set(image);
         scribble(memory, draw, 1 + (draw() % 2_000));
-        const reader = attach({ ...child.handle(), memory } as never) as any;
+        const reader = attach({ ...child.handle(), memory } as never) as unknown as Reader;
         for (const read of [() => reader.current?.(), () => reader.peek?.(), () => reader.snapshot?.()]) {
           try {
             const token = read() as { value: string } | undefined;
@@ -194,7 +203,7 @@ describe(`memory that something else has written into (seed ${SEED})`, () => {
         expect(() => reader.status()).not.toThrow();
         if (child === children.door)
           expect([undefined, 'object']).toContain(
-            typeof reader.lookup(built.token) === 'object' ? 'object' : undefined,
+            typeof reader.lookup?.(built.token) === 'object' ? 'object' : undefined,
           );
       }
     }
