@@ -6,11 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Changes, OVERLAP_MS } from './changes.mjs';
 import { Death } from './deaths.mjs';
 import { bagOf, pick } from './draw.mjs';
+import { FRONT_FAULTS } from './faults.mjs';
 import { monoMs } from './ground.mjs';
 import { Kills } from './kills.mjs';
 import { Outside } from './outside.mjs';
 
 const OVERDUE_MS = 2_500;
+const MORE_MS = 25_000;
+const HANGS = 'hangs before the headers';
+const EXCHANGING_WITHIN_MS = 3_000;
+/** The server may be busy. */
+const ACTED_AFTER_MS = 400;
 
 export class Director {
   #stage;
@@ -31,13 +37,15 @@ export class Director {
     return {
       ...this.#kills.actions(),
       'kill: zombie in a rotate()': () => this.#zombieInRotate(),
+      'kill: in a single-use exchange': () => this.#inExchange(),
       ...this.#outside.actions(),
       ...this.#changes.actions(),
     };
   }
 
   /**
-   * Draws until then. What has not come to be by the middle of that time is more likely to be drawn.
+   * Draws until then. What has not come to be by the middle of that time is more likely to be drawn; and on a machine that
+   * is too busy for all of it there is more time, for nothing else.
    *
    * @param {number} untilMonoMs @param {number} everyMs @param {(name: string, error: unknown) => void} onError
    */
@@ -49,23 +57,26 @@ export class Director {
     const middleMonoMs = (monoMs() + untilMonoMs) / 2;
     /** @type {Map<string, number>} */
     const lastMonoMs = new Map();
+    const missing = () => names.filter((name) => !(name in causes.counts()));
+    /** A fault is met when its client asks next. */
+    const overdue = () => missing().filter((name) => monoMs() - (lastMonoMs.get(name) ?? -Infinity) > OVERDUE_MS);
     const next = () => {
-      const nowMs = monoMs();
-      const counts = causes.counts();
-      // A fault is met when its client asks next.
-      const overdue = names.filter(
-        (name) => !(name in counts) && nowMs - (lastMonoMs.get(name) ?? -Infinity) > OVERDUE_MS,
-      );
-      return nowMs > middleMonoMs && overdue.length > 0 && random() < 0.8 ? pick(overdue, random) : drawn();
+      const isLate = monoMs() > untilMonoMs;
+      const late = monoMs() > middleMonoMs ? overdue() : [];
+      if (late.length > 0 && (isLate || random() < 0.8)) return pick(late, random);
+      return isLate ? undefined : drawn();
     };
+    const isOver = () => monoMs() > untilMonoMs && (missing().length === 0 || monoMs() > untilMonoMs + MORE_MS);
     /** @type {Set<Promise<unknown>>} */
     const running = new Set();
-    while (monoMs() < untilMonoMs) {
+    while (!isOver()) {
       const name = next();
-      lastMonoMs.set(name, monoMs());
-      const doing = Promise.resolve(actions[name]?.()).catch((/** @type {unknown} */ error) => onError(name, error));
-      running.add(doing);
-      void doing.then(() => running.delete(doing));
+      if (name !== undefined) {
+        lastMonoMs.set(name, monoMs());
+        const doing = Promise.resolve(actions[name]?.()).catch((/** @type {unknown} */ error) => onError(name, error));
+        running.add(doing);
+        void doing.then(() => running.delete(doing));
+      }
       await sleep(everyMs * (0.5 + random()));
     }
     await Promise.all(running);
@@ -79,6 +90,23 @@ export class Director {
   /** Looks after what is parked for an exchange of unknown end, as an operator would. */
   operate() {
     return this.#changes.operate();
+  }
+
+  /** The server has replaced the refresh token, and nobody is there to hear of it. */
+  async #inExchange() {
+    const { supervisor, servers, causes, random } = this.#stage;
+    const name = pick(['single', 'stored'], random);
+    const handle = supervisor.children[name];
+    await servers.front.next(/** @type {import('./faults.mjs').Fault} */ (FRONT_FAULTS[HANGS]), 1, { clientId: name });
+    void handle.refresh({ timeoutMs: EXCHANGING_WITHIN_MS }).catch(() => undefined);
+    for (const endMs = monoMs() + EXCHANGING_WITHIN_MS; !handle.status().exchanging;) {
+      if (monoMs() > endMs) return;
+      await sleep(10);
+    }
+    await sleep(ACTED_AFTER_MS);
+    if (!handle.status().exchanging) return;
+    await this.#kills.terminate(name);
+    causes.count('kill', 'in a single-use exchange');
   }
 
   /** A thread that can't be ended, in the midst of a change of its options. */

@@ -5,6 +5,7 @@
  * and the documents promise; SLACK_MS is what a machine with nothing left to give adds to them.
  */
 import { CHAOS } from './deaths.mjs';
+import { TIMEOUT_MS } from './children.mjs';
 import { PARKING } from './faults.mjs';
 import { OWN_FAILURE } from './own-provider.mjs';
 
@@ -26,6 +27,7 @@ import { OWN_FAILURE } from './own-provider.mjs';
  * @property {Gap[]} gaps
  * @property {{ name: string, reason: any, atMonoMs: number }[]} exits
  * @property {Late[]} lates
+ * @property {import('./probe-thread.mjs').Slow[]} slow when the machine had no time to spare
  * @property {number} startedMonoMs
  * @property {number} readyMonoMs what failed before was nobody's doing but that of all that started at once
  */
@@ -35,6 +37,8 @@ const SLACK_MS = 2_500;
 const MINT_MS = 1_500;
 /** From a kill to the next incarnation's first turn: the longest wait of a restart, and a boot among many. */
 const RESTART_MS = 1_000 + 4_000;
+/** Of all children, which boot a few at a time. */
+const ALL_RESTART_MS = 9_000;
 /**
  * What goes on top of that until the death is seen, and the thread has ended: native code that is in the way of both takes as
  * long as it takes.
@@ -58,6 +62,8 @@ const SUPERVISOR_HANGS_MS = 20_000;
 const STEP_MS = 1_000;
 const LATE_MS = 750;
 const FLOOR_MS = 1_000;
+/** The margin of those that tokens are minted from. */
+const SLOW_MS = 1_000;
 
 /** @param {Cause} cause @param {string} name */
 const killed = ({ family, of }, name) => family === 'kill' && (of === name || of === '*');
@@ -65,7 +71,7 @@ const killed = ({ family, of }, name) => family === 'kill' && (of === name || of
 const restartMs = ({ kind, how, fromMonoMs, toMonoMs }) => {
   if (kind !== 'supervisor') return (SEEN_AFTER_MS[kind] ?? 0) + RESTART_MS;
   const most = SUPERVISOR_MS + (how === 'loop' ? SUPERVISOR_HANGS_MS : 0);
-  return Math.min(toMonoMs - fromMonoMs, most) + RESTART_MS;
+  return Math.min(toMonoMs - fromMonoMs, most) + ALL_RESTART_MS;
 };
 
 /** Each attempt, from its request to what became of it; an attempt that a death cut short ends with nothing. @param {Turn[][]} threads */
@@ -100,13 +106,9 @@ const attemptsOf = (threads) => {
 const overlap = (one, other, afterMs = 0) =>
   one.fromMonoMs <= other.toMonoMs + afterMs && other.fromMonoMs <= one.toMonoMs + afterMs;
 
-/**
- * @param {Evidence} evidence
- * @returns {{ problems: string[], met: Cause[] }} what nothing accounts for; and which faults of a server that is asked
- *   directly have been met
- */
+/** @param {Evidence} evidence @returns {string[]} what nothing accounts for */
 export const unexplained = (evidence) => {
-  const { facts, causes, faults, threads, gaps, exits, startedMonoMs, readyMonoMs } = evidence;
+  const { facts, causes, faults, threads, gaps, exits, slow, startedMonoMs, readyMonoMs } = evidence;
   const at = (/** @type {number} */ monoMs) => `at ${((monoMs - startedMonoMs) / 1_000).toFixed(1)} s`;
   const attempts = attemptsOf(threads);
   /** @type {Set<Cause>} */
@@ -115,14 +117,11 @@ export const unexplained = (evidence) => {
   /** @param {Attempt} attempt @returns {boolean} */
   const isExplained = (attempt) => {
     const { name, failure } = attempt;
-    const { by, clientId, signs, sources, singleUse } = /** @type {Facts} */ (facts.get(name));
+    const { by, signs, sources, singleUse } = /** @type {Facts} */ (facts.get(name));
     const { reason = '', message = '' } = failure ?? {};
     if (by === 'own') return reason === 'provider_threw' && message.includes(OWN_FAILURE) && name === 'own-failing';
-    const dealtOut = faults.some(
-      (one) =>
-        one.clientId === clientId && one.atMonoMs > attempt.fromMonoMs - 100 && one.atMonoMs < attempt.toMonoMs + 100,
-    );
-    if (dealtOut) return true;
+    if (dealtOutIn(faults, facts, attempt)) return true;
+    if (message.includes('its time is over') && slow.some((one) => overlap(one, attempt))) return true;
     for (const cause of causes) {
       const { family, kind, of } = cause;
       const inForce = overlap(cause, attempt, 300);
@@ -148,6 +147,9 @@ export const unexplained = (evidence) => {
         }
       }
     }
+    // A token that was good when it was sent may be none when it is looked at, where that takes longer than its margin.
+    const isSlow = attempt.toMonoMs - attempt.fromMonoMs > SLOW_MS;
+    if (sources.length > 0 && reason === 'oauth_error' && isSlow) return true;
     if (signs && reason === 'oauth_error' && offsetAt(causes, attempt)) return true;
     if (reason !== 'token_unavailable') return false;
     // For a second after it was there, a token that is minted from another's is late.
@@ -175,12 +177,22 @@ export const unexplained = (evidence) => {
     // A thread that is ended while it starts has ended so.
     const codes = ['ERR_WORKER_OUT_OF_MEMORY', 'FENCED', 'START_FAILED'];
     const isOurs = reason.kind !== 'crash' || error?.message === CHAOS || codes.includes(error?.code);
-    if (!isMeant || !isOurs) problems.push(`${name} ${at(atMonoMs)}: its thread ended (${JSON.stringify(reason)})`);
+    // A heart that nobody gives time to does not beat.
+    const isStarved = reason.kind === 'hung' && slow.some((one) => Math.abs(one.toMonoMs - atMonoMs) < 5_000);
+    if ((!isMeant || !isOurs) && !isStarved)
+      problems.push(`${name} ${at(atMonoMs)}: its thread ended (${JSON.stringify(reason)})`);
   }
   const starts = startsOf(threads);
-  const covers = coversOf(causes, attempts, starts, threads);
+  const isDealtOut = (/** @type {Attempt} */ attempt) => dealtOutIn(faults, facts, attempt);
+  const covers = coversOf(causes, attempts, starts, threads, isDealtOut);
   for (const gap of gaps) {
-    const left = uncovered(gap, covers.get(gap.name) ?? []);
+    const { sources = [] } = facts.get(gap.name) ?? {};
+    // Without a token to be minted from there is none, and then there is a mint.
+    const theirs = gaps.flatMap((one) =>
+      sources.includes(one.name) ? [{ ...one, toMonoMs: one.toMonoMs + FLOOR_MS + MINT_MS }] : [],
+    );
+    const starved = slow.map((one) => ({ ...one, toMonoMs: one.toMonoMs + RESTART_MS + SLACK_MS }));
+    const left = uncovered(gap, [...(covers.get(gap.name) ?? []), ...theirs, ...starved]);
     if (left > 0) {
       const lastedMs = Math.round(gap.toMonoMs - gap.fromMonoMs);
       problems.push(
@@ -188,7 +200,7 @@ export const unexplained = (evidence) => {
       );
     }
   }
-  return { problems, met: [...spent] };
+  return problems;
 };
 
 /**
@@ -249,6 +261,18 @@ export const expired = ({ causes, threads, lates, startedMonoMs }) => {
   });
 };
 
+/**
+ * Whether the hostile server has dealt out a fault to this attempt.
+ *
+ * @param {SeenFault[]} faults @param {Map<string, Facts>} facts @param {Attempt} attempt
+ */
+const dealtOutIn = (faults, facts, { name, fromMonoMs, toMonoMs }) => {
+  const clientId = facts.get(name)?.clientId;
+  return faults.some(
+    (one) => one.clientId === clientId && one.atMonoMs > fromMonoMs - 100 && one.atMonoMs < toMonoMs + 100,
+  );
+};
+
 /** What a fault of a server that is asked directly looks like. @param {string} kind @param {Attempt['failure']} failure */
 const isAnswerOf = (kind, failure) =>
   kind.endsWith('500')
@@ -266,8 +290,9 @@ const offsetAt = (causes, attempt) =>
  * For each credential, when it may be without a token.
  *
  * @param {Cause[]} causes @param {Attempt[]} attempts @param {Turn[]} starts @param {Turn[][]} threads
+ * @param {(attempt: Attempt) => boolean} isDealtOut
  */
-const coversOf = (causes, attempts, starts, threads) => {
+const coversOf = (causes, attempts, starts, threads, isDealtOut) => {
   /** @type {Map<string, { fromMonoMs: number, toMonoMs: number }[]>} */
   const covers = new Map();
   const names = new Set(threads.flatMap(([first]) => first?.name ?? []));
@@ -284,13 +309,16 @@ const coversOf = (causes, attempts, starts, threads) => {
         const back = starts.find(
           (turn) => turn.name === name && turn.now.monoMs > fromMonoMs && turn.now.monoMs < limit,
         );
-        add(fromMonoMs, Math.min(limit, (back?.now.monoMs ?? limit) + FLOOR_MS + MINT_MS));
+        add(fromMonoMs, Math.min(limit, (back?.now.monoMs ?? limit) + FLOOR_MS + MINT_MS + SLACK_MS));
       }
       if (family === 'clock') add(fromMonoMs, fromMonoMs + STEP_MS + FLOOR_MS + MINT_MS);
       if (family === 'change' && of === name) add(fromMonoMs, cause.toMonoMs + FLOOR_MS + MINT_MS + SLACK_MS);
       void kind;
     }
-    for (const { fromMonoMs, toMonoMs, failure, nextMonoMs } of attempts.filter((one) => one.name === name)) {
+    for (const attempt of attempts.filter((one) => one.name === name)) {
+      const { fromMonoMs, toMonoMs, failure, nextMonoMs } = attempt;
+      // An answer that is slow, or that nobody was there to wait for any more.
+      if (isDealtOut(attempt)) add(fromMonoMs, Math.max(toMonoMs, fromMonoMs + TIMEOUT_MS) + MINT_MS);
       // Until what it says itself will be the next, with the time that one takes; of a park the rest is told below.
       if (failure) add(fromMonoMs, (nextMonoMs ?? toMonoMs + SLACK_MS) + MINT_MS);
     }

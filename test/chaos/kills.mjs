@@ -4,6 +4,7 @@ import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { Death } from './deaths.mjs';
 import { pick } from './draw.mjs';
 import { monoMs, Word } from './ground.mjs';
+import { STORMY } from './children.mjs';
 import { supervisorMayDie } from './stage.mjs';
 
 /** At once three deaths of the supervisor thread in a minute are mended; more wait. */
@@ -26,7 +27,7 @@ export class Kills {
       ...Object.fromEntries(
         Object.entries(Death).map(([kind, death]) => [`kill: ${kind}`, () => this.order(kind, death)]),
       ),
-      'kill: terminate': () => this.#terminate(),
+      'kill: terminate': () => this.terminate(),
       'kill: storm': () => this.#storm(),
       'kill: supervisor': () => this.#killSupervisor(),
     };
@@ -92,7 +93,7 @@ export class Kills {
     }
   }
 
-  async #terminate(name = this.#anyChild()) {
+  async terminate(name = this.#anyChild()) {
     const { supervisor, causes } = this.#stage;
     const cause = causes.begin('kill', 'terminate', name);
     await supervisorMayDie(killChildThread(supervisor, name));
@@ -102,10 +103,10 @@ export class Kills {
   /** Again and again, past its intensity: it is parked for that. */
   async #storm() {
     const { causes } = this.#stage;
-    const name = this.#anyChild();
+    const name = STORMY;
     const cause = causes.begin('kill', 'storm', name);
     for (let deaths = 0; deaths < 12 && !this.#isParked(name); deaths += 1) {
-      if (this.#isUp(name)) await this.#terminate(name);
+      if (this.#isUp(name)) await this.terminate(name);
       await sleep(60);
     }
     if (this.#isParked(name)) causes.end(cause);

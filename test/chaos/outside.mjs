@@ -7,6 +7,7 @@ import { DIRECT_FAULTS, FRONT_FAULTS } from './faults.mjs';
 import { monoMs, Word } from './ground.mjs';
 import { Alone, credentialsOf } from './stage.mjs';
 
+const MET_WITHIN_MS = 8_000;
 /** More than the 2 s from which on it is one. */
 const LEAST_STEP_MS = 2_500;
 const LARGEST_STEP_MS = 12_000;
@@ -79,14 +80,23 @@ export class Outside {
 
   /** @param {string} kind @param {any} fault */
   async #directFault(kind, fault) {
-    const { servers, children, random, causes } = this.#stage;
+    const { supervisor, servers, children, random, causes } = this.#stage;
     const name = pick(
       credentialsOf(this.#stage, ({ by }) => by === 'server' || by === 'other'),
       random,
     );
     const { by, clientId } = /** @type {import('./children.mjs').Facts} */ (children.facts.get(name));
-    causes.begin('server', kind, name);
+    const handle = supervisor.children[name];
+    const { attempts, exchanging } = handle.status();
+    const cause = causes.begin('server', kind, name);
     await servers[by === 'server' ? 'server' : 'other'].disturb({ ...fault, clientId });
+    // It is met by the next request.
+    const met = attempts + (exchanging ? 1 : 0);
+    for (const endMs = monoMs() + MET_WITHIN_MS; handle.status().attempts <= met;) {
+      if (monoMs() > endMs) return;
+      await sleep(100);
+    }
+    causes.count(cause.family, cause.kind);
   }
 
   async #frontAway() {

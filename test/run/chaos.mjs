@@ -42,7 +42,7 @@ await runMain(async () => {
     if (!problem) return;
     process.exitCode = 1;
     // It has told its figures itself if it has come to its end.
-    if (problem !== 'exit code 1') {
+    if (problem !== 'exit code 2') {
       process.stdout.write(`chaos: ${minutes * 60} s, seed ${seed}: ${problem}: FAILED\n`);
     }
   } finally {
