@@ -26,6 +26,8 @@ import { TokenSources } from './token-sources.js';
 
 /** No mint takes longer, whatever the provider does. */
 const MINT_TIMEOUT_MS = 30_000;
+/** What a provider says over the end of its signal comes at once, or not at all. */
+const LAST_WORD_MS = 1;
 
 const isFunction = (provider: unknown): provider is ProviderFunction => typeof provider === 'function';
 const isObject = (provider: unknown): provider is ProviderObject =>
@@ -127,6 +129,12 @@ export class ProviderHost {
     const minting = Promise.resolve(this.#session.mint({ ...attempt, signal }));
     if (await within(MINT_TIMEOUT_MS, minting, this.#actor.clock)) return minting;
     bound.abort();
+    try {
+      // Who heeds the signal knows how far it had come, and whether anything was sent.
+      if (await within(LAST_WORD_MS, minting, this.#actor.clock)) return minting;
+    } catch (error) {
+      if ((error as { readonly code?: unknown } | undefined)?.code === 'MINT_FAILED') throw error;
+    }
     throw new ProviderError(`The provider did not answer within ${MINT_TIMEOUT_MS} ms`, {
       class: this.singleUse ? 'ambiguous' : 'transient',
       reason: 'timed_out',

@@ -17,6 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** As much of an actor as the host of a provider needs. */
 class Actor {
+  readonly clock = createSimulatedClock();
   readonly log: string[] = [];
   readonly events: unknown[] = [];
   kept: unknown;
@@ -31,7 +32,7 @@ class Actor {
     const context = {
       name: 'api',
       owner: 'test',
-      clock: createSimulatedClock(),
+      clock: this.clock,
       sealed: () => this.kept,
       seal: (value: unknown) => (this.kept = structuredClone(value)),
       live: () => undefined,
@@ -187,4 +188,17 @@ test('regression: a server said a secret back whose file had another one by then
   const { message } = host.failure(new Error('unknown: first_secret, second_secret'));
   expect(message).not.toMatch(/first_secret|second_secret/);
   expect(message).toContain('[redacted], [redacted]');
+});
+
+test('regression: a mint that was out of time before anything was sent was held for a person, as if it had been', async () => {
+  const actor = new Actor();
+  const connecting = mint(actor.open(actor.spec('new', { atAbort: 'connect_failed' })));
+  const outcome = expect(connecting).rejects.toMatchObject({ class: 'transient', reason: 'connect_failed' });
+  await actor.clock.advanceAsync(30_001);
+  await outcome;
+  // What is not said by a typed failure is not known.
+  const unknown = mint(actor.open(actor.spec('new', { atAbort: 'untyped' })));
+  const late = expect(unknown).rejects.toMatchObject({ reason: 'timed_out' });
+  await actor.clock.advanceAsync(30_001);
+  await late;
 });
