@@ -131,7 +131,7 @@ export class ProviderHost {
     bound.abort();
     try {
       // Who heeds the signal knows how far it had come, and whether anything was sent.
-      if (await within(LAST_WORD_MS, minting, this.#actor.clock)) return minting;
+      if (await within(LAST_WORD_MS, minting, this.#actor.clock)) return await minting;
     } catch (error) {
       if ((error as { readonly code?: unknown } | undefined)?.code === 'MINT_FAILED') throw error;
     }
