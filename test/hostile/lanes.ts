@@ -82,10 +82,10 @@ const nthResult = async (lane: Lane, index: number) => {
   throw new Error(`Expected an attempt of '${lane.name}' to be over within ${BOUND_MS} ms`);
 };
 
-/** The sockets that this lane still has open at the server, after a while in which they may be closed. */
+/** The sockets that this lane has open at the server. One that is left behind stays; that of the next attempt does not. */
 const socketsLeft = async ({ server, name, to }: Lane): Promise<number> => {
   let open = 0;
-  for (const endMs = performance.now() + 800; performance.now() < endMs; await sleep(20)) {
+  for (const endMs = performance.now() + BOUND_MS; performance.now() < endMs; await sleep(20)) {
     const { byClient, connections } = await server.stats();
     open = to ? (byClient[name]?.open ?? 0) : connections.open;
     if (open === 0) return 0;
