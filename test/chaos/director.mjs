@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Changes, OVERLAP_MS } from './changes.mjs';
 import { Death } from './deaths.mjs';
 import { bagOf, pick } from './draw.mjs';
-import { FRONT_FAULTS } from './faults.mjs';
-import { monoMs } from './ground.mjs';
+import { FRONT_FAULTS, nameOf } from './faults.mjs';
+import { machineNowMs, monoMs } from './ground.mjs';
 import { Kills } from './kills.mjs';
 import { Outside } from './outside.mjs';
 
@@ -15,8 +15,6 @@ const OVERDUE_MS = 2_500;
 const MORE_MS = 25_000;
 const HANGS = 'hangs before the headers';
 const EXCHANGING_WITHIN_MS = 3_000;
-/** The server may be busy. */
-const ACTED_AFTER_MS = 400;
 
 export class Director {
   #stage;
@@ -98,12 +96,18 @@ export class Director {
     const name = pick(['single', 'stored'], random);
     const handle = supervisor.children[name];
     await servers.front.next(/** @type {import('./faults.mjs').Fault} */ (FRONT_FAULTS[HANGS]), 1, { clientId: name });
+    const fromMs = machineNowMs();
     void handle.refresh({ timeoutMs: EXCHANGING_WITHIN_MS }).catch(() => undefined);
-    for (const endMs = monoMs() + EXCHANGING_WITHIN_MS; !handle.status().exchanging;) {
+    const hasActed = async () => {
+      const seen = await servers.front.seen();
+      return seen.some(({ clientId, acted, fault, atMs }) => {
+        return clientId === name && acted && atMs >= fromMs && fault && nameOf(fault) === HANGS;
+      });
+    };
+    for (const endMs = monoMs() + EXCHANGING_WITHIN_MS; !(await hasActed());) {
       if (monoMs() > endMs) return;
-      await sleep(10);
+      await sleep(50);
     }
-    await sleep(ACTED_AFTER_MS);
     if (!handle.status().exchanging) return;
     await this.#kills.terminate(name);
     causes.count('kill', 'in a single-use exchange');
