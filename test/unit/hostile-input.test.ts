@@ -40,10 +40,10 @@ describe('a message that can not be sent', () => {
 
   it('is not quoted: neither the text of a symbol nor the source of a function', async () => {
     const { calls } = open();
-    for (const message of [Symbol(HUSH), new Function(`return '${HUSH}'`)]) {
+    for (const message of [Symbol(HUSH), Object.assign(() => undefined, { toString: () => HUSH })]) {
       const error: unknown = await calls.call(message).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: 'NOT_CLONEABLE' });
-      expect(String((error as Error).message) + String((error as Error).cause)).not.toContain(HUSH);
+      expect((error as Error).message + String((error as Error).cause)).not.toContain(HUSH);
     }
   });
 });
@@ -89,7 +89,7 @@ it('a request on a port that leads to code is dropped before anything is looked 
   const strange: unknown[] = [];
   const taken: unknown[] = [];
   const endpoint = guardedEndpoint(port1, ['call'], (message) => strange.push(message));
-  endpoint.addEventListener('message', ((event: { data: unknown }) => taken.push(event.data)) as never);
+  endpoint.addEventListener('message', ((event: { data: unknown }) => taken.push(event.data)));
   const request = (path: unknown, argumentList: unknown = []): object => ({
     id: '1',
     type: 'APPLY',
