@@ -89,7 +89,7 @@ it('a request on a port that leads to code is dropped before anything is looked 
   const strange: unknown[] = [];
   const taken: unknown[] = [];
   const endpoint = guardedEndpoint(port1, ['call'], (message) => strange.push(message));
-  endpoint.addEventListener('message', ((event: { data: unknown }) => taken.push(event.data)));
+  endpoint.addEventListener('message', (event: { data: unknown }) => taken.push(event.data));
   const request = (path: unknown, argumentList: unknown = []): object => ({
     id: '1',
     type: 'APPLY',
