@@ -9,16 +9,18 @@ import type { Clock } from '../clock.js';
 import { TokenvisorError, type TokenvisorErrorCode } from '../errors.js';
 import { ownModule, presentFile, resolveModule } from '../own-files.js';
 import type { LmdbStoreSettings } from './lmdb/lmdb-options.js';
-import type {
-  LmdbOperation,
-  LmdbOperations,
-  LmdbReply,
-  LmdbRequest,
-  WirePage,
-  WireRecord,
-  WireWrite,
+import {
+  type LmdbOperation,
+  type LmdbOperations,
+  type LmdbReply,
+  type LmdbRequest,
+  replyOf,
+  type WirePage,
+  type WireRecord,
+  type WireWrite,
 } from './lmdb/lmdb-protocol.js';
 import { unpacked } from './packed-entries.js';
+import { storedJson } from './stored-json.js';
 import type {
   OpenStore,
   Store,
@@ -69,7 +71,10 @@ class LmdbProcess {
         },
       );
     }
-    this.#child.on('message', (reply: LmdbReply) => this.#answered(reply));
+    this.#child.on('message', (message) => {
+      const reply = replyOf(message);
+      if (reply) this.#answered(reply);
+    });
     this.#child.on('error', (error) => this.#ended(error));
     this.exited = new Promise((resolve) => {
       this.#child.on('exit', (code, signal) => {
@@ -248,7 +253,10 @@ class LmdbStore implements Store {
   }
 }
 
-const recordOf = ({ data, ...record }: WireRecord): StoredRecord => ({ ...record, data: JSON.parse(data) as unknown });
+const recordOf = ({ data, ...record }: WireRecord): StoredRecord => ({
+  ...record,
+  data: storedJson(data, 'The data of a record in the LMDB database'),
+});
 
 /** Opens the store. @throws START_FAILED, STORE_LOCKED, STORE_UNAVAILABLE */
 export const openLmdbStore: OpenStore<Settings> = async (settings, { clock }) => {

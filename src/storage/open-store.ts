@@ -1,6 +1,6 @@
 /** Opens a store in the thread that asks: an actor's. */
 import { loadExport } from '../actor/load-module.js';
-import { check, configError } from '../config/check.js';
+import { checked } from '../config/check.js';
 import { TokenvisorError } from '../errors.js';
 import { storeReference, type StoreReference } from './store-reference.js';
 import type { OpenStore, Store, StoreContext } from './store.js';
@@ -13,8 +13,7 @@ import type { OpenStore, Store, StoreContext } from './store.js';
  */
 export const openStore = async (reference: StoreReference, context: StoreContext): Promise<Store> => {
   // Checked here as well: what arrives may have been made by hand.
-  const { value, problems } = check(storeReference(), reference, 'store');
-  if (problems.length > 0) throw configError(problems);
+  const value = checked(storeReference(), reference, 'store');
   const open = loadExport(value.module, value.export);
   if (typeof open !== 'function') {
     const expected = `Expected '${value.export}' of ${value.module} to be a function that opens a store`;

@@ -3,6 +3,7 @@
  *
  *     expiry, 8 bytes (float) | state, 8 bytes | length of the key, 4 bytes | key
  */
+import { unreadable } from './stored-json.js';
 import type { StoredEntry } from './store.js';
 import { isUtf8, nameText } from './stored-names.js';
 
@@ -54,7 +55,9 @@ export const unpacked = (buffer: Buffer | null): readonly StoredEntry[] => {
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
   for (let at = 0; at < buffer.length;) {
     const from = at + HEAD;
-    const end = from + view.getUint32(at + 16);
+    const end = from <= buffer.length ? from + view.getUint32(at + 16) : Infinity;
+    // Half a key would be that of another entry.
+    if (end > buffer.length) throw unreadable('A page of entries is cut short');
     const key = isUtf8(buffer[from]) ? buffer.toString('utf8', from, end) : nameText(buffer.subarray(from, end));
     entries.push({ key, state: view.getUint32(at + 12), expiresAtMs: view.getFloat64(at) });
     at = end;

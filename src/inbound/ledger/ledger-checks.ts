@@ -1,17 +1,5 @@
 /** What callers of a ledger may give it. */
-import {
-  anyOf,
-  boolean,
-  check,
-  configError,
-  type Check,
-  custom,
-  list,
-  number,
-  object,
-  optional,
-  string,
-} from '../../config/check.js';
+import { anyOf, boolean, type Check, custom, list, number, object, optional, string } from '../../config/check.js';
 import { TokenvisorError } from '../../errors.js';
 import { readClaims } from '../jwt/read-claims.js';
 import type { TokenFacts } from './ledger-messages.js';
@@ -25,13 +13,6 @@ const instant = anyOf<number>(
   custom('', (value): value is number => value === Infinity),
   number({ min: 0 }),
 );
-
-/** Checks what was given, by its name: `jti`. @throws CONFIG_INVALID */
-export const given = <T>(shape: Check<T>, value: unknown, what: string, child: string): T => {
-  const result = check(shape, value, what);
-  if (result.problems.length > 0) throw configError(result.problems, child);
-  return result.value;
-};
 
 export const revokeJtiShape = object({ subject: optional(name()), expiresAtMs: optional(instant, Infinity) });
 export const purposesShape = object({

@@ -98,16 +98,25 @@ export const isKept = (row: LedgerRow, record: StoredRecord | undefined, graceMs
   return row.kind === 'cutoff' ? record.state >= state : (record.state & state) === state;
 };
 
+const instant = (value: unknown, otherwise: number): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
+
 /** A stored record as a row. One of a later version of the package is none. */
 export const toRow = (record: StoredRecord): LedgerRow | undefined => {
   const of = readKey(record.key);
   if (!of) return undefined;
-  const { expiresAtMs = Infinity, createdAtMs = 0, updatedAtMs = 0, ...data } = (record.data ?? {}) as Partial<Data>;
-  const times = { expiresAtMs, createdAtMs, updatedAtMs };
+  // Anybody who may write to the table may have written it: what is not what it should be is as if it were not there.
+  const data = (record.data ?? {}) as Readonly<Record<keyof Data, unknown>>;
+  const updatedAtMs = instant(data.updatedAtMs, 0);
+  const expiresAtMs = instant(data.expiresAtMs, Infinity);
+  const times = { expiresAtMs, createdAtMs: instant(data.createdAtMs, 0), updatedAtMs };
   if ('subject' in of) return { kind: 'cutoff', subject: of.subject, cutoffS: record.state, ...times };
-  const { revokedAtMs = updatedAtMs, ...rest } = data;
+  const { purpose, extraData, changes } = data;
+  const revokedAtMs = instant(data.revokedAtMs, updatedAtMs);
   return {
-    ...rest,
+    ...(typeof purpose === 'string' && { purpose }),
+    ...(extraData !== undefined && { extraData }),
+    ...(changes !== undefined && { changes }),
     kind: 'token',
     jti: of.jti,
     ...(record.subject !== undefined && { subject: record.subject }),

@@ -3,11 +3,10 @@
  */
 import type { Caller } from '../../actor/actor-calls.js';
 import type { CallOptions } from '../../actor/call-port.js';
-import { optionsOf } from '../../config/check.js';
+import { checked, optionsOf } from '../../config/check.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import {
   factsOfToken,
-  given,
   jsonOf,
   limitShape,
   name as nameShape,
@@ -112,8 +111,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    */
   async revoke(token: string, options: RevokeOptions = {}): Promise<Answer> {
     const { verified, ...call } = optionsOf(options, 'options', this.name);
-    const checked = given(verifiedShape, { verified }, 'options', this.name);
-    if (!checked.verified) return this.#call({ kind: 'revoke', token }, call);
+    const given = checked(verifiedShape, { verified }, 'options', this.name);
+    if (!given.verified) return this.#call({ kind: 'revoke', token }, call);
     return this.#call({ kind: 'revoke', facts: factsOfToken(token, this.name) }, call);
   }
 
@@ -127,8 +126,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    */
   async revokeJti(jti: string, options: RevokeJtiOptions = {}): Promise<Answer> {
     const { subject, expiresAtMs, ...call } = optionsOf(options, 'options', this.name);
-    given(nameShape(), jti, 'jti', this.name);
-    const facts = { jti, ...given(revokeJtiShape, { subject, expiresAtMs }, 'options', this.name) };
+    checked(nameShape(), jti, 'jti', this.name);
+    const facts = { jti, ...checked(revokeJtiShape, { subject, expiresAtMs }, 'options', this.name) };
     return this.#call({ kind: 'revoke', facts }, call);
   }
 
@@ -160,8 +159,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    */
   async revokeAllForSubject(subject: string, options: RevokeAllOptions = {}): Promise<SubjectRevoked> {
     const { includePurposes, excludePurposes, ...call } = optionsOf(options, 'options', this.name);
-    given(nameShape(), subject, 'subject', this.name);
-    const filter: PurposeFilter = given(purposesShape, { includePurposes, excludePurposes }, 'options', this.name);
+    checked(nameShape(), subject, 'subject', this.name);
+    const filter: PurposeFilter = checked(purposesShape, { includePurposes, excludePurposes }, 'options', this.name);
     return this.#call({ kind: 'revoke_subject', subject, filter }, { timeoutMs: LONG_MS, ...call });
   }
 
@@ -175,7 +174,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    */
   async storeToken(token: string, options: StoreTokenOptions): Promise<TokenRecord> {
     const { purpose, extraData, ...call } = optionsOf(options, 'options', this.name);
-    given(nameShape(), purpose, 'purpose', this.name);
+    checked(nameShape(), purpose, 'purpose', this.name);
     const facts = factsOfToken(token, this.name);
     const data = jsonOf(extraData, 'extraData', this.name);
     return this.#call({ kind: 'store', facts, purpose, extraData: data }, call);
@@ -191,8 +190,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
   async getToken(which: TokenToGet, options: CallOptions = {}): Promise<TokenRecord | undefined> {
     const { purpose, ...named } = optionsOf(which, 'which', this.name);
     const jti = 'token' in named ? factsOfToken(named.token, this.name).jti : named.jti;
-    given(nameShape(), jti, 'jti', this.name);
-    if (purpose !== undefined) given(nameShape(), purpose, 'purpose', this.name);
+    checked(nameShape(), jti, 'jti', this.name);
+    if (purpose !== undefined) checked(nameShape(), purpose, 'purpose', this.name);
     return this.#call({ kind: 'get', jti, purpose }, options);
   }
 
@@ -203,7 +202,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    */
   async storeConfirmationChanges(token: string, options: StoreChangesOptions): Promise<TokenRecord> {
     const { purpose, changes, ...call } = optionsOf(options, 'options', this.name);
-    given(nameShape(), purpose, 'purpose', this.name);
+    checked(nameShape(), purpose, 'purpose', this.name);
     const facts = factsOfToken(token, this.name);
     const data = jsonOf(changes, 'changes', this.name);
     return this.#call({ kind: 'store_changes', facts, purpose, changes: data }, call);
@@ -218,7 +217,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
     jti: string,
     options: CallOptions = {},
   ): Promise<Changes | undefined> {
-    given(nameShape(), jti, 'jti', this.name);
+    checked(nameShape(), jti, 'jti', this.name);
     return this.#call({ kind: 'get_changes', jti }, options);
   }
 
@@ -229,8 +228,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
    */
   async readExpired(options: ReadExpiredOptions = {}): Promise<readonly TokenRecord[]> {
     const { limit, ...call } = optionsOf(options, 'options', this.name);
-    const checked = given(limitShape, { limit }, 'options', this.name);
-    return this.#call({ kind: 'read_expired', limit: checked.limit }, call);
+    const given = checked(limitShape, { limit }, 'options', this.name);
+    return this.#call({ kind: 'read_expired', limit: given.limit }, call);
   }
 
   /**

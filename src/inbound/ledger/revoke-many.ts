@@ -4,14 +4,13 @@
  */
 import { abortError } from '../../abort.js';
 import type { CallOptions } from '../../actor/call-port.js';
-import { boolean, custom, object, optional } from '../../config/check.js';
+import { boolean, checked, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
 import { describeKind } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { BulkError } from '../bulk-error.js';
 import { readClaims } from '../jwt/read-claims.js';
 import { inBatches, isSource } from '../in-batches.js';
-import { given } from './ledger-checks.js';
 import type { LedgerCall, RevokedBatch } from './ledger-messages.js';
 import { factsOf } from './token-facts.js';
 
@@ -63,7 +62,7 @@ export const revokeMany = async (
   child: string,
   call: Call,
 ): Promise<RevokeManyProgress> => {
-  const { verified, signal, onProgress } = given(shape, options, 'options', child);
+  const { verified, signal, onProgress } = checked(shape, options, 'options', child);
   if (!isSource(tokens)) {
     const expected = 'Expected tokens to be an iterable or an async iterable of them';
     throw new TokenvisorError('CONFIG_INVALID', `${expected}, got ${describeKind(tokens)}`, { child });

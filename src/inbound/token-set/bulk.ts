@@ -2,7 +2,7 @@
  * Many rows, as they come, in messages of a size that holds nobody up; a few of them under way at a time.
  */
 import { abortError, letGo, orAborted } from '../../abort.js';
-import { check, configError, custom, object, optional } from '../../config/check.js';
+import { checked, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
 import { TokenvisorError } from '../../errors.js';
 import { nextTurn } from '../../next-turn.js';
@@ -32,10 +32,8 @@ const shape = object({
 });
 
 /** @throws CONFIG_INVALID */
-export const checkBulkOptions = (options: unknown, child: string): void => {
-  const { problems } = check(shape, options, 'options');
-  if (problems.length > 0) throw configError(problems, child);
-};
+export const checkBulkOptions = (options: unknown, child: string): BulkOptions =>
+  checked(shape, options, 'options', child);
 
 /** So many messages wait for the actor at most: it is never idle for want of one, and others have their turn. */
 const UNDER_WAY = 4;

@@ -221,8 +221,8 @@ export class TokenSetCaller extends TokenSetReader {
   }
 
   #bulkOptions(items: unknown, options: BulkOptions): BulkOptions {
-    checkBulkOptions(options, this.name);
-    if (isSource(items)) return options;
+    const given = checkBulkOptions(options, this.name);
+    if (isSource(items)) return given;
     // A text is iterable as well, by its characters, and is one token that was given in the wrong place.
     throw this.#invalid('tokens to be an iterable or an async iterable of them', items);
   }

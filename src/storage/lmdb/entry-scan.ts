@@ -3,6 +3,7 @@
  * cost three times what the engine does.
  */
 import type { PackedPage } from '../packed-entries.js';
+import { unreadable } from '../stored-json.js';
 import { isDigest } from '../stored-names.js';
 
 /** Of a value: state and expiry. What follows is the key, if the id is not it. */
@@ -32,6 +33,7 @@ export class EntryScan {
       encode: (value: Buffer): Buffer => value,
       /** The bytes are of the next value as soon as this one was told. */
       decode: (value: Uint8Array, end = value.length): undefined => {
+        if (end < HEAD) throw unreadable('An entry in the LMDB database is cut short');
         if (isDigest(this.#id)) this.#page?.add(value, HEAD, end, value);
         else this.#page?.add(this.#id, 0, this.#idLength, value);
       },

@@ -9,6 +9,7 @@
  */
 import type * as Lmdb from 'lmdb';
 import { PackedPage } from '../packed-entries.js';
+import { storedJson, unreadable } from '../stored-json.js';
 import { nameText, storedName } from '../stored-names.js';
 import { EntryScan } from './entry-scan.js';
 import type { LmdbOperations, WireRecord, WireResult, WireWrite } from './lmdb-protocol.js';
@@ -130,7 +131,7 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
 
   #storedAt(id: Buffer): Stored | undefined {
     const value = this.#records.get(id);
-    return value && (JSON.parse(value.toString('utf8')) as Stored);
+    return value && storedOf(value.toString('utf8'));
   }
 
   #recordOf(id: Buffer): WireRecord | undefined {
@@ -138,6 +139,23 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
     return found && asRecord(id, found);
   }
 }
+
+/** A record from its JSON: whole, or none of it. @throws STORE_FAILED */
+export const storedOf = (json: string): Stored => {
+  const what = 'A record in the LMDB database';
+  const { v, s, e, u, k, d } = (storedJson(json, what) ?? {}) as Partial<Record<keyof Stored, unknown>>;
+  const isWhole =
+    isWithin(v, 1, Number.MAX_SAFE_INTEGER) &&
+    isWithin(s, 0, 2 ** 32 - 1) &&
+    (e === undefined || typeof e === 'number') &&
+    [u, k].every((text) => text === undefined || typeof text === 'string') &&
+    d !== undefined;
+  if (!isWhole) throw unreadable(`${what} is not whole`);
+  return { v, s, ...(e !== undefined && { e }), ...(u !== undefined && { u }), ...(k !== undefined && { k }), d } as Stored;
+};
+
+const isWithin = (value: unknown, least: number, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
 const asRecord = (id: Buffer, { v, s, e, u, k, d }: Stored): WireRecord => ({
   key: k ?? nameText(id),

@@ -12,7 +12,7 @@ import { FileLock } from '../../providers/file-lock.js';
 import { machineFs } from '../../providers/store-fs.js';
 import { requirePeer } from '../optional-peer.js';
 import { LmdbDatabase } from './lmdb-database.js';
-import type { LmdbReply, LmdbRequest } from './lmdb-protocol.js';
+import { type LmdbReply, type LmdbRequest, requestOf } from './lmdb-protocol.js';
 
 const LOCK_RETRY_MS = 20;
 
@@ -79,7 +79,10 @@ process.on('disconnect', () => {
   process.exit();
 });
 
-process.on('message', (request: LmdbRequest) => {
+process.on('message', (message) => {
+  const request = requestOf(message);
+  // Who has sent it waits for no answer, or for one that nothing can be matched to.
+  if (!request) return;
   const { id } = request;
   carryOut(request).then(
     (value) => reply({ id, ok: true, value }),

@@ -49,3 +49,23 @@ export type LmdbReply = { readonly id: number } & (
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly code: string; readonly message: string }
 );
+
+const OPERATIONS: ReadonlySet<unknown> = new Set<LmdbOperation>([
+  ...(['open', 'get', 'write', 'entries', 'bySubject', 'expired', 'remove', 'close'] as const),
+]);
+
+/** A message as a request; undefined for anything else. */
+export const requestOf = (message: unknown): LmdbRequest | undefined => {
+  const { id, operation, arguments: given } = (message ?? {}) as Partial<LmdbRequest>;
+  const isOne = Number.isSafeInteger(id) && OPERATIONS.has(operation) && Array.isArray(given);
+  return isOne ? (message as LmdbRequest) : undefined;
+};
+
+/** A message as a reply; undefined for anything else. */
+export const replyOf = (message: unknown): LmdbReply | undefined => {
+  const { id, ok, code, message: text } = (message ?? {}) as Partial<Record<string, unknown>>;
+  const isOne = Number.isSafeInteger(id) && (ok === true || (ok === false && [code, text].every(isText)));
+  return isOne ? (message as LmdbReply) : undefined;
+};
+
+const isText = (value: unknown): boolean => typeof value === 'string';

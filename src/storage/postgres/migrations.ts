@@ -1,5 +1,5 @@
 /** The tables of the Postgres store, as text. */
-import { check, configError, object, optionsOf } from '../../config/check.js';
+import { checked, object, optionsOf } from '../../config/check.js';
 import { namesShape, type PostgresStoreOptions } from './postgres-options.js';
 
 /** A step from one form of the tables to the next. */
@@ -22,9 +22,7 @@ export interface TableNames {
 /** @throws CONFIG_INVALID for names that can't be written without quotes */
 export const tableNames = (names: PostgresNames = {}): TableNames => {
   const { schema: wanted, tablePrefix: prefix } = optionsOf(names, 'names');
-  const { value, problems } = check(object(namesShape), { schema: wanted, tablePrefix: prefix });
-  if (problems.length > 0) throw configError(problems);
-  const { schema, tablePrefix } = value;
+  const { schema, tablePrefix } = checked(object(namesShape), { schema: wanted, tablePrefix: prefix }, '');
   return {
     schema,
     records: `${schema}.${tablePrefix}records`,

@@ -20,6 +20,7 @@ import type {
   StoreWrite,
   StoreWriteResult,
 } from '../store.js';
+import { storedJson } from '../stored-json.js';
 import { nameText, storedName } from '../stored-names.js';
 import { tableNames } from './migrations.js';
 import { PostgresConnection, type Row } from './postgres-connection.js';
@@ -193,7 +194,7 @@ const recordOf = (row: Row): StoredRecord => {
     state: Number(row['state']),
     expiresAtMs: Number(row['expires_at']),
     ...(subject && { subject: nameText(subject, row['whole_subject'] as Buffer | null) }),
-    data: JSON.parse(row['data'] as string) as unknown,
+    data: storedJson(row['data'] as string, 'The data of a record in Postgres'),
   };
 };
 
