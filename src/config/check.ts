@@ -8,7 +8,7 @@
  * if (problems.length > 0) throw configError(problems);
  */
 import { TokenvisorError, type ConfigProblem } from '../errors.js';
-import { describeKind, describeValue, isPlainObject } from './describe.js';
+import { describeKind, describeValue, isPlainObject, itemsOf } from './describe.js';
 import { nearestName } from './nearest-name.js';
 
 /** Where a check puts what it finds. */
@@ -164,15 +164,6 @@ export const anyOf =
     report(path, expected, describeValue(value));
     return value as T;
   };
-
-/** A list, read once, and with `undefined` in its holes; undefined if it is none, or one that can't be read. */
-const itemsOf = (value: unknown): readonly unknown[] | undefined => {
-  try {
-    return Array.isArray(value) ? Array.from<unknown>(value) : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 /** A list, each of whose members passes `member`. */
 export const list = <T>(

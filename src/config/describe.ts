@@ -80,3 +80,12 @@ export const propertyOf = (value: unknown, key: PropertyKey): unknown => {
     return undefined;
   }
 };
+
+/** A list, read once, and with `undefined` in its holes; undefined if it is none, or one that can't be read. Never throws. */
+export const itemsOf = (value: unknown): readonly unknown[] | undefined => {
+  try {
+    return Array.isArray(value) ? Array.from<unknown>(value) : undefined;
+  } catch {
+    return undefined;
+  }
+};

@@ -8,7 +8,7 @@
 import { types } from 'node:util';
 import { TokenvisorError, type ConfigProblem } from '../errors.js';
 import { joinPath } from '../config/check.js';
-import { describeValue, isPlainObject } from '../config/describe.js';
+import { describeValue, isPlainObject, itemsOf } from '../config/describe.js';
 import { SecretReference, carriedValue, readSecret, type SecretKind } from './secrets.js';
 import { TokenReference, referencedMemory } from './token-reference.js';
 
@@ -229,15 +229,6 @@ const isDetached = (buffer: ArrayBufferLike): boolean => {
 
 /** Deeper than any options are. What is walked calls itself once for each. */
 const MAX_DEPTH = 100;
-
-/** Of a list that can be read; undefined for all else, a proxy that was revoked, for one. */
-const itemsOf = (node: unknown): unknown[] | undefined => {
-  try {
-    return Array.isArray(node) ? Array.from<unknown>(node) : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 /** Of a plain object that can be read; undefined for all else. */
 const entriesOf = (node: unknown): [string, unknown][] | undefined => {

@@ -2,7 +2,7 @@
  * The provider of a test credential: a list of answers, one a mint.
  */
 import { listenForAbort } from '../abort.js';
-import { describeKind, propertyOf } from '../config/describe.js';
+import { describeKind, itemsOf, propertyOf } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import type { MintAttempt, MintedToken, ProviderObject } from '../providers/provider.js';
 import { isError } from '../realm.js';
@@ -34,8 +34,7 @@ export class AnswerList {
   }
 
   push(answers: readonly TestAnswer[]): void {
-    check(answers);
-    this.#answers.push(...answers);
+    this.#answers.push(...checkedAnswers(answers));
     for (const look of [...this.#waiting]) look();
   }
 
@@ -81,26 +80,18 @@ const untilAborted = <T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> 
 
 const EXPECTED = "a token's text, a MintedToken, an Error or a function";
 
-const listOf = (answers: unknown): readonly unknown[] | undefined => {
-  try {
-    return Array.isArray(answers) ? Array.from<unknown>(answers) : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
 const isAnswer = (answer: unknown): boolean =>
   typeof answer === 'string' ||
   typeof answer === 'function' ||
   (typeof answer === 'object' && (isError(answer) || propertyOf(answer, 'value') !== undefined));
 
-const check = (answers: unknown): void => {
-  const list = listOf(answers);
+const checkedAnswers = (answers: unknown): readonly TestAnswer[] => {
+  const list = itemsOf(answers);
   if (!list) {
     throw new TokenvisorError('CONFIG_INVALID', `Expected the answers in a list, got ${describeKind(answers)}`);
   }
   const wrong = list.findIndex((answer) => !isAnswer(answer));
-  if (wrong === -1) return;
+  if (wrong === -1) return list as readonly TestAnswer[];
   const message = `Expected answer ${wrong + 1} to be ${EXPECTED}, got ${describeKind(list[wrong])}`;
   throw new TokenvisorError('CONFIG_INVALID', message);
 };
