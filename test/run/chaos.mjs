@@ -6,9 +6,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { inspect } from 'node:util';
 import { endRunning, runBounded } from './bounded.mjs';
+import { readOptions, wholeNumber } from './options.mjs';
 import { ROOT, runMain, SetupError, setUp } from './setup.mjs';
+
+const USAGE =
+  'npm run chaos -- [--minutes N] [--seed S] [--keep]: for N minutes, 1 if not said; --keep leaves its records there';
+/** A week: no timer can be set for four. */
+const MOST_MINUTES = 7 * 24 * 60;
 
 /** For the start of all servers, and the judgement of what was recorded, which grows with it. */
 const GRACE_MS = 60_000;
@@ -24,14 +30,19 @@ for (const signal of signals) {
 }
 
 await runMain(async () => {
-  const { values } = parseArgs({
-    options: { minutes: { type: 'string' }, seed: { type: 'string' }, keep: { type: 'boolean' } },
+  const values = readOptions(USAGE, {
+    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    keep: { type: 'boolean' },
   });
   const minutes = Number(values.minutes ?? 1);
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6));
-  if (!(minutes >= 0.5) || !Number.isInteger(seed)) {
-    throw new SetupError('Expected --minutes of 0.5 or more, and a whole number as --seed');
+  if (!(minutes >= 0.5 && minutes <= MOST_MINUTES)) {
+    throw new SetupError(`Expected --minutes to be from 0.5 to ${MOST_MINUTES}, got ${inspect(values.minutes)}`);
   }
+  const seed = wholeNumber('seed', values.seed ?? String(Math.floor(Math.random() * 1e6)), {
+    from: 0,
+    to: 2 ** 32 - 1,
+  });
   await setUp();
   const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-chaos-'));
   try {

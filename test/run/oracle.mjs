@@ -8,7 +8,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { inspect, parseArgs } from 'node:util';
+import { inspect } from 'node:util';
+import { readOptions, wholeNumber } from './options.mjs';
 import { ROOT, SCRATCH, SetupError, runMain, setUp } from './setup.mjs';
 import { importTypeScript } from './typescript.mjs';
 
@@ -17,33 +18,24 @@ const GENERATOR = path.join(ROOT, 'test/oracle/otp-oracle.escript');
 /** @param {string} line */
 const print = (line) => void process.stdout.write(`${line}\n`);
 
-/** @param {string} name @param {string | undefined} text @param {number} least */
-const wholeNumber = (name, text, least) => {
-  const value = Number(text);
-  if (text !== undefined && /^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  throw new SetupError(`Expected --${name} to be a whole number from ${least} on, got ${inspect(text)}`);
-};
+const USAGE = 'npm run oracle -- --seed N [--count M] [--write], or --seed N --number K';
 
 const readArguments = () => {
-  const options = /** @type {const} */ ({
+  const values = readOptions(USAGE, {
     seed: { type: 'string' },
-    count: { type: 'string', default: '200' },
+    count: { type: 'string' },
     number: { type: 'string' },
-    write: { type: 'boolean', default: false },
+    write: { type: 'boolean' },
   });
-  /** @type {{ seed?: string, count: string, number?: string, write: boolean }} */
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    const usage = 'npm run oracle -- --seed N [--count M] [--write], or --seed N --number K';
-    throw new SetupError(`${error instanceof Error ? error.message : inspect(error)}\nExpected ${usage}`);
+  if (values.seed === undefined) throw new SetupError(`Expected ${USAGE}`);
+  if (values.number !== undefined && (values.count !== undefined || values.write)) {
+    throw new SetupError(`Expected --number without --count and --write: ${USAGE}`);
   }
-  const seed = wholeNumber('seed', values.seed, 0);
-  const number = values.number === undefined ? undefined : wholeNumber('number', values.number, 1);
+  const seed = wholeNumber('seed', values.seed, { from: 0 });
+  const number = values.number === undefined ? undefined : wholeNumber('number', values.number, { from: 1 });
   // A schedule is drawn from the seed and its number alone, so a later one costs no earlier ones but their time.
-  const count = number ?? wholeNumber('count', values.count, 1);
-  return { seed, count, number, write: values.write };
+  const count = number ?? wholeNumber('count', values.count ?? '200', { from: 1 });
+  return { seed, count, number, write: values.write ?? false };
 };
 
 const hasErlang = () => spawnSync('escript', ['-h'], { stdio: 'ignore' }).error === undefined;

@@ -2,22 +2,16 @@
  * `npm run simulate -- --seeds N [--from S]`: the credential's core against the hostile server's, on a simulated clock.
  * Its verdict is the last line.
  */
-import { parseArgs } from 'node:util';
+import { readOptions, wholeNumber } from './options.mjs';
 import { runMain, setUp } from './setup.mjs';
 import { importTypeScript } from './typescript.mjs';
 
 const USAGE = 'npm run simulate -- [--seeds N] [--from S]: N scenarios from seed S on; 400 from 1 if nothing is said';
 
-const number = (/** @type {string} */ name, /** @type {string} */ text) => {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new Error(`Expected --${name} to be a whole number, got '${text}'. ${USAGE}`);
-};
-
 await runMain(async () => {
-  const { values } = parseArgs({
-    options: { seeds: { type: 'string', default: '400' }, from: { type: 'string', default: '1' } },
-  });
-  const [seeds, from] = [number('seeds', values.seeds), number('from', values.from)];
+  const values = readOptions(USAGE, { seeds: { type: 'string' }, from: { type: 'string' } });
+  const seeds = wholeNumber('seeds', values.seeds ?? '400', { from: 1 });
+  const from = wholeNumber('from', values.from ?? '1', { from: 0, to: 2 ** 32 - 1 });
   await setUp({ dist: false });
   const { Coverage, describeFailure, runSeed } = await importTypeScript('test/simulator/index.ts');
   const coverage = new Coverage();
