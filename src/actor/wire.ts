@@ -92,9 +92,17 @@ export const toWireError = (thrown: unknown, depth = 0): WireError => {
   };
 };
 
+/** What no error of ours looks like when it has crossed: who sent it is broken, and its caller gets an error all the same. */
+const asWire = (came: unknown): WireError => {
+  const { name, message, ...rest } = (came ?? {}) as Partial<WireError>;
+  const isOne = typeof name === 'string' && typeof message === 'string';
+  return isOne ? { ...rest, name, message } : { name: 'Error', message: 'an error that could not be read' };
+};
+
 /** One of ours as what it was; another with its name, message and code. */
-const revive = (wire: WireError): Error => {
-  const cause = wire.cause && { cause: revive(wire.cause) };
+const revive = (came: WireError, depth = 0): Error => {
+  const wire = asWire(came);
+  const cause = wire.cause && depth < MAX_CAUSES ? { cause: revive(wire.cause, depth + 1) } : undefined;
   if (!isOurs(wire.name, wire.code)) {
     const error = new Error(wire.message, cause);
     error.name = wire.name;
@@ -115,5 +123,5 @@ const revive = (wire: WireError): Error => {
  */
 export const fromWireError = (wire: WireError, fallback: TokenvisorErrorCode = 'CALL_FAILED'): TokenvisorError => {
   const error = revive(wire);
-  return error instanceof TokenvisorError ? error : new TokenvisorError(fallback, wire.message, { cause: error });
+  return error instanceof TokenvisorError ? error : new TokenvisorError(fallback, error.message, { cause: error });
 };

@@ -89,11 +89,15 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
     if (control === 0) return { control };
     const base = slotIndex(place, bankOf(control), slotOf(control));
     const stamp = stampOf(control);
-    const counts = words.load(base + Slot.STAMP) === stamp;
-    const byteLength = counts ? loadLength(words, place, base) : undefined;
-    if (byteLength === undefined) {
+    if (words.load(base + Slot.STAMP) !== stamp) {
       if (words.load(place.control) === control) return { control };
       continue;
+    }
+    const byteLength = loadLength(words, place, base);
+    if (byteLength === undefined) {
+      // A slot is wiped from its end to its stamp, and its length last: one that counts has the length that it was given.
+      if (words.load(place.control) !== control) continue;
+      return words.load(base + Slot.STAMP) === stamp ? { control, damaged: true } : { control };
     }
     const slot = new Int32Array(slotLength(byteLength));
     for (let i = 0; i < slot.length; i += 1) slot[i] = words.load(base + i);
@@ -277,6 +281,11 @@ export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1)
     wipeSlot(words, place, bank, 0);
     if (live.payload) {
       fillSlot(words, slotIndex(place, bank, 0), encodeSlot(control, live.epoch, live, live.payload));
+    } else if (live.damaged) {
+      // That it was damaged is kept as well: a successor that found nothing would begin anew.
+      const slot = encodeSlot(control, 0, NO_INSTANTS, new Uint8Array());
+      slot[Slot.CHECKSUM]! ^= 1;
+      fillSlot(words, slotIndex(place, bank, 0), slot);
     }
     // It fails only if the old writer published since: then there is something newer to keep.
     if (words.compareExchange(place.control, live.control, control) === live.control) return control;

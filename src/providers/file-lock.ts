@@ -208,9 +208,17 @@ const parseClaim = (text: string): Claim | undefined => {
   try {
     const claim = JSON.parse(text) as Partial<Claim> | null;
     const strings = [claim?.nonce, claim?.owner, claim?.machine, claim?.hostAndPid];
-    const whole = strings.every((one) => typeof one === 'string' && one !== '') && Number.isInteger(claim?.pid);
-    return whole && /^[\w-]+$/.test(claim!.nonce!) ? (claim as Claim) : undefined;
+    const whole = strings.every((one) => typeof one === 'string' && one !== '') && isProcessId(claim?.pid);
+    // What can't be compared says nothing: a lock that is held would count as left behind.
+    const { startTime } = claim ?? {};
+    if (!whole || (startTime !== undefined && typeof startTime !== 'string')) return undefined;
+    // It is a part of a file's name.
+    return /^[\w-]{1,64}$/.test(claim!.nonce!) ? (claim as Claim) : undefined;
   } catch {
     return undefined;
   }
 };
+
+/** Of one process: 0 and below are groups of them, or all. */
+const isProcessId = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31;

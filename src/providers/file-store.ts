@@ -161,6 +161,8 @@ export class FileStore implements RefreshTokenStore {
 }
 
 const parseFile = (text: string): RefreshRecord | undefined => {
+  // What was no UTF-8 when it was read: half a token is none, and its server would take the family of it for stolen.
+  if (text.includes('\uFFFD')) return undefined;
   try {
     const { format, version, ...rest } = JSON.parse(text) as { format?: unknown; version?: unknown };
     return format === FORMAT && version === VERSION ? parseRecord(rest) : undefined;

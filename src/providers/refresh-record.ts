@@ -100,18 +100,23 @@ export const parseRecord = (value: unknown): RefreshRecord | undefined => {
   if (typeof value !== 'object' || value === null) return undefined;
   const { revision, writer, refreshToken, rotations, seeds, intent } = value as Partial<RefreshRecord>;
   const whole =
-    Number.isSafeInteger(revision) &&
+    isCount(revision) &&
     typeof writer === 'string' &&
     typeof refreshToken === 'string' &&
     refreshToken !== '' &&
-    Number.isSafeInteger(rotations) &&
+    isCount(rotations) &&
     Array.isArray(seeds) &&
     seeds.every((seed) => typeof seed === 'string') &&
-    (intent === undefined || isIntent(intent));
+    (intent === undefined || isIntentOf(refreshToken, intent));
   return whole ? (value as RefreshRecord) : undefined;
 };
 
+/** Half of what a number can count to: what is read can be counted on from, and read again. */
+const isCount = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER / 2;
+
 export const recordAsJson = (record: RefreshRecord): Json => record as unknown as Json;
 
-const isIntent = (value: Partial<Intent> | null): boolean =>
-  Number.isInteger(value?.attempt) && typeof value?.token === 'string' && Number.isInteger(value.replays);
+/** An intent is of the token beside it. One of another would count as none, and a token that may be spent be sent again. */
+const isIntentOf = (refreshToken: string, value: Partial<Intent> | null): boolean =>
+  isCount(value?.attempt) && isCount(value.replays) && value.token === digestOf(refreshToken);

@@ -30,7 +30,11 @@ export const parseHttpDate = (text: string, nowMs: number): number | undefined =
   if (monthIndex < 0 || Number(day) < 1 || Number(day) > 31 || hours > 23 || minutes > 59 || seconds > 60) {
     return undefined;
   }
-  return Date.UTC(fullYear(year, nowMs), monthIndex, Number(day), hours, minutes, seconds);
+  const midnight = new Date(0);
+  // Not by Date.UTC, which takes the years to 99 for others; nor is there a 31 February, which it makes a day of March.
+  midnight.setUTCFullYear(fullYear(year, nowMs), monthIndex, Number(day));
+  if (midnight.getUTCMonth() !== monthIndex) return undefined;
+  return midnight.getTime() + ((hours * 60 + minutes) * 60 + seconds) * 1_000;
 };
 
 /**

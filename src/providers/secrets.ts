@@ -4,6 +4,7 @@
  * A reference is made on the thread that starts the supervisor. `env()` is only a name until that thread resolves it
  * (see reference-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
  */
+import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { describeKind, propertyOf } from '../config/describe.js';
@@ -136,13 +137,20 @@ const readRegularFile = (path: string): string => {
     let length = 0;
     while (length < buffer.length) {
       const read = readSync(handle, buffer, length, buffer.length - length, null);
-      if (read === 0) return buffer.toString('utf8', 0, length);
+      if (read === 0) return textOf(buffer.subarray(0, length));
       length += read;
     }
     throw new Error(`it is larger than ${MAX_SECRET_BYTES} bytes`);
   } finally {
     closeSync(handle);
   }
+};
+
+/** Not with a mark in the place of each byte that is none: that would be another secret, and one that is easier to guess. */
+const textOf = (bytes: Buffer): string => {
+  if (!isUtf8(bytes))
+    throw new Error('it is no text in UTF-8. What is binary has to be in Base64, or in a form of its own');
+  return bytes.toString('utf8');
 };
 
 const unreadable = (message: string): ProviderError =>

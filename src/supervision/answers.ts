@@ -5,6 +5,7 @@ import { textOf } from '../config/describe.js';
 import { fromWireError } from '../actor/wire.js';
 import { TokenvisorError } from '../errors.js';
 import { isError } from '../realm.js';
+import type { SupervisorMessage } from './supervisor-thread.js';
 import type { CommandOutcome } from './types.js';
 
 /** Throws what a command was refused with. */
@@ -22,3 +23,24 @@ export const nameTaken = (name: string): TokenvisorError =>
   new TokenvisorError('ALREADY_STARTED', `There is a child named '${name}' already: deleteChild it first`, {
     child: name,
   });
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** True for what the supervisor thread tells. Anything else must not end the process that hears it. */
+export const isSupervisorMessage = (message: unknown): message is SupervisorMessage => {
+  if (!isObject(message)) return false;
+  const { kind, name, type, details, incarnation, calls, reason } = message;
+  switch (kind) {
+    case 'calls':
+      return typeof name === 'string' && Number.isInteger(incarnation) && isObject(calls) && isObject(calls['port']);
+    case 'event':
+      return typeof type === 'string' && isObject(details);
+    case 'forgotten':
+      return typeof name === 'string';
+    case 'ended':
+      return typeof reason === 'string';
+    default:
+      return false;
+  }
+};

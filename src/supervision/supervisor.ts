@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { readSupervision } from '../actor/actor-reader.js';
+import { strangeMessage } from '../actor/guarded-endpoint.js';
 import { fromWireError } from '../actor/wire.js';
 import { systemClock } from '../clock.js';
 import { checkWaitOptions } from '../config/check-timeout.js';
@@ -15,7 +16,7 @@ import { supervisorEntry } from '../own-files.js';
 import { isError } from '../realm.js';
 import { within } from '../within.js';
 import { allReady, type ReadyOptions } from './all-ready.js';
-import { nameTaken, unwrap, withError } from './answers.js';
+import { isSupervisorMessage, nameTaken, unwrap, withError } from './answers.js';
 import type { ChildSpec, HandleOf } from './child-spec.js';
 import { ChildTable, type HeldChild } from './child-table.js';
 import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './link-restarts.js';
@@ -285,7 +286,10 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return new SupervisorLink({
       rules: this.#options.rules,
       workerUrl: this.#workerUrl,
-      onMessage: (message) => this.#receive(message),
+      onMessage: (message) => {
+        if (isSupervisorMessage(message)) this.#receive(message);
+        else this.#tellStrange(message);
+      },
       onExit: (error) => this.#linkExited(error),
     });
   }
@@ -317,6 +321,11 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     if (type === 'child:exited') this.#children.find(name)?.door.exited(incarnation);
     if (type === 'child:zombie') this.#children.find(name)?.door.killed(incarnation);
     this.#events.emit(type, type === 'error' ? withError(details) : details);
+  }
+
+  #tellStrange(message: unknown): void {
+    const details = strangeMessage('the port of the supervisor thread', message);
+    this.#events.emit('error', withError({ atMs: systemClock.wallMs(), ...details }));
   }
 
   /** Once, by whoever knows first: the supervisor thread, or a close that had to end it. */

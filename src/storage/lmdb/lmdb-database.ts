@@ -151,7 +151,14 @@ export const storedOf = (json: string): Stored => {
     [u, k].every((text) => text === undefined || typeof text === 'string') &&
     d !== undefined;
   if (!isWhole) throw unreadable(`${what} is not whole`);
-  return { v, s, ...(e !== undefined && { e }), ...(u !== undefined && { u }), ...(k !== undefined && { k }), d } as Stored;
+  return {
+    v,
+    s,
+    ...(e !== undefined && { e }),
+    ...(u !== undefined && { u }),
+    ...(k !== undefined && { k }),
+    d,
+  } as Stored;
 };
 
 const isWithin = (value: unknown, least: number, most: number): boolean =>
