@@ -15,6 +15,7 @@ import type { AddressBook } from './addresses.js';
 import { checkedRequest, parsedUrl } from './checked-request.js';
 import { codeOf, connectionFailure, givenUp, malformedAnswer, withHead, type RequestPhase } from './http-failures.js';
 import type { HttpAnswer, HttpRequest } from './provider.js';
+import { ReadAnswer } from './read-answer.js';
 import { parseRetryAfter } from './retry-after.js';
 import { secureContextFor } from './tls-context.js';
 
@@ -161,37 +162,7 @@ class Exchange {
     });
     response.on('error', breakOff);
     response.on('close', () => breakOff());
-    // Some servers begin with a byte order mark, which JSON has no place for; a decoder drops it.
-    response.on('end', () =>
-      resolve(new ReadAnswer(status, headers, new TextDecoder().decode(Buffer.concat(chunks)), host)),
-    );
-  }
-}
-
-class ReadAnswer implements HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly #host: string;
-  readonly #body: string;
-
-  constructor(status: number, headers: Readonly<Record<string, string>>, body: string, host: string) {
-    this.status = status;
-    this.headers = headers;
-    this.#body = body;
-    this.#host = host;
-  }
-
-  /** Not a property of its own, so that printing an answer does not print a token. */
-  get body(): string {
-    return this.#body;
-  }
-
-  json(): unknown {
-    try {
-      return JSON.parse(this.#body);
-    } catch {
-      throw malformedAnswer(`The answer of ${this.#host} (status ${this.status}) is not JSON`, { status: this.status });
-    }
+    response.on('end', () => resolve(new ReadAnswer(status, headers, Buffer.concat(chunks), host)));
   }
 }
 

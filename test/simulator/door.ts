@@ -6,8 +6,10 @@ import type { Clock } from '../../src/clock.js';
 import { connectionFailure, givenUp, malformedAnswer, type RequestPhase } from '../../src/providers/http-failures.js';
 import { MAX_BODY_BYTES, type HttpDoor } from '../../src/providers/http-door.js';
 import type { HttpAnswer, HttpRequest } from '../../src/providers/provider.js';
+import { ReadAnswer } from '../../src/providers/read-answer.js';
 import { parseRetryAfter } from '../../src/providers/retry-after.js';
-import type { Body, Fault, HostileAnswer, NoConnection, TokenRequest } from '../hostile/types.js';
+import { chunksOf, lengthOf } from '../hostile/bytes.js';
+import type { Fault, HostileAnswer, NoConnection, TokenRequest } from '../hostile/types.js';
 import type { Mortal } from './mortal.js';
 import type { Outcome, SeenRequest } from './observation.js';
 
@@ -45,17 +47,6 @@ const NO_CONNECTION: Readonly<Record<NoConnection, readonly [phase: RequestPhase
   tls_not_spoken: ['securing', 'ERR_SSL_WRONG_VERSION_NUMBER'],
 };
 
-const lengthOf = (body: Body): number => {
-  if ('text' in body) return Buffer.byteLength(body.text);
-  return 'hex' in body ? body.hex.length / 2 : Buffer.byteLength(body.repeat) * body.times;
-};
-
-const textOf = (body: Body): string => {
-  if ('text' in body) return body.text;
-  // As the real door decodes it.
-  return 'hex' in body ? Buffer.from(body.hex, 'hex').toString('utf8') : body.repeat.repeat(body.times);
-};
-
 const headersOf = ({ headers }: HostileAnswer): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value].flat().join(', ')] as const),
@@ -64,19 +55,6 @@ const headersOf = ({ headers }: HostileAnswer): Record<string, string> =>
 /** About as long as a head is: where a delivery stops is not drawn more finely. */
 const headLength = (answer: HostileAnswer): number =>
   40 + Object.entries(headersOf(answer)).reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
-
-const readAnswer = (status: number, headers: Record<string, string>, body: string): HttpAnswer => ({
-  status,
-  headers,
-  body,
-  json() {
-    try {
-      return JSON.parse(body) as unknown;
-    } catch {
-      throw malformedAnswer(`The answer of ${HOST} (status ${status}) is not JSON`, { status });
-    }
-  },
-});
 
 const clientOf = (form: URLSearchParams, headers: Readonly<Record<string, string>>): readonly [string, string] => {
   const basic = /^Basic (.*)$/.exec(headers['authorization'] ?? '')?.[1];
@@ -190,8 +168,8 @@ class Journey {
     };
     if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) return refuse('has a content encoding');
     if (lengthOf(body) > MAX_BODY_BYTES) return refuse(`has a body of more than ${MAX_BODY_BYTES} bytes`);
-    const text = textOf(body);
-    this.#settle({ kind: 'answered', answer, body: text }, () => this.#resolve(readAnswer(status, headers, text)));
+    const read = new ReadAnswer(status, headers, Buffer.concat([...chunksOf(body)]), HOST);
+    this.#settle({ kind: 'answered', answer, body: read.body }, () => this.#resolve(read));
   }
 
   #fail(error: Error, why: string): void {
