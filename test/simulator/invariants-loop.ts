@@ -1,23 +1,15 @@
 /** How the loop behaves, what is seen of it, and that it goes on. */
 import { CANARY } from '../hostile/types.js';
+import { disorderIn } from '../support/effects-in-order.js';
 import type { Invariant } from './invariants.js';
 import type { Observation } from './observation.js';
 
-/** A wake is always in the future, and the last effect; what must be durable is the first, before a request above all. */
 const effectsInOrder = (): Invariant => ({
   name: 'effects in order, the wake in the future',
   check: (observation) => {
     if (observation.kind !== 'turn') return undefined;
     const { effects, now } = observation.turn;
-    const kinds = effects.map(({ kind }) => kind);
-    const last = effects.at(-1);
-    if (last?.kind !== 'wake' || kinds.indexOf('wake') !== kinds.length - 1)
-      return `no wake at the end of ${kinds.join()}`;
-    if (last.atMonoMs !== undefined && !(last.atMonoMs > now.monoMs && last.atMonoMs < Infinity)) {
-      return `a wake ${last.atMonoMs - now.monoMs} ms from now`;
-    }
-    if (kinds.lastIndexOf('persist') > 0) return `something before it is durable: ${kinds.join()}`;
-    return kinds.includes('mint') && kinds[0] !== 'persist' ? 'a request that is not durable' : undefined;
+    return disorderIn(effects, now.monoMs);
   },
 });
 
