@@ -1,15 +1,4 @@
-/** Numbers that a seed determines, and bags that are drawn from until they are empty. */
-
-/** Mulberry32. @param {number} seed @returns {() => number} in [0, 1) */
-export const randomOf = (seed) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
+/** What is drawn from random numbers: one of a list, or from bags until they are empty. */
 
 /** @template T @param {readonly T[]} items @param {() => number} random @returns {T} */
 export const pick = (items, random) => /** @type {T} */ (items[Math.floor(random() * items.length)]);

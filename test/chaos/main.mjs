@@ -14,7 +14,7 @@ import { revocationLedger, startSupervisor } from 'tokenvisor';
 import { Causes } from './causes.mjs';
 import { makeChildren, PARK_MS } from './children.mjs';
 import { Director } from './director.mjs';
-import { randomOf } from './draw.mjs';
+import { mulberry32 } from '../support/mulberry32.mjs';
 import { nameOf } from './faults.mjs';
 import { machineNowMs, makeGround, monoMs, takeClock, Word } from './ground.mjs';
 import { expired, unexplained } from './judge.mjs';
@@ -52,7 +52,7 @@ const turns = path.join(folder, 'turns');
 mkdirSync(turns);
 const ground = makeGround(turns);
 const { words } = ground;
-const random = randomOf(seed);
+const random = mulberry32(seed);
 const causes = new Causes();
 
 /** The supervisor's thread has the run's clock too, and dies on demand: its entry stands where a bundler could put it. */

@@ -1,22 +1,12 @@
 /** What is drawn from a seed: the same seed, the same draws. */
-
-/** mulberry32: small, fast, and good enough to choose what goes wrong. */
-const generator = (seed: number): (() => number) => {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
+import { mulberry32 } from '../support/mulberry32.mjs';
 
 export class Random {
   /** A number in [0, 1). */
   readonly next: () => number;
 
   constructor(seed: number) {
-    this.next = generator(Math.imul(seed, 0x9e3779b1) ^ (seed >>> 16));
+    this.next = mulberry32(Math.imul(seed, 0x9e3779b1) ^ (seed >>> 16));
   }
 
   /** A source of its own: what is drawn from it changes nothing of what is drawn here. */
