@@ -9,6 +9,7 @@ import { CANARY } from '../hostile/types.js';
 import { onDisk } from './disk.js';
 import type { Observation } from './observation.js';
 import { Random } from './random.js';
+import { Recovery } from './recovery.js';
 import { Sickness } from './sickness.js';
 import { CLIENT_ID, World } from './world.js';
 
@@ -34,12 +35,24 @@ export class Scenario {
   readonly #secretInFile: boolean;
   readonly #seedInFile: boolean;
   readonly #ttlS: number;
+  readonly #recovery: Recovery;
+  /** The refresh token that the options give now: the last that anybody has given. */
+  #seed = '';
   #secrets = 0;
   #clockChangedMonoMs = -Infinity;
   #suspended = false;
 
-  /** @param folder for secret files; `observe` is given all that can be seen. */
-  constructor(seed: number, folder: string, observe: (observation: Observation, facts: Facts) => void) {
+  /**
+   * @param folder For secret files.
+   * @param observe Is given all that can be seen.
+   * @param heldMs What is left of the waits that servers have asked for: known to who has seen the answers.
+   */
+  constructor(
+    seed: number,
+    folder: string,
+    observe: (observation: Observation, facts: Facts) => void,
+    heldMs: () => number,
+  ) {
     const random = new Random(seed);
     this.#random = random;
     this.#folder = folder;
@@ -59,19 +72,30 @@ export class Scenario {
         ...(onAmbiguous === 'replayOnce' && random.chance(0.7) && { reuseGraceMs: random.pick([5_000, 60_000]) }),
         clockOffMs: random.pick([0, 0, -90_000, 600_000]),
       },
-      options: (seed) => ({ ...policy, eager: random.chance(0.8), provider: this.#provider(this.#newSecret(), seed) }),
+      options: (seed) => {
+        this.#seed = seed;
+        return { ...policy, eager: random.chance(0.8), provider: this.#provider(this.#newSecret()) };
+      },
       trip: this.#sickness.trip,
       restartDelayMs: this.#restartDelay(random.fork()),
       observe: (observation) => observe(observation, this.facts),
     });
     this.#world.knownSecrets = [this.#secret(this.#secrets)];
+    this.#recovery = new Recovery({
+      world: this.#world,
+      sickness: this.#sickness,
+      lifeMs: this.#ttlS * 1_000,
+      authorise: () => (grant === 'client_credentials' ? this.#world.resume() : this.#giveSeed()),
+      heldMs,
+    });
   }
 
   async run(): Promise<void> {
     try {
       await this.#world.inForce(async () => {
         await this.#trouble();
-        await this.#recovery();
+        this.#world.knownSecrets = [this.#secret(this.#secrets)];
+        await this.#recovery.run();
       });
     } finally {
       for (const name of ['secret', 'seed']) rmSync(path.join(this.#folder, name), { force: true });
@@ -79,21 +103,18 @@ export class Scenario {
   }
 
   #restartDelay(random: Random): () => number {
-    return () =>
-      this.#well ? 10 : random.weighted({ a: 6, b: 3, c: 1 }) === 'a' ? 30 : random.pick([100, 3_000, 60_000]);
+    return () => (this.#sickness.healed ? 10 : random.chance(0.6) ? 30 : random.pick([100, 3_000, 60_000]));
   }
 
-  #well = false;
-
   #policy(): Omit<CredentialOptions, 'provider'> {
-    const { chance, spread, pick } = bound(this.#random);
+    const random = this.#random;
     return {
-      ...(chance(0.3) && { leadMs: spread(0, 400_000) }),
-      ...(chance(0.3) && { marginMs: spread(0, 100_000) }),
-      ...(chance(0.2) && { refreshEveryMs: spread(1_000, 300_000) }),
-      ...(chance(0.25) && { retryEveryMs: spread(1_000, 60_000) }),
-      ...(chance(0.3) && { assumeLifetimeMs: pick([1_000, 5_000, 60_000, 'never'] as const) }),
-      ...(chance(0.5) && { probeEveryMs: spread(1_000, 60_000) }),
+      ...(random.chance(0.3) && { leadMs: random.spread(0, 400_000) }),
+      ...(random.chance(0.3) && { marginMs: random.spread(0, 100_000) }),
+      ...(random.chance(0.2) && { refreshEveryMs: random.spread(1_000, 300_000) }),
+      ...(random.chance(0.25) && { retryEveryMs: random.spread(1_000, 60_000) }),
+      ...(random.chance(0.3) && { assumeLifetimeMs: random.pick([1_000, 5_000, 60_000, 'never'] as const) }),
+      ...(random.chance(0.5) && { probeEveryMs: random.spread(1_000, 60_000) }),
     };
   }
 
@@ -110,7 +131,7 @@ export class Scenario {
     return path.join(this.#folder, name);
   }
 
-  #provider(secret: string, seed: string): CredentialOptions['provider'] {
+  #provider(secret: string): CredentialOptions['provider'] {
     const inFile = (name: 'secret' | 'seed', text: string): ReturnType<typeof file> => {
       writeFileSync(this.#path(name), text);
       return file(this.#path(name));
@@ -125,15 +146,12 @@ export class Scenario {
     if (grant === 'client_credentials') return clientCredentials(client);
     return refreshToken({
       ...client,
-      refreshToken: this.#seedInFile ? inFile('seed', seed) : seed,
+      refreshToken: this.#seedInFile ? inFile('seed', this.#seed) : this.#seed,
       rotation: grant === 'reusable' ? 'reusable' : 'single-use',
       onAmbiguous,
       ...(grant !== 'reusable' && { store: grant === 'single_use_file' ? fileStore(STORE) : 'memory' }),
     });
   }
-
-  /** The refresh token that the options give now: the last that anybody has given. */
-  #seed = '';
 
   async #trouble(): Promise<void> {
     const random = this.#random;
@@ -270,22 +288,15 @@ export class Scenario {
     const known = this.#world.knownSecrets;
     this.#world.knownSecrets = random.pick([[secret], known, [...known, secret]]);
     const overlapMs = random.chance(0.7) ? random.spread(0, 120_000) : 0;
-    this.#world.rotate({ provider: this.#provider(secret, this.#currentSeed()) }, overlapMs);
+    this.#world.rotate({ provider: this.#provider(secret) }, overlapMs);
   }
-
-  /** Of client credentials nobody asks for one. */
-  #currentSeed(): string {
-    return this.#seed === '' ? this.#firstSeed : this.#seed;
-  }
-
-  readonly #firstSeed = `${CANARY}-refresh-0-0`;
 
   #giveSeed(): void {
     if (this.facts.grant === 'client_credentials') return;
     this.#seed = this.#world.authorise();
     if (this.#seedInFile) this.#world.changeFile(this.#path('seed'), this.#seed, 'give_new_seed');
     else {
-      const provider = this.#provider(this.#secret(this.#secrets), this.#seed);
+      const provider = this.#provider(this.#secret(this.#secrets));
       this.#world.rotate({ provider });
       this.#world.tell({ kind: 'deed', deed: { what: 'give_new_seed' } });
     }
@@ -314,76 +325,4 @@ export class Scenario {
     await this.#world.advance(this.#random.spread(0, 5_000));
     this.#world.startProcess();
   }
-
-  // Recovery
-
-  async #recovery(): Promise<void> {
-    const world = this.#world;
-    this.#well = true;
-    this.#sickness.heal();
-    world.disk.sick = undefined;
-    world.knownSecrets = [this.#secret(this.#secrets)];
-    world.process.thaw();
-    world.process.thread?.reprieve();
-    world.process.start();
-    world.tell({ kind: 'recovered' });
-    // What is under way ends: a mint takes 30 s at most, and files are looked at each second.
-    await world.advance(32_000);
-    for (let round = 0; round < 3; round += 1) {
-      const state = this.#state();
-      if (state === 'parked') await this.#person(round);
-      if (await this.#freshWithin(this.#boundMs())) return this.#noGap();
-      if (this.#state() !== 'parked') break;
-    }
-    world.tell({ kind: 'end', problem: `no fresh token, state ${JSON.stringify(world.process.reader.status())}` });
-  }
-
-  /** Does what a parked credential needs of a person: says that it is mended; if that is not enough, authorises anew. */
-  async #person(round: number): Promise<void> {
-    if (round === 0) this.#world.resume();
-    else if (this.facts.grant === 'client_credentials') this.#world.resume();
-    else this.#giveSeed();
-    await this.#world.advance(1_100);
-  }
-
-  #state(): string {
-    return this.#world.process.reader.status().state;
-  }
-
-  /** The longest wait that is promised: a Retry-After of an hour, or the longest back-off; then a mint at the floor. */
-  #boundMs(): number {
-    const { retryEveryMs = 0 } = this.#world.user;
-    const holdMs = Math.max(30_000, retryEveryMs, this.heldMs());
-    return holdMs + 3_000;
-  }
-
-  /** What is left of the waits that servers have asked for: set by who has seen the answers. */
-  heldMs: () => number = () => 3_600_000;
-
-  async #freshWithin(boundMs: number): Promise<boolean> {
-    const world = this.#world;
-    let token: unknown = 'waiting';
-    void world.refresh(boundMs).then((got) => (token = got));
-    for (let waitedMs = 0; waitedMs <= boundMs + 1_000 && token === 'waiting'; waitedMs += 1_000)
-      await world.advance(1_000);
-    return token !== undefined && token !== 'waiting';
-  }
-
-  /** With a server that answers, a reader never meets a gap. */
-  async #noGap(): Promise<void> {
-    const lifeMs = this.#ttlS * 1_000;
-    this.#sickness.latencyMs = Math.min(20, lifeMs * 0.01);
-    const forMs = Math.min(3 * lifeMs, 60_000);
-    this.#world.tell({ kind: 'server', what: 'steady' });
-    for (let passedMs = 0; passedMs < forMs; passedMs += lifeMs / 20) await this.#world.advance(lifeMs / 20);
-    this.#world.tell({ kind: 'end' });
-  }
 }
-
-const bound = (
-  random: Random,
-): { chance: (share: number) => boolean; spread: (min: number, max: number) => number; pick: Random['pick'] } => ({
-  chance: (share) => random.chance(share),
-  spread: (min, max) => random.spread(min, max),
-  pick: (list) => random.pick(list),
-});

@@ -74,14 +74,14 @@ const DRAWS: Readonly<Record<string, (random: Random, secret: string) => Fault>>
   }),
 };
 
-/** How often each kind is what a phase is about. */
 const KINDS = Object.keys(DRAWS);
 
 export class Sickness {
   readonly #random: Random;
   readonly #secret: () => string;
   #phase: { readonly kinds: readonly string[]; readonly share: number } = { kinds: [], share: 0 };
-  #well = false;
+  /** For good: nothing goes wrong any more. */
+  healed = false;
   /** The longest way of a request there, or of an answer back. */
   latencyMs = 200;
 
@@ -110,9 +110,8 @@ export class Sickness {
     return `away ${this.#phase.kinds.join()}`;
   }
 
-  /** For good. */
   heal(): void {
-    this.#well = true;
+    this.healed = true;
     this.latencyMs = 20;
   }
 
@@ -120,7 +119,7 @@ export class Sickness {
     const random = this.#random;
     const { kinds, share } = this.#phase;
     const fault =
-      !this.#well && kinds.length > 0 && random.chance(share)
+      !this.healed && kinds.length > 0 && random.chance(share)
         ? DRAWS[random.pick(kinds)]!(random, this.#secret())
         : undefined;
     return {

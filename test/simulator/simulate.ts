@@ -52,9 +52,7 @@ export const runSeed = async (seed: number, options: RunOptions = {}): Promise<S
     invariants.check(observation);
   };
   try {
-    const scenario = new Scenario(seed, folder, observe);
-    scenario.heldMs = () => invariants?.heldMs() ?? 0;
-    await scenario.run();
+    await new Scenario(seed, folder, observe, () => invariants?.heldMs() ?? 0).run();
     return { steps, ...(trace && { digest: kept.digest() }) };
   } catch (error) {
     const { invariant, message } =
