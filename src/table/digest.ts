@@ -53,7 +53,11 @@ export class KeyedDigest {
     this.#secret = Buffer.from(key.slice(0, BEFORE).buffer).toString('base64url');
   }
 
-  /** Sets `d0` to `d2`. @throws CONFIG_INVALID for what is no key. A domain is a small whole number: equal keys of two of them are two keys. */
+  /**
+   * Sets `d0` to `d2`. A domain is a small whole number: equal keys of two of them are two keys.
+   *
+   * @throws CONFIG_INVALID for what is no key, or no domain
+   */
   make(key: string, domain: number): void {
     if (typeof key !== 'string' || !Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN) {
       throw unusable(key, domain);
