@@ -95,7 +95,8 @@ const changedObject = (good: object): fc.Arbitrary<Record<string, unknown>> =>
 
 const asJson = (value: unknown): string => {
   try {
-    return JSON.stringify(value) ?? 'undefined';
+    const json = JSON.stringify(value) as string | undefined;
+    return json ?? 'undefined';
   } catch {
     return 'no JSON';
   }
@@ -145,7 +146,7 @@ describe('a refresh-token file', () => {
           true,
         );
         expect(read.value).toMatchObject(
-          JSON.parse(Buffer.from(bytes).toString()).intent === undefined ? {} : { intent },
+          (JSON.parse(Buffer.from(bytes).toString()) as RefreshRecord).intent === undefined ? {} : { intent },
         );
         if (intent !== undefined) {
           expect(openIntent(read.value!)).toBe(intent);
@@ -403,7 +404,7 @@ describe('what a server says', () => {
         };
         const ask = () => Promise.resolve({ status, headers: { 'content-type': 'application/json' }, body, json });
         try {
-          const server = await discover(ask as never, issuer, undefined, () => 0);
+          const server = await discover(ask, issuer, undefined, () => 0);
           expect(server.issuer).toBe(issuer);
           expect(canBeAsked(server.token_endpoint)).toBe(true);
           const methods: unknown = server.token_endpoint_auth_methods_supported;
@@ -441,7 +442,7 @@ describe('what a server says', () => {
         const atMs = parseHttpDate(text, nowMs);
         if (atMs !== undefined) {
           // The same day, month, hour and minute as are written there; a leap second is the next one.
-          const parts = new Date(atMs - (/:60 /.test(text) ? 1_000 : 0)).toUTCString().toLowerCase();
+          const parts = new Date(atMs - (text.includes(':60 ') ? 1_000 : 0)).toUTCString().toLowerCase();
           const [, day = '', month = ''] = /(\d\d)[ -]([a-z]{3})/i.exec(text) ?? [];
           const asc = /^[a-z]{3} ([a-z]{3}) ([ \d]\d)/i.exec(text);
           const wanted = asc ? [asc[2]!.trim().padStart(2, '0'), asc[1]!] : [day, month];

@@ -36,6 +36,14 @@ describe('parseRetryAfter', () => {
     expect(parseRetryAfter('Sun, 10 May 2026 12:00:30 GMT', NOW, 'nonsense')).toBe(30_000);
   });
 
+  test('a day that the month does not have is no date: it was taken for one of the next month', () => {
+    for (const day of ['31 Feb 2027', '29 Feb 2027', '31 Apr 2027']) {
+      expect(parseHttpDate(`Sun, ${day} 08:49:37 GMT`, NOW)).toBeUndefined();
+    }
+    expect(parseHttpDate('Thu, 29 Feb 2028 08:49:37 GMT', NOW)).toBe(Date.UTC(2028, 1, 29, 8, 49, 37));
+    expect(parseHttpDate('Sat, 31 Dec 2016 23:59:60 GMT', NOW)).toBe(Date.UTC(2017, 0, 1));
+  });
+
   test('a date in the past asks for no wait', () => {
     expect(parseRetryAfter('Sun, 10 May 2020 12:02:00 GMT', NOW)).toBe(0);
   });
