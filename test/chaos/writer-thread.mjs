@@ -17,6 +17,8 @@ takeClock(ground.words);
 const EVERY_MS = 15;
 const AFTER_A_REFUSAL_MS = 60;
 const LONG_MS = 86_400_000;
+/** From so many on they are written again, in turn: what a store keeps would be memory that grows. */
+const MOST = 3_000;
 
 /** @type {string[]} */
 const rejections = [];
@@ -38,8 +40,9 @@ const writeOne = async (target, at) => {
 
 /** @param {any} target @param {Written} written */
 const write = async (target, written) => {
-  while (!stopped()) {
-    const at = written.written++;
+  for (let turn = 0; !stopped(); turn += 1) {
+    const at = turn % MOST;
+    written.written = Math.max(written.written, at + 1);
     try {
       if (!(await writeOne(target, at))) written.lost.push(`${at} is not seen by whom it was acknowledged to`);
       await sleep(EVERY_MS);
