@@ -20,11 +20,22 @@ const MOST_MINUTES = 7 * 24 * 60;
 const GRACE_MS = 60_000;
 const GRACE_A_MINUTE_MS = 15_000;
 
+/** @type {{ path: string, keep: boolean } | undefined} */
+let folder;
+
+const clear = () => {
+  if (!folder) return;
+  if (folder.keep) process.stderr.write(`chaos: the records are in ${folder.path}\n`);
+  else rmSync(folder.path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  folder = undefined;
+};
+
 /** @type {NodeJS.Signals[]} */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 for (const signal of signals) {
   process.on(signal, () => {
     endRunning();
+    clear();
     process.exit(130);
   });
 }
@@ -44,11 +55,11 @@ await runMain(async () => {
     to: 2 ** 32 - 1,
   });
   await setUp();
-  const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-chaos-'));
+  folder = { path: mkdtempSync(path.join(tmpdir(), 'tokenvisor-chaos-')), keep: values.keep ?? false };
   try {
     const limitMs = minutes * (60_000 + GRACE_A_MINUTE_MS) + GRACE_MS;
     const main = path.join(ROOT, 'test/chaos/main.mjs');
-    const args = ['--expose-gc', main, String(minutes * 60), String(seed), folder];
+    const args = ['--expose-gc', main, String(minutes * 60), String(seed), folder.path];
     const problem = await runBounded(process.execPath, args, { cwd: ROOT, limitMs });
     if (!problem) return;
     process.exitCode = 1;
@@ -57,7 +68,6 @@ await runMain(async () => {
       process.stdout.write(`chaos: ${minutes * 60} s, seed ${seed}: ${problem}: FAILED\n`);
     }
   } finally {
-    if (values.keep) process.stderr.write(`chaos: the records are in ${folder}\n`);
-    else rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    clear();
   }
 });
