@@ -41,8 +41,9 @@ export interface Met {
 }
 
 /** Meets one fault. */
-export const meet = async (lane: Lane, { fault }: Entry): Promise<Met> => {
+export const meet = async (lane: Lane, entry: Entry): Promise<Met> => {
   const { child, server, to } = lane;
+  const { fault } = entry;
   const before = child.current();
   const heardBefore = results(lane).length;
   await server.next(fault, 1, to);
@@ -52,7 +53,7 @@ export const meet = async (lane: Lane, { fault }: Entry): Promise<Met> => {
   const started = lane.heard.of('mint:started', lane.name).find(({ attempt }) => attempt === result.attempt)!;
   const openSockets = await socketsLeft(lane);
   if (fault.kind === 'connection') await server.clear(to);
-  if (result.type === 'mint:failed') await recover(lane, result.failure, result.nextAttemptAtMs);
+  if (result.type === 'mint:failed') await recover(lane, entry, result.failure, result.nextAttemptAtMs);
   const after = await tokenAfter(lane, heardBefore);
   await refreshed;
   const failure = result.type === 'mint:failed' ? result.failure : undefined;
@@ -94,13 +95,20 @@ const socketsLeft = async ({ server, name, to }: Lane): Promise<number> => {
 };
 
 /** What a person would do, where the credential does not do it by itself. */
-const recover = async (lane: Lane, failure: MintFailure, nextAttemptAtMs: number | undefined): Promise<void> => {
+const recover = async (
+  lane: Lane,
+  { hasNext }: Entry,
+  failure: MintFailure,
+  nextAttemptAtMs: number | undefined,
+): Promise<void> => {
   if (failure.class === 'transient' && (nextAttemptAtMs ?? 0) < Date.now() + 1_500) {
     if (failure.reason !== 'exchange_interrupted') return;
     // The token is sent once more: a server that had seen it takes that for a theft.
     const replay = await nthResult(lane, results(lane).length);
     if (replay.type === 'mint:succeeded') return;
   } else if (failure.class === 'fatal' || failure.class === 'park') return lane.child.resume();
+  // It goes on by what that answer had: with the token that was spent the server would revoke them all.
+  else if (hasNext) return lane.child.resume();
   await lane.child.rotate({ provider: await lane.provider() });
 };
 
