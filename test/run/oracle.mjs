@@ -58,10 +58,19 @@ const installErlang = () => {
   if (!hasErlang()) throw new SetupError(`apt-get has installed no escript: ${HOW_TO_INSTALL}`);
 };
 
+/** @type {NodeJS.Signals[]} */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 /** @param {number} seed @param {number} count @returns {Promise<string>} what the generator prints */
 const generate = (seed, count) =>
   new Promise((resolve, reject) => {
     const child = spawn('escript', [GENERATOR, String(seed), String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    for (const signal of signals) {
+      process.on(signal, () => {
+        child.kill('SIGKILL');
+        process.exit(130);
+      });
+    }
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (chunk) => void (output += chunk));
     child.on('error', reject);
