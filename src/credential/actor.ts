@@ -18,7 +18,6 @@ import { ProviderHost } from './provider-host.js';
 import { takeTurn } from './refresh-channel.js';
 import { initialRefreshState, isOverlap, statusOf } from './refresh-state.js';
 import type { AdoptedToken, RefreshEffect, RefreshEvent, RefreshPolicy } from './refresh-types.js';
-import { wallAheadMs } from './schedule.js';
 import { SealedState } from './sealed-state.js';
 import type { TokenPayload } from './token.js';
 
@@ -233,19 +232,11 @@ class Credential {
     this.#dispatch({ kind: 'reconfigured', policy: this.#policy(), ...(obstacle && { obstacle }) });
   }
 
-  /** A short suspend is no step, but a step that follows would hide it. */
-  #isBehindSuspend(): boolean {
-    const { token } = this.#state;
-    return token !== undefined && wallAheadMs(token.sentAt, this.#context.clock.now()) > 0;
-  }
-
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     const byMs = this.#clockSteps.byMs();
     if (byMs !== undefined) {
       this.#dispatch({ kind: 'clock_stepped', byMs });
-    } else if (this.#isBehindSuspend()) {
-      this.#dispatch({ kind: 'woken' });
     }
     this.#forgetPrevious();
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });

@@ -18,7 +18,6 @@ import {
   tokenSpans,
   tokenTimes,
   wallShiftMs,
-  withSuspends,
 } from './schedule.js';
 
 export interface RefreshResult {
@@ -149,12 +148,10 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
 const followClock = (turn: Turn): void => {
   const { token } = turn.state;
   if (!token) return;
-  const sentAt = withSuspends(token.sentAt, turn.now);
-  const shiftMs = wallShiftMs(sentAt, turn.now);
-  const isShifted = Math.abs(shiftMs - token.shiftMs) >= CLOCK_TOLERANCE_MS;
-  if (!isShifted && sentAt === token.sentAt) return;
-  turn.keep({ ...token, sentAt, shiftMs: isShifted ? shiftMs : token.shiftMs });
-  if (isShifted) turn.do({ kind: 'republish', times: tokenTimes(token.spans, sentAt, shiftMs) });
+  const shiftMs = wallShiftMs(token.sentAt, turn.now);
+  if (Math.abs(shiftMs - token.shiftMs) < CLOCK_TOLERANCE_MS) return;
+  turn.keep({ ...token, shiftMs });
+  turn.do({ kind: 'republish', times: tokenTimes(token.spans, token.sentAt, shiftMs) });
 };
 
 /**

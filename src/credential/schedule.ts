@@ -145,21 +145,6 @@ export const tokenSpans = (lifetime: AnswerLifetime, policy: LifePolicy, random:
 export const ageMs = (sentAt: Instant, now: Instant): number =>
   Math.max(now.wallMs - sentAt.wallMs, now.monoMs - sentAt.monoMs);
 
-/** How far the wall clock is ahead of the monotonic one since the request was sent: 0, or whole milliseconds. */
-export const wallAheadMs = (sentAt: Instant, now: Instant): number => {
-  const partedMs = Math.floor(now.wallMs - sentAt.wallMs - (now.monoMs - sentAt.monoMs));
-  return partedMs < CLOCK_TOLERANCE_MS ? 0 : partedMs;
-};
-
-/**
- * The instant at which the request was sent, such that both clocks find a token as old: what the wall clock is ahead by may
- * have been a suspend, and counts on when the clock is set back later.
- */
-export const withSuspends = (sentAt: Instant, now: Instant): Instant => {
-  const aheadMs = wallAheadMs(sentAt, now);
-  return aheadMs === 0 ? sentAt : { wallMs: sentAt.wallMs, monoMs: sentAt.monoMs - aheadMs };
-};
-
 /** How far the wall clock has been set back since the request was sent: 0 or negative, whole milliseconds. */
 export const wallShiftMs = (sentAt: Instant, now: Instant): number => {
   const partedMs = Math.floor(now.wallMs - sentAt.wallMs - (now.monoMs - sentAt.monoMs));
