@@ -27,7 +27,7 @@ export interface SeedRun {
 const LAST = 60;
 
 /** The command that runs this seed again. */
-export const replayOf = (seed: number): string => `npm run simulate -- --seeds 1 --from ${seed}`;
+const replayOf = (seed: number): string => `npm run simulate -- --seeds 1 --from ${seed}`;
 
 export interface RunOptions {
   /** Is told of all that happens. */

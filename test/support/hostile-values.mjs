@@ -10,7 +10,7 @@ import { MessageChannel } from 'node:worker_threads';
 export const HUSH = 'hush-f00d5ec2e7f00d5ec2e7f00d5ec2e7f00d5ec2e7';
 
 /** Thrown by the values themselves: a caller's own error, that is not ours to lose, nor to pass on as if it were ours. */
-export class Boom extends Error {
+class Boom extends Error {
   /** @override */
   name = 'Boom';
 }
@@ -234,7 +234,7 @@ const MAX_MESSAGE = 4_000;
  *
  * @param {unknown} error @param {ReadonlySet<string>} codes @param {string} what the value that it was given
  */
-export const faultOf = (error, codes, what = '') => {
+const faultOf = (error, codes, what = '') => {
   if (error === null || typeof error !== 'object') return `threw ${inspect(error)}`;
   const { name, code, message, stack } = /** @type {Error & { code?: unknown }} */ (error);
   // What a caller's own iterable throws is the caller's, and what its stand-in for a signal does.
