@@ -22,6 +22,12 @@ const LAST_USE: i32 = 262143;
 /** Makes signed comparisons those of unsigned numbers. */
 const FLIP: i32 = -2147483648;
 
+/** Of a reader, before it looks whether the memory is what it was told. */
+const MOST_TRIES: i32 = 1000;
+
+/** No memory reaches so far: to load from there ends the loop with an error. */
+const NOWHERE: i32 = -4;
+
 /** The meta of what `find` found last. */
 let lastMeta: i32 = 0;
 
@@ -57,7 +63,10 @@ export function find(d0: i32, d1: i32, d2: i32): i32 {
   let expiry: i32 = 0;
   let place: i32;
   let entry: i32;
+  let tries: i32 = 0;
   do {
+    // Each further one is for another change by the writer. So many of them are none: something else has written there.
+    if (tries++ === MOST_TRIES) return load(NOWHERE);
     const depth: i32 = load(DEPTH);
     place = DIRECTORY + (4 << depth) + (depth === 0 ? 0 : (d0 >>> (32 - depth)) << 2);
     entry = load(place);
