@@ -21,7 +21,7 @@ describe('each threat has a test that is there', () => {
   test.each(rows)('$id: $threat', ({ done, left, shown }) => {
     expect(done).not.toBe('');
     expect(left).not.toBe('');
-    const [, file = '', name = ''] = /^`([\w/-]+)`: (.+)$/.exec(shown) ?? [];
+    const [, file = '', name = ''] = /^`([\w./-]+)`: (.+)$/.exec(shown) ?? [];
     const source = path.join(ROOT, 'test', `${file}.test.ts`);
     expect(existsSync(source), source).toBe(true);
     expect(name).not.toBe('');
