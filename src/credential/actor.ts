@@ -235,9 +235,8 @@ class Credential {
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     const byMs = this.#clockSteps.byMs();
-    if (byMs !== undefined) {
-      this.#dispatch({ kind: 'clock_stepped', byMs });
-    }
+    // What is too little for a step counts as well: the loop looks at the clocks in every turn.
+    this.#dispatch(byMs === undefined ? { kind: 'woken' } : { kind: 'clock_stepped', byMs });
     this.#forgetPrevious();
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
     // A mint in flight may be using the replacement already.

@@ -8,10 +8,11 @@ import { ageMs, tokenTimes } from './schedule.js';
 /** The token that the snapshot holds. */
 export interface KeptToken {
   readonly generation: number;
+  /** When its request was sent, by clocks as they are now: anchored anew when they part. Readers have this wall time. */
   readonly sentAt: Instant;
+  /** The same, monotonic, as it was: what waits are counted from. */
+  readonly mintedMonoMs: number;
   readonly spans: TokenSpans;
-  /** The published times are shifted by this: the wall clock has been set back. */
-  readonly shiftMs: number;
   /** `token:expired` has been told. */
   readonly expired: boolean;
 }
@@ -127,7 +128,7 @@ const stateName = (state: RefreshState, now: Instant): RefreshStatus['state'] =>
 export const statusOf = (state: RefreshState, now: Instant): RefreshStatus => {
   const { memory, token } = state;
   const attemptAtMs = nextAttemptAtMs(state, now);
-  const refreshAtMs = token && tokenTimes(token.spans, token.sentAt, token.shiftMs).refreshAtMs;
+  const refreshAtMs = token && tokenTimes(token.spans, token.sentAt).refreshAtMs;
   return {
     state: stateName(state, now),
     mints: memory.mints,

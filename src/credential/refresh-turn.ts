@@ -38,10 +38,10 @@ export class Turn {
 
   /** The snapshot holds this token now. */
   keep(token: KeptToken): void {
-    const { generation, sentAt, spans, expired } = token;
+    const { generation, sentAt, mintedMonoMs, spans, expired } = token;
     const refreshAfter = spans.refreshAfterMs === Infinity ? {} : { refreshAfterMs: spans.refreshAfterMs };
     this.set({ token });
-    this.remember({ token: { generation, sentAt, ...refreshAfter, expired } });
+    this.remember({ token: { generation, sentAt, mintedMonoMs, ...refreshAfter, expired } });
   }
 
   /** The snapshot holds no token any more. */

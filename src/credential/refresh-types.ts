@@ -96,8 +96,10 @@ export interface PersistedRefresh {
 
 export interface PersistedToken {
   readonly generation: number;
-  /** When its request was sent: the one instant that ties its life to both clocks. */
+  /** When its request was sent: the one instant that ties its life to both clocks. Anchored anew when they part. */
   readonly sentAt: Instant;
+  /** When its request was sent, as it was. */
+  readonly mintedMonoMs: number;
   /** Undefined: never. */
   readonly refreshAfterMs?: number;
   /** `token:expired` has been told. */

@@ -12,12 +12,12 @@ import { Turn, type EventOf } from './refresh-turn.js';
 import type { AdoptedToken, RefreshEffect, RefreshEvent } from './refresh-types.js';
 import {
   ageMs,
+  anchored,
   CLOCK_TOLERANCE_MS,
   expiredAnswer,
   invalidateFloorMs,
   tokenSpans,
   tokenTimes,
-  wallShiftMs,
 } from './schedule.js';
 
 export interface RefreshResult {
@@ -74,7 +74,7 @@ const take = (turn: Turn, event: RefreshEvent): void => {
       return;
     case 'clock_stepped':
       // Who hears of it finds the token corrected.
-      followStep(turn, event.byMs);
+      followClock(turn);
       return turn.emit({ type: 'clock:stepped', byMs: event.byMs });
     case 'source_changed':
       return heedSource(turn);
@@ -131,43 +131,22 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
     ? (known.refreshAfterMs ?? Infinity)
     : tokenSpans({ lifeMs }, state.policy, turn.random).refreshAfterMs;
   const sentAt = known?.sentAt ?? { wallMs: issuedAtMs, monoMs: now.monoMs - Math.max(0, now.wallMs - issuedAtMs) };
-  turn.keep({
-    generation,
-    sentAt,
-    spans: { lifeMs, usableForMs, refreshAfterMs },
-    shiftMs: issuedAtMs - sentAt.wallMs,
-    expired: known?.expired ?? false,
-  });
-  followClock(turn);
+  const spans = { lifeMs, usableForMs, refreshAfterMs };
+  const mintedMonoMs = known?.mintedMonoMs ?? sentAt.monoMs;
+  turn.keep({ generation, sentAt, mintedMonoMs, spans, expired: known?.expired ?? false });
+  followClock(turn, issuedAtMs);
 };
 
 /**
  * The times in the snapshot are wall time: where the clock was set back they would let the token live too long. Asked in
- * every turn, also in that of the token's end: what is too little for a step, or was two steps within a second, adds up.
+ * every turn, and there is one each second: what is too little for a step adds up, and what passed in a suspend has passed.
  */
-const followClock = (turn: Turn): void => {
+const followClock = (turn: Turn, publishedMs = turn.state.token?.sentAt.wallMs): void => {
   const { token } = turn.state;
   if (!token) return;
-  const shiftMs = wallShiftMs(token.sentAt, turn.now);
-  if (Math.abs(shiftMs - token.shiftMs) < CLOCK_TOLERANCE_MS) return;
-  turn.keep({ ...token, shiftMs });
-  turn.do({ kind: 'republish', times: tokenTimes(token.spans, token.sentAt, shiftMs) });
-};
-
-/**
- * A step back makes no token younger. Where the wall clock was ahead, that may have been a suspend, and what has passed
- * in it has passed.
- */
-const followStep = (turn: Turn, byMs: number): void => {
-  const { token } = turn.state;
-  const { now } = turn;
-  if (!token) return;
-  const { sentAt, spans } = token;
-  const aged = ageMs(sentAt, { ...now, wallMs: now.wallMs - byMs });
-  if (aged - ageMs(sentAt, now) < CLOCK_TOLERANCE_MS) return followClock(turn);
-  const since = { wallMs: Math.floor(now.wallMs - aged), monoMs: sentAt.monoMs };
-  turn.keep({ ...token, sentAt: since, shiftMs: 0 });
-  turn.do({ kind: 'republish', times: tokenTimes(spans, since, 0) });
+  const sentAt = anchored(token.sentAt, turn.now);
+  if (sentAt !== token.sentAt) turn.keep({ ...token, sentAt });
+  if (sentAt.wallMs !== publishedMs) turn.do({ kind: 'republish', times: tokenTimes(token.spans, sentAt) });
 };
 
 /** Takes note of the shared words. Nobody can want more than one newer token, or invalidate one that is to come. */
@@ -183,16 +162,15 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
   const { now, state } = turn;
   const { attempt, policy, memory } = state;
   if (attempt?.number !== event.attempt) return;
-  const { sentAt } = event;
   const spans = tokenSpans(event.lifetime, policy, turn.random);
-  if (ageMs(sentAt, now) >= spans.usableForMs) return endInFailure(turn, attempt, expiredAnswer);
+  if (ageMs(event.sentAt, now) >= spans.usableForMs) return endInFailure(turn, attempt, expiredAnswer);
 
   const generation = state.generation + 1;
-  const shiftMs = wallShiftMs(sentAt, now);
-  const times = tokenTimes(spans, sentAt, shiftMs);
+  const sentAt = anchored(event.sentAt, now);
+  const times = tokenTimes(spans, sentAt);
   turn.endAttempt();
   turn.set({ generation });
-  turn.keep({ generation, sentAt, spans, shiftMs, expired: false });
+  turn.keep({ generation, sentAt, mintedMonoMs: event.sentAt.monoMs, spans, expired: false });
   turn.remember({ mints: memory.mints + 1, refreshes: memory.refreshes + (state.generation > 0 ? 1 : 0) });
   if (!attempt.superseded) {
     turn.remember({ failures: 0 });
@@ -258,7 +236,7 @@ const withdrawIfInvalidated = (turn: Turn): void => {
   const { token, invalidated } = turn.state;
   if (!token || token.generation > invalidated) return;
   turn.drop();
-  turn.holdUntil(token.sentAt.monoMs + invalidateFloorMs(token.spans.lifeMs));
+  turn.holdUntil(token.mintedMonoMs + invalidateFloorMs(token.spans.lifeMs));
   turn.do({ kind: 'withdraw' });
   turn.emit({ type: 'token:withdrawn', generation: token.generation });
 };
@@ -267,7 +245,7 @@ const tellIfExpired = (turn: Turn): void => {
   const { token } = turn.state;
   if (!token || token.expired || isUsable(token, turn.now)) return;
   turn.keep({ ...token, expired: true });
-  const { expiresAtMs } = tokenTimes(token.spans, token.sentAt, token.shiftMs);
+  const { expiresAtMs } = tokenTimes(token.spans, token.sentAt);
   turn.emit({ type: 'token:expired', generation: token.generation, expiresAtMs });
 };
 

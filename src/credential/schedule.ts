@@ -145,18 +145,25 @@ export const tokenSpans = (lifetime: AnswerLifetime, policy: LifePolicy, random:
 export const ageMs = (sentAt: Instant, now: Instant): number =>
   Math.max(now.wallMs - sentAt.wallMs, now.monoMs - sentAt.monoMs);
 
-/** How far the wall clock has been set back since the request was sent: 0 or negative, whole milliseconds. */
-export const wallShiftMs = (sentAt: Instant, now: Instant): number => {
-  const partedMs = Math.floor(now.wallMs - sentAt.wallMs - (now.monoMs - sentAt.monoMs));
-  return partedMs > -CLOCK_TOLERANCE_MS ? 0 : partedMs;
+/**
+ * The same moment by clocks that have parted since: both ages are the greater one of the two from now on, so that no change
+ * of either clock makes the token younger again. Clocks that are less than {@link CLOCK_TOLERANCE_MS} apart have not parted.
+ */
+export const anchored = (sentAt: Instant, now: Instant): Instant => {
+  const wallAgeMs = now.wallMs - sentAt.wallMs;
+  const monoAgeMs = now.monoMs - sentAt.monoMs;
+  if (Math.abs(wallAgeMs - monoAgeMs) < CLOCK_TOLERANCE_MS) return sentAt;
+  return wallAgeMs > monoAgeMs
+    ? { ...sentAt, monoMs: now.monoMs - wallAgeMs }
+    : { ...sentAt, wallMs: Math.floor(now.wallMs - monoAgeMs) };
 };
 
 /**
- * The instants of a token on the wall clock, for readers that have no other. `shiftMs` is {@link wallShiftMs}: with
- * it, a reader's check of the wall clock agrees with {@link ageMs} until the clock steps again.
+ * The instants of a token on the wall clock, for readers that have no other: with an {@link anchored} moment a reader's
+ * check of that clock agrees with {@link ageMs} until it steps again.
  */
-export const tokenTimes = (spans: TokenSpans, sentAt: Instant, shiftMs: number): TokenTimes => {
-  const issuedAtMs = sentAt.wallMs + shiftMs;
+export const tokenTimes = (spans: TokenSpans, sentAt: Instant): TokenTimes => {
+  const issuedAtMs = sentAt.wallMs;
   return {
     issuedAtMs,
     expiresAtMs: issuedAtMs + spans.lifeMs,

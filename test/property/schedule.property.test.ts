@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  ageMs,
-  readLifetime,
-  retryDelayMs,
-  tokenSpans,
-  tokenTimes,
-  wallShiftMs,
-} from '../../src/credential/schedule.js';
+import { ageMs, anchored, readLifetime, retryDelayMs, tokenSpans, tokenTimes } from '../../src/credential/schedule.js';
 import { policyOf } from '../support/refresh-driver.js';
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -78,9 +71,30 @@ test('wherever the clocks are, a reader with the wall clock gives out nothing th
     fc.property(instants, fc.integer({ min: 1_000, max: 1e8 }), ({ monoMs, stepMs }, lifeMs) => {
       const now = { monoMs, wallMs: sentAt.wallMs + monoMs + stepMs };
       const spans = { lifeMs, usableForMs: lifeMs, refreshAfterMs: lifeMs };
-      const times = tokenTimes(spans, sentAt, wallShiftMs(sentAt, now));
+      const times = tokenTimes(spans, anchored(sentAt, now));
       const toleratedMs = 100;
       if (now.wallMs < times.usableUntilMs) expect(ageMs(sentAt, now)).toBeLessThan(lifeMs + toleratedMs);
+    }),
+  );
+});
+
+test('whatever the clocks do between looks, no token gets younger, nor older than by the time of either clock', () => {
+  const changes = fc.array(
+    fc.record({ passMs: fc.nat(100_000), suspendMs: fc.nat(100_000), stepMs: fc.integer({ min: -1e8, max: 1e8 }) }),
+  );
+  fc.assert(
+    fc.property(changes, (list) => {
+      let now = { wallMs: 1_900_000_000_000, monoMs: 5_000 };
+      let sentAt = now;
+      for (const { passMs, suspendMs, stepMs } of list) {
+        const before = ageMs(sentAt, now);
+        now = { wallMs: now.wallMs + passMs + suspendMs + stepMs, monoMs: now.monoMs + passMs };
+        sentAt = anchored(sentAt, now);
+        const agedMs = ageMs(sentAt, now) - before;
+        const toleratedMs = 100;
+        expect(agedMs).toBeGreaterThanOrEqual(passMs - toleratedMs);
+        expect(agedMs).toBeLessThanOrEqual(passMs + Math.max(0, suspendMs + stepMs) + toleratedMs);
+      }
     }),
   );
 });

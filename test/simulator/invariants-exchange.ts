@@ -74,6 +74,9 @@ const heldForAReason = (): Invariant => {
   let underWay = false;
   // A death in mid-exchange: what it had written by then decides.
   let isUnsure = false;
+  // That nothing was spent, a sick disk does not take in: memory knows it, and goes with the process.
+  let isSick = false;
+  let isUnwritten = false;
   return {
     name: 'held as ambiguous only if a refresh token may have been spent',
     check: (observation) => {
@@ -83,14 +86,22 @@ const heldForAReason = (): Invariant => {
           if (event.kind === 'minted' || event.kind === 'mint_failed') underWay = false;
           if (event.kind === 'minted') {
             isUnsure = false;
+            isUnwritten = false;
             open.clear();
           }
           if (effects.some(({ kind }) => kind === 'mint')) underWay = true;
           return undefined;
         }
+        case 'disk':
+          isSick = observation.what !== 'well';
+          return undefined;
+        case 'recovered':
+          isSick = false;
+          return undefined;
         case 'thread':
         case 'process':
           if (underWay && ['died', 'fenced', 'killed', 'power_cut'].includes(observation.what)) isUnsure = true;
+          if (isUnwritten && observation.kind === 'process') isUnsure = true;
           return undefined;
         case 'request': {
           const { refreshToken = '' } = observation.request;
@@ -99,7 +110,10 @@ const heldForAReason = (): Invariant => {
         }
         case 'settled': {
           const { refreshToken = '' } = observation.request;
-          if (isUnspent(observation.outcome)) open.set(refreshToken, Math.max(0, (open.get(refreshToken) ?? 0) - 1));
+          if (isUnspent(observation.outcome)) {
+            open.set(refreshToken, Math.max(0, (open.get(refreshToken) ?? 0) - 1));
+            if (isSick) isUnwritten = true;
+          }
           return undefined;
         }
         case 'event': {

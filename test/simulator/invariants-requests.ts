@@ -242,7 +242,9 @@ const refusalsCostOneMint = (): Invariant => {
       if (isUnparked(observation)) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'process') lives.clear();
       if (observation.kind === 'process') floorUntilMonoMs = -Infinity;
+      // Nothing holds a new configuration back, from when it is heard.
       if (observation.kind === 'deed' && observation.deed.what === 'rotate') floorUntilMonoMs = -Infinity;
+      if (observation.kind === 'turn' && observation.turn.event.kind === 'reconfigured') floorUntilMonoMs = -Infinity;
       if (observation.kind === 'event') {
         const { type, details } = observation;
         if (type === 'mint:succeeded') {

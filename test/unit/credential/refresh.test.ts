@@ -635,12 +635,37 @@ describe('clock steps', () => {
     expect(driver.read()?.generation).toBe(3);
   });
 
-  test('back and forward again: the token is what it was', () => {
-    const driver = new RefreshDriver().start().advance(10_000);
-    const before = driver.published;
+  test('back and forward again: the way forward may have been a suspend, so the token has aged by it', () => {
+    const driver = new RefreshDriver({ server: scripted(good(100_000), 'hangs') }).start().advance(10_000);
     driver.stepWall(-60_000).stepWall(60_000);
-    expect(driver.published).toEqual(before);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 30_000);
+  });
+
+  test('regression: a suspend that is no step, and then the clock set back, prolonged a token by the suspend', () => {
+    const driver = new RefreshDriver({ server: scripted(good(100_000), 'hangs') }).start().advance(10_000);
+    // Nobody sees a step: the loop looks at the clocks each second.
+    driver.clock.stepWall(1_500);
+    driver.send({ kind: 'woken' });
+    driver.stepWall(-10_000);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 88_500);
+    // Where the wall clock is behind by then, as well.
+    driver.clock.stepWall(1_500);
+    driver.send({ kind: 'woken' });
+    driver.stepWall(-10_000);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 87_000);
+    driver.crash().start();
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 87_000);
+  });
+
+  test('a suspend moves no floor: a refused token is replaced when it was due', () => {
+    const driver = new RefreshDriver({ server: () => good(100_000) }).start().advance(1_000);
+    driver.clock.stepWall(5_000);
+    driver.send({ kind: 'woken' });
+    driver.invalidate().crash().start();
+    driver.advance(8_999);
     expect(driver.requests).toHaveLength(1);
+    driver.advance(1);
+    expect(driver.requests).toHaveLength(2);
   });
 
   test('regression: set back by too little for a step, a token was handed out for as much longer than its time', () => {
@@ -691,13 +716,12 @@ describe('clock steps', () => {
     expect(driver.read()).toBeUndefined();
   });
 
-  test('back, and forward again while no actor lives: the token is what it was', () => {
-    const driver = new RefreshDriver().start().advance(10_000);
-    const before = driver.published;
+  test('back, and forward again while no actor lives: the token has aged by the way forward', () => {
+    const driver = new RefreshDriver({ server: scripted(good(100_000), 'hangs') }).start().advance(10_000);
     driver.stepWall(-60_000).crash();
-    expect(driver.published).not.toEqual(before);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 90_000);
     driver.stepWall(60_000).start();
-    expect(driver.published).toEqual(before);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 30_000);
   });
 
   test('back while a mint is in flight: its answer is published in the new time', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
   ageMs,
+  anchored,
   invalidateFloorMs,
   readLifetime,
   retryDelayMs,
   tokenSpans,
   tokenTimes,
-  wallShiftMs,
 } from '../../../src/credential/schedule.js';
 import { policyOf } from '../../support/refresh-driver.js';
 
@@ -143,16 +143,22 @@ describe('clocks', () => {
     expect(ageMs(sentAt, { wallMs: 1_000_000 + 86_400_000, monoMs: 10_500 })).toBe(86_400_000);
   });
 
-  test('times are shifted when the wall clock was set back, and not when it was set forward', () => {
-    const spans = { lifeMs: 60_000, usableForMs: 54_000, refreshAfterMs: 45_000 };
-    const back = wallShiftMs(sentAt, { wallMs: 1_010_000 - 30_000, monoMs: 10_500 });
-    expect(tokenTimes(spans, sentAt, back)).toEqual({
-      issuedAtMs: 970_000,
-      expiresAtMs: 1_030_000,
-      usableUntilMs: 1_024_000,
-      refreshAtMs: 1_015_000,
+  test('a moment is anchored anew where the clocks have parted, by the greater age', () => {
+    const back = anchored(sentAt, { wallMs: 1_010_000 - 30_000, monoMs: 10_500 });
+    expect(back).toEqual({ wallMs: 970_000, monoMs: 500 });
+    const forward = anchored(sentAt, { wallMs: 1_010_000 + 30_000, monoMs: 10_500 });
+    expect(forward).toEqual({ wallMs: 1_000_000, monoMs: -29_500 });
+    expect(anchored(sentAt, { wallMs: 1_010_099, monoMs: 10_500 })).toBe(sentAt);
+    expect(anchored(sentAt, { wallMs: 1_009_901, monoMs: 10_500 })).toBe(sentAt);
+  });
+
+  test('times are wall times from there', () => {
+    expect(tokenTimes({ lifeMs: 60_000, usableForMs: 54_000, refreshAfterMs: 45_000 }, sentAt)).toEqual({
+      issuedAtMs: 1_000_000,
+      expiresAtMs: 1_060_000,
+      usableUntilMs: 1_054_000,
+      refreshAtMs: 1_045_000,
     });
-    expect(wallShiftMs(sentAt, { wallMs: 1_010_000 + 30_000, monoMs: 10_500 })).toBe(0);
   });
 });
 
