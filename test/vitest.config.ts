@@ -43,6 +43,9 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 30_000,
           ...onTheBuild,
+          // They wait for bounds to pass, more than they work.
+          fileParallelism: true,
+          maxWorkers: 2,
         },
       },
       {
