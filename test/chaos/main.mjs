@@ -299,9 +299,11 @@ const flat = memoryProblems();
 function memoryProblems() {
   if (sampled.length < 2) return ['memory was not sampled'];
   if (seconds >= SLOPE_FROM_S) {
+    // What the allocator has grown to in the beginning, it keeps.
+    const settled = sampled.slice(Math.floor(sampled.length / 4));
     const slopes = {
-      heap: slope(sampled.map(({ atMin, heap }) => [atMin, heap])),
-      rss: slope(sampled.map(({ atMin, rss }) => [atMin, rss])),
+      heap: slope(settled.map(({ atMin, heap }) => [atMin, heap])),
+      rss: slope(settled.map(({ atMin, rss }) => [atMin, rss])),
     };
     return [
       ...(slopes.heap > HEAP_MB_A_MINUTE ? [`the heap grows by ${slopes.heap.toFixed(2)} MB a minute`] : []),
