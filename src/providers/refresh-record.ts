@@ -40,7 +40,8 @@ export const seededRecord = (
   before: RefreshRecord | undefined,
 ): RefreshRecord => {
   const seeds = [...(before?.seeds ?? []), digestOf(seed)].slice(-MAX_SEEDS);
-  const revision = before === undefined ? nowMs : before.revision + 1;
+  // A whole number, whatever the clock: what can't be counted on from is no record.
+  const revision = before === undefined ? Math.floor(nowMs) : before.revision + 1;
   return { revision, writer, refreshToken: seed, rotations: 0, seeds };
 };
 

@@ -27,7 +27,8 @@ export interface Trip {
 export interface DoorOptions {
   readonly clock: Clock;
   /** What is to happen to the next request. */
-  readonly trip: () => Trip;
+  /** What becomes of a request that shows this secret. */
+  readonly trip: (secret: string) => Trip;
   readonly answer: (
     request: TokenRequest & { readonly clientSecret: string },
     fault: Fault | undefined,
@@ -96,7 +97,7 @@ class Journey {
     this.#reject = reject;
     const form = new URLSearchParams(init.body ?? '');
     const [clientId, clientSecret] = clientOf(form, init.headers ?? {});
-    const trip = options.trip();
+    const trip = options.trip(clientSecret);
     const refreshToken = form.get('refresh_token') ?? undefined;
     const carried = { clientId, clientSecret, ...(refreshToken !== undefined && { refreshToken }) };
     this.#request = options.sent({ ...carried, fault: trip.fault }, thread);

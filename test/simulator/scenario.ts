@@ -56,7 +56,7 @@ export class Scenario {
     const random = new Random(seed);
     this.#random = random;
     this.#folder = folder;
-    this.#sickness = new Sickness(random.fork(), () => this.#secret(this.#secrets));
+    this.#sickness = new Sickness(random.fork());
     const grant = random.weighted(GRANTS);
     const onAmbiguous = random.chance(0.4) ? 'replayOnce' : 'hold';
     this.facts = { grant, onAmbiguous, durable: () => this.#world.disk.durable(STORE) };

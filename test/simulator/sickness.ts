@@ -78,16 +78,13 @@ const KINDS = Object.keys(DRAWS);
 
 export class Sickness {
   readonly #random: Random;
-  readonly #secret: () => string;
   #phase: { readonly kinds: readonly string[]; readonly share: number } = { kinds: [], share: 0 };
   /** For good: nothing goes wrong any more. */
   healed = false;
   /** The longest way of a request there, or of an answer back. */
   latencyMs = 200;
 
-  /** @param secret what the client shows. */
-  constructor(random: Random, secret: () => string) {
-    this.#secret = secret;
+  constructor(random: Random) {
     this.#random = random;
   }
 
@@ -115,13 +112,12 @@ export class Sickness {
     this.latencyMs = 20;
   }
 
-  readonly trip = (): Trip => {
+  /** @param secret what the client shows. */
+  readonly trip = (secret: string): Trip => {
     const random = this.#random;
     const { kinds, share } = this.#phase;
     const fault =
-      !this.healed && kinds.length > 0 && random.chance(share)
-        ? DRAWS[random.pick(kinds)]!(random, this.#secret())
-        : undefined;
+      !this.healed && kinds.length > 0 && random.chance(share) ? DRAWS[random.pick(kinds)]!(random, secret) : undefined;
     return {
       fault,
       upMs: random.int(0, this.latencyMs),

@@ -34,7 +34,7 @@ export interface WorldOptions {
   /** Made of what the world gives: the first refresh token. */
   readonly options: (seed: string) => CredentialOptions;
   /** What happens to the next request. */
-  readonly trip: () => Trip;
+  readonly trip: (secret: string) => Trip;
   readonly restartDelayMs: () => number;
   readonly observe: (observation: Observation) => void;
 }

@@ -24,6 +24,7 @@ import {
   openIntent,
   parseRecord,
   reconcile,
+  recordAsJson,
   seededRecord,
   withIntent,
   type Intent,
@@ -298,6 +299,13 @@ describe('a crash at every single step of an exchange', () => {
 
 describe('decisions', () => {
   const record = seededRecord('t', 'me', 100, undefined);
+
+  it('regression: begun by a clock with fractions of a ms, a record counted as none, and the spent token was sent again', () => {
+    const begun = seededRecord('t', 'me', 100.9995, undefined);
+    expect(begun.revision).toBe(100);
+    expect(parseRecord(recordAsJson(begun))).toEqual(begun);
+  });
+
   const filedIntent = withIntent(record, 'me', intentFor('t'));
 
   it('an answer without a refresh token keeps the old one', () => {
