@@ -44,7 +44,9 @@ const noReadPastTheMargin = (): Invariant => {
   let excusedUntilMonoMs = -Infinity;
   let stepPending = false;
   let frozen = false;
-  // After a suspend a step back can be told by who has seen the clock before it: not by the successor of one that dies then.
+  let frozenSinceMonoMs = -Infinity;
+  // After a suspend a step back can be told by who has seen the clock before it: not by one that was frozen over both, nor
+  // by the successor of one that dies then.
   let suspended = false;
   let steppedBackMonoMs = -Infinity;
   let untoldBeforeMonoMs = -Infinity;
@@ -88,9 +90,13 @@ const noReadPastTheMargin = (): Invariant => {
           if (suspended && observation.what === 'died' && observation.monoMs - steppedBackMonoMs <= STEP_SEEN_MS) {
             untoldBeforeMonoMs = observation.monoMs;
           }
-          if (observation.what === 'frozen') frozen = true;
+          if (observation.what === 'frozen') {
+            frozen = true;
+            frozenSinceMonoMs = observation.monoMs;
+          }
           if (observation.what !== 'frozen' && frozen) {
             frozen = false;
+            if (suspended && steppedBackMonoMs >= frozenSinceMonoMs) untoldBeforeMonoMs = observation.monoMs;
             excusedUntilMonoMs = observation.monoMs + STEP_SEEN_MS;
           }
           // One that dies before its next look hands the step on, to its successor or the supervisor.
