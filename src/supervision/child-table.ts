@@ -122,8 +122,8 @@ export class ChildTable {
     }
   }
 
-  /** Resolves when nothing that was asked for before can free the name any more. */
-  async freed(name: string): Promise<void> {
-    await this.#freeing.get(name);
+  /** Resolves when nothing that was asked for before can free the name any more; undefined if nothing can now. */
+  freed(name: string): Promise<unknown> | undefined {
+    return this.#freeing.get(name);
   }
 }

@@ -138,7 +138,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * counter.cast('increment');
    */
   async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
-    await this.#children.freed(name);
+    const freed = this.#children.freed(name);
+    if (freed) await freed;
     const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of), this.#children.referring);
     this.#refuseIfEnded();
     if (this.#children.find(name)) throw nameTaken(name);

@@ -99,12 +99,12 @@ export class TokenSetCaller extends TokenSetReader {
    */
   insertMany(items: Iterable<TokenSetItem> | AsyncIterable<TokenSetItem>, options: BulkOptions = {}): Promise<number> {
     return this.#bulk('insertMany', (onSent) => {
-      const { timeoutMs } = this.#bulkOptions(items, options);
-      const call = timeoutMs === undefined ? {} : { timeoutMs };
+      const given = this.#bulkOptions(items, options);
+      const call = given.timeoutMs === undefined ? {} : { timeoutMs: given.timeoutMs };
       return runBulk({
         child: this.name,
         items,
-        options,
+        options: given,
         write: (rows, index, item) => {
           const entry = checkedEntry(this.name, item);
           if (entry.expiresAtMs <= Date.now()) return undefined;
@@ -125,12 +125,12 @@ export class TokenSetCaller extends TokenSetReader {
    */
   destroyMany(tokens: Iterable<string> | AsyncIterable<string>, options: BulkOptions = {}): Promise<number> {
     return this.#bulk('destroyMany', (onSent) => {
-      const { timeoutMs } = this.#bulkOptions(tokens, options);
-      const call = timeoutMs === undefined ? {} : { timeoutMs };
+      const given = this.#bulkOptions(tokens, options);
+      const call = given.timeoutMs === undefined ? {} : { timeoutMs: given.timeoutMs };
       return runBulk({
         child: this.name,
         items: tokens,
-        options,
+        options: given,
         write: (rows, index, token) => {
           this.rows.writeRow(rows, index, checkedToken(this.name, token), 0);
           return true;
