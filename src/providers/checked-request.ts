@@ -2,7 +2,18 @@
  * What a provider asks the HTTP door for. What is wrong with it is the module's, and told as such: a header's value, or a
  * body, is never quoted.
  */
-import { anything, boolean, checked, custom, number, object, optional, record, string } from '../config/check.js';
+import {
+  anything,
+  boolean,
+  checked,
+  custom,
+  number,
+  object,
+  optional,
+  optionsOf,
+  record,
+  string,
+} from '../config/check.js';
 import { describeKind } from '../config/describe.js';
 import { isUrl } from '../realm.js';
 import { ProviderError } from '../errors.js';
@@ -19,8 +30,14 @@ const shape = object({
   timeoutMs: optional(number({ min: 0 })),
 });
 
-/** @throws CONFIG_INVALID */
-export const checkedRequest = (init: HttpRequest): HttpRequest => checked(shape, init, 'init') as HttpRequest;
+const MEMBERS = ['method', 'headers', 'body', 'tls', 'allowInsecureHttp', 'timeoutMs'] as const;
+
+/** What else it has, a request that was signed as a whole for one, is not looked at. @throws CONFIG_INVALID */
+export const checkedRequest = (init: HttpRequest): HttpRequest => {
+  const given = optionsOf(init, 'init');
+  const members = Object.fromEntries(MEMBERS.map((name) => [name, given[name]]));
+  return checked(shape, members, 'init') as HttpRequest;
+};
 
 /** @throws a fatal ProviderError */
 export const parsedUrl = (url: unknown): URL => {

@@ -208,18 +208,23 @@ export const unexplained = (evidence) => {
  *
  * @param {Evidence} evidence @returns {string[]}
  */
-const unexplainedParks = ({ facts, faults, threads, startedMonoMs }) =>
+const unexplainedParks = ({ facts, causes, faults, threads, startedMonoMs }) =>
   threads.flat().flatMap(({ name, event, now, effects }) => {
     const parked = effects.flatMap((effect) =>
       effect.kind === 'emit' && effect.event.type === 'child:parked' ? effect.event : [],
     );
     const failure = event.kind === 'mint_failed' ? event.failure : 'obstacle' in event ? event.obstacle : undefined;
-    const clientId = facts.get(name)?.clientId;
+    const { clientId, signs = false } = facts.get(name) ?? {};
     const dealtOut = faults.filter((one) => one.clientId === clientId && Math.abs(one.atMonoMs - now.monoMs) < 500);
+    // What is signed by a clock that is off is refused by the server itself, whatever else it has done.
+    const isOff = signs && offsetAt(causes, { name, fromMonoMs: now.monoMs, toMonoMs: now.monoMs });
     return parked.flatMap(({ why }) => {
       const classes = why === 'ambiguous_exchange' ? ['ambiguous'] : ['fatal', 'park'];
       const isMeant =
-        why === 'ambiguous_exchange' || dealtOut.length === 0 || dealtOut.some(({ kind }) => PARKING.has(kind));
+        why === 'ambiguous_exchange' ||
+        isOff ||
+        dealtOut.length === 0 ||
+        dealtOut.some(({ kind }) => PARKING.has(kind));
       if (isMeant && failure && classes.includes(failure.class)) return [];
       const at = ((now.monoMs - startedMonoMs) / 1_000).toFixed(1);
       return [

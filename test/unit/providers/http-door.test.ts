@@ -75,6 +75,13 @@ describe('a request', () => {
     });
   });
 
+  it('regression: a request that was signed as a whole was refused for the members that are not looked at', async () => {
+    await using server = await serve({ status: 200, body: '{}' });
+    const signed = { url: server.origin, method: 'POST', headers: { a: 'b' }, body: 'c', signal: undefined };
+    expect((await door(signed.url, signed)).status).toBe(200);
+    expect(server.seen[0]).toMatchObject({ method: 'POST' });
+  });
+
   it('follows no redirect', async () => {
     await using server = await serve({ status: 302, headers: { location: '/elsewhere' } });
     expect((await door(server.origin)).status).toBe(302);
