@@ -1,7 +1,8 @@
 /** The stores that come with the package, as data. */
 import { absolute } from '../config/file-path.js';
+import { wrapped } from '../providers/specs/wrapped.js';
 import type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
-import { wrappedConnection, type PostgresStoreOptions } from './postgres/postgres-options.js';
+import type { PostgresStoreOptions } from './postgres/postgres-options.js';
 import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreReference } from './store-reference.js';
 
 /**
@@ -40,5 +41,5 @@ export const lmdbStore = (path: string | URL, options: LmdbStoreOptions = {}): S
 export const postgresStore = (options: PostgresStoreOptions): StoreReference<PostgresStoreOptions> => ({
   module: postgresStoreModule,
   export: 'openPostgresStore',
-  options: wrappedConnection(options),
+  options: wrapped(options),
 });

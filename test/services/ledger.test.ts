@@ -1,5 +1,6 @@
 /** A ledger on the stores that outlive it: kills of its process, several processes, and an engine that is away. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor';
 import { killChildThread } from 'tokenvisor/testing';
 import { lmdbStore, postgresStore, type PostgresStoreOptions, type StoreReference } from 'tokenvisor/storage';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
+import { sign } from '../support/signed-tokens.js';
 import { afterTest, cleanUp, eventually, supervise } from '../support/supervised.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
 
@@ -229,4 +231,65 @@ describe('Postgres is away', () => {
       expect(revoked.isJtiRevoked('b')).toBe(true);
     },
   );
+});
+
+test('no password, key or token is in what a process with ledgers says, nor in what the database shows and keeps', async () => {
+  const canary = (what: string): string => `${what}-${randomBytes(18).toString('hex')}`;
+  const [key, wrong] = [canary('key'), canary('wrong')];
+  const exp = Math.floor(Date.now() / 1_000) + 600;
+  const jwt = await sign(key, 'HS256', { jti: 'a name', sub: 'ann', exp });
+  const other = await sign(canary('key'), 'HS256', { jti: 'a stranger', exp });
+  const schemas = [postgres.newSchema(), postgres.newSchema()];
+  const { host, port, user, database, password, url } = postgres;
+  const child = fork(new URL('./fixtures/canary-ledger.mjs', import.meta.url), [], {
+    ...{ stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] },
+    env: {
+      PATH: process.env['PATH'],
+      CANARY_POSTGRES: url,
+      CANARY: JSON.stringify({ host, port, user, database, password, wrong, key, jwt, other, schemas }),
+    },
+  });
+  afterTest(() => child.kill('SIGKILL'));
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  const closed = once(child, 'close');
+  await Promise.race([
+    once(child, 'message'),
+    closed.then(([code]) => Promise.reject(new Error(`It ended by itself, with ${code}: ${output}`))),
+  ]);
+  const session = await postgres.session();
+  const rowsOf = async (text: string): Promise<string> =>
+    (await session.query<Record<string, unknown>>(text)).rows
+      .flatMap((row) => Object.values(row))
+      .map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : JSON.stringify(value)))
+      .join();
+  const shown = await rowsOf('SELECT * FROM pg_stat_activity');
+  const tables = await session.query<{ name: string }>(
+    "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = ANY($1)",
+    [schemas],
+  );
+  const kept: string[] = [];
+  for (const { name } of tables.rows) kept.push(await rowsOf(`SELECT * FROM ${name}`));
+  await session.query(`DROP SCHEMA ${schemas[0]}, ${schemas[1]} CASCADE`);
+  let gathered: readonly string[] = [];
+  child.once('message', (texts) => (gathered = texts as string[]));
+  child.send('go on');
+  const [code] = (await closed) as [number];
+  expect(code, output).toBe(0);
+
+  const all = gathered.join('\n');
+  for (const told of ['28P01', '3D000', '42P01', 'STORE_FAILED', 'TOKEN_REFUSED', 'ledger:revoked', 'ledger:closed']) {
+    expect(all).toContain(told);
+  }
+  expect(output).toContain('ledger:closed');
+  expect(shown).toContain('tokenvisor');
+  expect(kept.join()).toContain('a name');
+  const signatures = [jwt, other].map((token) => token.split('.')[2]!);
+  const inBase64 = Buffer.from(password).toString('base64').slice(0, -4);
+  for (const secret of [password, inBase64, key, wrong, ...signatures]) {
+    const places = [output, shown, ...kept, ...gathered].filter((text) => text.includes(secret));
+    expect(places.map((text) => text.slice(0, 80))).toEqual([]);
+  }
 });

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
@@ -144,4 +145,73 @@ test('no store, no error of one and no process of one has a token or a password'
   const all = seen.join('\n');
   for (const sign of ['STORE_UNAVAILABLE', 'TOKEN_REFUSED', 'ledger:revoked', 'SharedArrayBuffer('])
     expect(all).toContain(sign);
+});
+
+/** A Postgres that asks for the password as it is, and says it back to whoever gave it. */
+const startTelltale = async (): Promise<{ readonly port: number; readonly given: string[] }> => {
+  const given: string[] = [];
+  const tagged = (tag: string, contents: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(contents.length + 4);
+    return Buffer.concat([Buffer.from(tag), length, contents]);
+  };
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      // AuthenticationCleartextPassword.
+      socket.write(tagged('R', Buffer.from([0, 0, 0, 3])));
+      socket.once('data', (message) => {
+        const told = message.subarray(5, -1).toString();
+        given.push(told);
+        const fields = ['SFATAL', 'VFATAL', 'C28P01', `Mno such password: ${told}`, `D${told}`, `H${told}`];
+        socket.end(tagged('E', Buffer.from(`${fields.join('\0')}\0\0`)));
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  afterTest(() => server.close());
+  return { port: (server.address() as AddressInfo).port, given };
+};
+
+test('a database says a password back: nobody else does', async () => {
+  const { port, given } = await startTelltale();
+  const secrets = Array.from({ length: 4 }, () => `p@:${canary()}`);
+  const [inForm, asItIs, asParameter, apart] = secrets as [string, string, string, string];
+  const specs = Object.fromEntries(
+    [
+      { connectionString: `postgres://ann:${encodeURIComponent(inForm)}@127.0.0.1:${port}/none` },
+      { connectionString: `postgres://ann:${asItIs}@127.0.0.1:${port}/none` },
+      { connectionString: `postgres://ann@127.0.0.1:${port}/none?password=${encodeURIComponent(asParameter)}` },
+      { host: '127.0.0.1', port, user: 'ann', password: apart },
+    ].map((options, at) => [`revoked-${at}`, revocationLedger({ maxEntries: 100, store: postgresStore(options) })]),
+  );
+  const { supervisor, heard } = await supervise(specs);
+  const told: unknown[] = [specs];
+  for (const at of secrets.keys()) {
+    told.push(await heard.next('ledger:store-failed', `revoked-${at}`));
+  }
+  told.push(await supervisor.ready({ timeoutMs: 10 }).catch((error: unknown) => error), supervisor, ...heard.all);
+  const text = inspect(told, { depth: Infinity, showHidden: true }) + JSON.stringify(told);
+  expect(new Set(given)).toEqual(new Set(secrets));
+  expect(text).toContain('no such password');
+  expect(secrets.filter((secret) => text.includes(secret.slice(3)))).toEqual([]);
+});
+
+test('what holds a secret in a place of its own does not print either: a PEM text with the key, an address as a URL', () => {
+  const url = new URL(`postgres://ann:${password}@127.0.0.1/none`);
+  const pem = `-----BEGIN CERTIFICATE-----\n${held}\n-----BEGIN PRIVATE KEY-----\n${key}\n`;
+  const bytes = Buffer.from(pem);
+  const stores = [
+    postgresStore({ connectionString: url as unknown as string }),
+    postgresStore({ user: 'ann', password: bytes as unknown as string }),
+    postgresStore({ user: 'ann', tls: { ca: pem, cert: pem, key: pem } }),
+    postgresStore({ user: 'ann', tls: { ca: [pem, bytes as unknown as string], cert: bytes as unknown as string } }),
+    postgresStore({ user: 'ann', tls: pem as unknown as boolean }),
+  ];
+  const text = inspect(stores, { depth: Infinity, showHidden: true }) + JSON.stringify(stores);
+  for (const secret of [password, key, bytes.toString('hex', 30, 40).replaceAll(/(..)(?=.)/g, '$1 ')]) {
+    expect(text).not.toContain(secret);
+  }
+  expect(JSON.stringify(bytes)).toContain(',');
+  expect(text).not.toContain(JSON.stringify([...bytes.subarray(30, 40)]).slice(1, -1));
 });

@@ -3,11 +3,14 @@
  * seen of its objects, events and errors has one of them in it.
  */
 import { fork } from 'node:child_process';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createAuthority } from '../support/certificates.js';
 import { serve, type ScriptedAnswer, type SeenRequest } from '../support/http-server.js';
 
 /** The part of a canary that no encoding for URLs or JSON changes. */
@@ -20,10 +23,17 @@ const cores = {
   own: randomBytes(12).toString('hex'),
   assertion: randomBytes(12).toString('hex'),
   subject: randomBytes(12).toString('hex'),
+  older: randomBytes(12).toString('hex'),
+  newer: randomBytes(12).toString('hex'),
+  passphrase: randomBytes(12).toString('hex'),
 };
 
-const newKey = (): { readonly pem: string; readonly scalar: string; readonly jwk: string } => {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+interface Key {
+  readonly pem: string;
+  readonly scalar: string;
+  readonly jwk: string;
+}
+const keyOf = (privateKey: KeyObject): Key => {
   const jwk = privateKey.export({ format: 'jwk' });
   return {
     pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -31,7 +41,22 @@ const newKey = (): { readonly pem: string; readonly scalar: string; readonly jwk
     jwk: JSON.stringify(jwk),
   };
 };
-const keys = { literal: newKey(), file: newKey(), jwk: newKey() };
+const newKey = (): Key => keyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+
+const authority = createAuthority('an authority');
+const certificates = { literal: authority.issue(), file: authority.issue() };
+const keys = {
+  literal: newKey(),
+  file: newKey(),
+  jwk: newKey(),
+  older: newKey(),
+  newer: newKey(),
+  certificate: keyOf(createPrivateKey(certificates.literal.key)),
+  certificateFile: keyOf(createPrivateKey(certificates.file.key)),
+};
+const encrypted = createPrivateKey(certificates.literal.key)
+  .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: cores.passphrase })
+  .toString();
 const account = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
 const accountPem = account.export({ type: 'pkcs8', format: 'pem' }).toString();
 
@@ -50,6 +75,7 @@ const keyForms: readonly { readonly name: string; readonly form: string }[] = [
     { name: `key ${name}`, form: scalar },
     { name: `key ${name}`, form: Buffer.from(scalar, 'base64url').toString('hex') },
   ]),
+  ...linesOf(encrypted).map((form) => ({ name: 'key encrypted', form })),
   ...linesOf(accountPem).map((form) => ({ name: 'key of the account', form })),
   { name: 'key of the account', form: account.export({ format: 'jwk' }).d!.slice(0, 60) },
 ];
@@ -77,6 +103,11 @@ const canariesIn = (text: string): string[] =>
     const at = text.indexOf(form);
     return at < 0 ? [] : [`${name} in …${text.slice(Math.max(0, at - 200), at + form.length + 60)}…`];
   });
+
+/** Names of threads are cut after 15 bytes: a piece is enough to tell what one was made of. */
+const PIECE = 12;
+const piecesOf = (text: string): string[] =>
+  Array.from({ length: Math.max(0, text.length - PIECE + 1) }, (_, at) => text.slice(at, at + PIECE));
 
 let directory: string;
 beforeAll(async () => {
@@ -126,6 +157,12 @@ const answer = ({ path: at, headers, form }: SeenRequest): ScriptedAnswer => {
   }
 };
 
+interface Told {
+  readonly gathered: readonly string[];
+  readonly names: readonly string[];
+  readonly threads: number;
+}
+
 test('a canary is found where there is one', () => {
   for (const text of [
     `x${cores.env}y`,
@@ -141,8 +178,49 @@ test('a canary is found where there is one', () => {
   expect(canariesIn('nothing of the kind')).toEqual([]);
 });
 
+/** Over TLS; it asks clients for their certificates, and takes any, or none that it does not know. */
+const serveTls = (rejectUnauthorized: boolean, shown: Set<string>): ReturnType<typeof serve> =>
+  serve(
+    answer,
+    (listener) =>
+      createServer({ ...authority.issue(), requestCert: true, rejectUnauthorized }, (request, response) => {
+        const { fingerprint256 } = (request.socket as TLSSocket).getPeerCertificate();
+        shown.add(`${request.url} ${fingerprint256}`);
+        listener(request, response);
+      }),
+    'https',
+  );
+
 test('a process full of secrets, failing in every way, tells none', async () => {
   await using server = await serve(answer);
+  const shown = new Set<string>();
+  await using mtls = await serveTls(false, shown);
+  await using strict = await serveTls(true, shown);
+  const certificateFiles = {
+    certFile: path.join(directory, 'cert.pem'),
+    certKeyFile: path.join(directory, 'cert-key.pem'),
+    bundleFile: path.join(directory, 'bundle.pem'),
+  };
+  await writeFile(certificateFiles.certFile, certificates.file.cert);
+  await writeFile(certificateFiles.certKeyFile, certificates.file.key);
+  await writeFile(certificateFiles.bundleFile, `${certificates.file.key}${certificates.file.cert}`);
+  const secrets = {
+    literal: `literal/+%&:${cores.literal}`,
+    refresh: `refresh-${cores.refresh}`,
+    token: `own-${cores.own}`,
+    key: keys.literal.pem,
+    jwk: keys.jwk.jwk,
+    broken: `{"private_key": "${accountPem}`,
+    assertion: `assertion.${cores.assertion}.x`,
+    subject: `subject-${cores.subject}`,
+    older: `older/+%&:${cores.older}`,
+    newer: `newer/+%&:${cores.newer}`,
+    olderKey: keys.older.pem,
+    newerKey: keys.newer.jwk,
+    certKey: certificates.literal.key,
+    encrypted,
+    passphrase: cores.passphrase,
+  };
   const secretFile = path.join(directory, 'secret');
   await writeFile(secretFile, `file/+%&:${cores.file}\n`);
   const keyFile = path.join(directory, 'key.pem');
@@ -165,26 +243,23 @@ test('a process full of secrets, failing in every way, tells none', async () => 
         origin: server.origin,
         secretFile,
         storeFile: path.join(directory, 'store.json'),
-        literal: `literal/+%&:${cores.literal}`,
-        refresh: `refresh-${cores.refresh}`,
-        token: `own-${cores.own}`,
         keyFile,
         accountFile,
-        key: keys.literal.pem,
-        jwk: keys.jwk.jwk,
-        broken: `{"private_key": "${accountPem}`,
-        assertion: `assertion.${cores.assertion}.x`,
-        subject: `subject-${cores.subject}`,
+        ...certificateFiles,
+        ...{ mtls: mtls.origin, strict: strict.origin, ca: authority.cert, cert: certificates.literal.cert },
+        ...secrets,
       }),
     },
   });
   let output = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (output += text));
-  let gathered: string[] = [];
-  child.on('message', (message) => (gathered = message as string[]));
+  let told: Told = { gathered: [], names: [], threads: 0 };
+  child.on('message', (message) => (told = message as Told));
   const code = await new Promise((resolve) => child.once('close', resolve));
   expect(code, output).toBe(0);
+
+  const { gathered, names, threads } = told;
 
   // It has told what it was to tell: the test looks at something.
   const all = gathered.join('\n');
@@ -210,12 +285,31 @@ test('a process full of secrets, failing in every way, tells none', async () => 
     'TOKENVISOR_UNHEARD',
     'a listener that throws',
     'channel tokenvisor:refresh',
+    'tls_failed',
+    '"previous":true',
   ]) {
     expect(all).toContain(sign);
   }
   expect(output).toContain('mint:failed');
   expect(all).toMatch(/witness \(result\): \{"env":\{\},"argv":\[\],"execArgv":\[\]/);
   expect(server.seen.some(({ headers }) => canariesIn(headers.authorization ?? '').length > 0)).toBe(true);
+
+  // The older and the newer were both refused, by each proof that was rotated.
+  const denied = [...server.seen, ...mtls.seen].filter(({ path: at }) => at === '/denied');
+  const posted = denied.map(({ headers, form }) => `${headers.authorization ?? ''} ${form.toString()}`);
+  for (const core of [cores.older, cores.newer]) {
+    expect(posted.filter((text) => formsOf(core).some((form) => text.includes(form))).length).toBeGreaterThanOrEqual(2);
+  }
+  for (const { cert } of Object.values(certificates)) {
+    expect([...shown]).toContain(`/denied ${new X509Certificate(cert).fingerprint256}`);
+  }
+  expect(strict.seen).toEqual([]);
+
+  // Threads were seen while they lived, from inside, from outside and in the report.
+  expect(threads).toBeGreaterThan(20);
+  if (process.platform === 'linux') expect(names.length).toBeGreaterThan(2 * threads);
+  const pieces = new Set([...Object.values(secrets), ...forms.map(({ form }) => form)].flatMap(piecesOf));
+  expect(names.filter((name) => piecesOf(name).some((piece) => pieces.has(piece)))).toEqual([]);
 
   // Each way to sign was gone.
   expect(signatures.size).toBeGreaterThanOrEqual(8);

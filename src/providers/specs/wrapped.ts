@@ -5,8 +5,14 @@ import { isPlainObject } from '../../config/describe.js';
 import { isUrl } from '../../realm.js';
 import { literal } from '../secrets.js';
 
-/** Members that are secrets, of a grant or of what lies in it: `key` is that of `tls`. */
-const SECRETS = new Set(['clientSecret', 'refreshToken', 'key', 'privateKey', 'keyFile', 'subjectToken', 'actorToken']);
+/**
+ * Members that are secrets, of a grant, of a store or of what lies in them: `key` is that of `tls`; and the PEM text of a
+ * client's `cert` often has the key as well.
+ */
+const SECRETS = new Set([
+  ...['clientSecret', 'refreshToken', 'key', 'cert', 'privateKey', 'keyFile', 'subjectToken', 'actorToken'],
+  ...['connectionString', 'password'],
+]);
 /** Members that are secrets if they are strings, and hold some if they are objects. */
 const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
 
@@ -14,14 +20,19 @@ const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
 export const wrapped = <T>(options: T): T => {
   if (!isPlainObject(options)) return options;
   const entries = Object.entries(optionsOf(options, 'options')).map(([key, value]: [string, unknown]) => {
+    // Of several texts, each may be the one that holds more than a certificate.
+    if (key === 'ca') return [key, Array.isArray(value) ? value.map(concealed) : concealed(value)];
+    if (key === 'connectionString' && isUrl(value)) return [key, literal(value.href)];
     const mayBeSecret = SECRETS.has(key) || HOLDERS.has(key);
-    if (mayBeSecret && typeof value === 'string' && value !== '') return [key, literal(value)];
     if (HOLDERS.has(key) && isPlainObject(value)) return [key, wrapped(value)];
-    if (mayBeSecret) return [key, emptied(value)];
+    if (mayBeSecret) return [key, concealed(value)];
     return [key, isUrl(value) ? value.href : value];
   });
   return Object.fromEntries(entries) as T;
 };
+
+const concealed = (value: unknown): unknown =>
+  typeof value === 'string' && value !== '' ? literal(value) : emptied(value);
 
 /** What is no secret in the form that it must have (a parsed key, say) is refused later, and must not print till then. */
 const emptied = (value: unknown): unknown => {

@@ -225,14 +225,23 @@ export class PostgresConnection {
   #secrets(): readonly string[] {
     const { connectionString, password } = this.#options;
     try {
-      const whole = connectionString === undefined ? '' : readSecret(connectionString);
-      const inIt = /^[^:]+:\/\/[^:@/]*:([^@]*)@/.exec(whole)?.[1] ?? '';
-      return [whole, inIt, decoded(inIt), password === undefined ? '' : readSecret(password)];
+      return [
+        ...(connectionString === undefined ? [] : passwordsIn(readSecret(connectionString))),
+        ...(password === undefined ? [] : [readSecret(password)]),
+      ];
     } catch {
       return [];
     }
   }
 }
+
+/** The text, and what in it is a password, before its last `@` or among its parameters: as it is, and decoded. */
+const passwordsIn = (connectionString: string): readonly string[] => {
+  const parts = [/^[^:]+:\/\/[^:@/]*:(.*)@/s, /[?&]password=([^&#]*)/s].flatMap(
+    (pattern) => pattern.exec(connectionString)?.[1] ?? [],
+  );
+  return [connectionString, ...parts, ...parts.map(decoded)];
+};
 
 const socketOf = (client: Pg.Client): Socket | undefined =>
   (client as unknown as { readonly connection?: { readonly stream?: Socket } }).connection?.stream;

@@ -1,9 +1,8 @@
 /** The options of the Postgres store, and their check. */
-import { anyOf, boolean, check, joinPath, number, object, optional, optionsOf, string } from '../../config/check.js';
+import { anyOf, boolean, check, joinPath, number, object, optional, string } from '../../config/check.js';
 import type { CheckResult } from '../../config/check.js';
-import { isPlainObject } from '../../config/describe.js';
 import { authorities, secret } from '../../providers/secret-check.js';
-import { literal, type SecretReference } from '../../providers/secrets.js';
+import type { SecretReference } from '../../providers/secrets.js';
 
 /** TLS to a Postgres server: PEM texts, or references to them; a path is given as `file(path)`. */
 export interface PostgresTls {
@@ -159,19 +158,3 @@ export const checkPostgresOptions = (options: unknown, path: string): CheckResul
     options,
     path,
   );
-
-/** What may hold a secret, as a reference: so the options can be printed. */
-export const wrappedConnection = (options: PostgresStoreOptions): PostgresStoreOptions => {
-  if (!isPlainObject(options)) return options;
-  const wrapped = (value: unknown): unknown => (typeof value === 'string' && value !== '' ? literal(value) : value);
-  const read = optionsOf(options, 'options');
-  const given: unknown = read.tls;
-  return Object.fromEntries(
-    Object.entries(read).map(([key, value]) => {
-      if (key === 'connectionString' || key === 'password') return [key, wrapped(value)];
-      if (key === 'tls' && isPlainObject(given))
-        return [key, { ...given, ...('key' in given && { key: wrapped(given['key']) }) }];
-      return [key, value];
-    }),
-  );
-};
