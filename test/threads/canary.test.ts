@@ -204,6 +204,7 @@ test('a process full of secrets, failing in every way, tells none', async () => 
   await writeFile(certificateFiles.certFile, certificates.file.cert);
   await writeFile(certificateFiles.certKeyFile, certificates.file.key);
   await writeFile(certificateFiles.bundleFile, `${certificates.file.key}${certificates.file.cert}`);
+  const envSecret = `env/+%&:${cores.env}`;
   const secrets = {
     literal: `literal/+%&:${cores.literal}`,
     refresh: `refresh-${cores.refresh}`,
@@ -222,7 +223,8 @@ test('a process full of secrets, failing in every way, tells none', async () => 
     passphrase: cores.passphrase,
   };
   const secretFile = path.join(directory, 'secret');
-  await writeFile(secretFile, `file/+%&:${cores.file}\n`);
+  const fileSecret = `file/+%&:${cores.file}`;
+  await writeFile(secretFile, `${fileSecret}\n`);
   const keyFile = path.join(directory, 'key.pem');
   await writeFile(keyFile, keys.file.pem);
   const accountFile = path.join(directory, 'account.json');
@@ -238,7 +240,7 @@ test('a process full of secrets, failing in every way, tells none', async () => 
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
       PATH: process.env['PATH'],
-      CANARY_SECRET: `env/+%&:${cores.env}`,
+      CANARY_SECRET: envSecret,
       CANARY: JSON.stringify({
         origin: server.origin,
         secretFile,
@@ -308,7 +310,8 @@ test('a process full of secrets, failing in every way, tells none', async () => 
   // Threads were seen while they lived, from inside, from outside and in the report.
   expect(threads).toBeGreaterThan(20);
   if (process.platform === 'linux') expect(names.length).toBeGreaterThan(2 * threads);
-  const pieces = new Set([...Object.values(secrets), ...forms.map(({ form }) => form)].flatMap(piecesOf));
+  const wholes = [...Object.values(secrets), envSecret, fileSecret];
+  const pieces = new Set([...wholes, ...forms.map(({ form }) => form)].flatMap(piecesOf));
   expect(names.filter((name) => piecesOf(name).some((piece) => pieces.has(piece)))).toEqual([]);
 
   // Each way to sign was gone.
