@@ -1,12 +1,19 @@
 /** Many of something, a batch at a time. */
 import { letGo, orAborted } from '../abort.js';
-import { propertyOf } from '../config/describe.js';
+import { describeKind, propertyOf } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 
-/** Where many come from: not a text, which is iterable as well, by its characters. Never throws. */
-export const isSource = (value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> =>
+const EXPECTED = 'Expected tokens to be an iterable or an async iterable of them, got';
+
+/** Where many come from: not a text, which is iterable as well, by its characters, and is one token. */
+const isSource = (value: unknown): boolean =>
   ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
   [Symbol.iterator, Symbol.asyncIterator].some((key) => typeof propertyOf(value, key) === 'function');
+
+/** @throws CONFIG_INVALID unless many can come from there. */
+export const checkSource = (value: unknown, child: string): void => {
+  if (!isSource(value)) throw new TokenvisorError('CONFIG_INVALID', `${EXPECTED} ${describeKind(value)}`, { child });
+};
 
 /** Where it begins. What says that it is a source, and can't be begun with, is none. @throws CONFIG_INVALID */
 export const iteratorOf = <T>(source: Iterable<T>): Iterator<T> => {
@@ -17,8 +24,11 @@ export const iteratorOf = <T>(source: Iterable<T>): Iterator<T> => {
   } catch (error) {
     cause = error;
   }
-  const message = 'Expected tokens to be an iterable or an async iterable of them, got one that can not be begun with';
-  throw new TokenvisorError('CONFIG_INVALID', message, cause === undefined ? {} : { cause });
+  throw new TokenvisorError(
+    'CONFIG_INVALID',
+    `${EXPECTED} one that can not be begun with`,
+    cause === undefined ? {} : { cause },
+  );
 };
 
 /**

@@ -308,7 +308,7 @@ const coversOf = (causes, attempts, starts, threads, isDealtOut) => {
     const add = (/** @type {number} */ fromMonoMs, /** @type {number} */ toMonoMs) =>
       own.push({ fromMonoMs, toMonoMs });
     for (const cause of causes) {
-      const { family, kind, of, fromMonoMs } = cause;
+      const { family, of, fromMonoMs } = cause;
       if (killed(cause, name)) {
         const limit = fromMonoMs + restartMs(cause) + SLACK_MS;
         const back = starts.find(
@@ -318,7 +318,6 @@ const coversOf = (causes, attempts, starts, threads, isDealtOut) => {
       }
       if (family === 'clock') add(fromMonoMs, fromMonoMs + STEP_MS + FLOOR_MS + MINT_MS);
       if (family === 'change' && of === name) add(fromMonoMs, cause.toMonoMs + FLOOR_MS + MINT_MS + SLACK_MS);
-      void kind;
     }
     for (const attempt of attempts.filter((one) => one.name === name)) {
       const { fromMonoMs, toMonoMs, failure, nextMonoMs } = attempt;

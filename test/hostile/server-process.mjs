@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { askProcess } from '../support/ask-process.mjs';
 
 /**
  * @typedef {import('./server.js').HostileServerOptions} HostileServerOptions
@@ -46,33 +47,9 @@ export const startHostileProcess = async (options = {}) => {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  let errors = '';
-  child.stderr?.setEncoding('utf8').on('data', (text) => (errors = (errors + text).slice(-4_000)));
-  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
-  const pending = new Map();
-  let lastId = 0;
-  let ended = false;
-  const end = () => new Error(`The hostile server has ended\n${errors}`);
-  child.on('message', (/** @type {any} */ { id, value, error }) => {
-    const waiter = pending.get(id);
-    pending.delete(id);
-    if (error === undefined) waiter?.resolve(value);
-    else waiter?.reject(new Error(error));
-  });
-  const gone = new Promise((resolve) => {
-    child.once('exit', () => {
-      ended = true;
-      for (const { reject } of pending.values()) reject(end());
-      resolve(undefined);
-    });
-  });
+  const { ask: askAny, gone } = askProcess(child, 'The hostile server');
   /** @type {(command: string, given: unknown[]) => Promise<any>} */
-  const ask = (command, given) =>
-    new Promise((resolve, reject) => {
-      if (ended) return reject(end());
-      pending.set(++lastId, { resolve, reject });
-      child.send({ id: lastId, command, given });
-    });
+  const ask = (command, given) => askAny({ command, given });
 
   const facts = await ask('start', [options]);
   const commands = COMMANDS.map((name) => [name, (/** @type {unknown[]} */ ...given) => ask(name, given)]);

@@ -16,6 +16,7 @@ import { fork } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { fileURLToPath } from 'node:url';
+import { askProcess } from './ask-process.mjs';
 import { clientOf, issueRefreshToken, metadataOf, mutualTls, NO_CLIENT } from './authorization-clients.mjs';
 import { JWT_BEARER, registerGrants } from './authorization-grants.mjs';
 import { clientIdOf, countersOf, describeRequest, noteAnswer, readForm } from './authorization-requests.mjs';
@@ -136,36 +137,9 @@ export async function startAuthorizationServer(options = {}) {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  let errors = '';
-  child.stderr?.setEncoding('utf8').on('data', (text) => (errors = (errors + text).slice(-4_000)));
-
-  /** @type {Map<number, { resolve: (value: any) => void, reject: (error: Error) => void }>} */
-  const pending = new Map();
-  let lastId = 0;
-  let exited = false;
-  child.on('message', (/** @type {any} */ { id, value, error }) => {
-    const waiter = pending.get(id);
-    pending.delete(id);
-    if (error === undefined) waiter?.resolve(value);
-    else waiter?.reject(new Error(error));
-  });
-  const gone = new Promise((resolve) => {
-    child.once('exit', () => {
-      exited = true;
-      for (const { reject } of pending.values()) reject(new Error(`The authorization server has ended\n${errors}`));
-      pending.clear();
-      resolve(undefined);
-    });
-  });
-
+  const { ask: askAny, gone } = askProcess(child, 'The authorization server');
   /** @type {(command: string, argument?: unknown) => Promise<any>} */
-  const ask = (command, argument) =>
-    new Promise((resolve, reject) => {
-      if (exited) return reject(new Error(`The authorization server has ended\n${errors}`));
-      const id = ++lastId;
-      pending.set(id, { resolve, reject });
-      child.send({ id, command, argument });
-    });
+  const ask = (command, argument) => askAny({ command, argument });
 
   const facts = await ask('start');
   return {

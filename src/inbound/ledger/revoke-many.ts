@@ -6,11 +6,10 @@ import { abortError } from '../../abort.js';
 import type { CallOptions } from '../../actor/call-port.js';
 import { boolean, checked, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
-import { describeKind } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { BulkError } from '../bulk-error.js';
 import { readClaims } from '../jwt/read-claims.js';
-import { inBatches, isSource } from '../in-batches.js';
+import { checkSource, inBatches } from '../in-batches.js';
 import type { LedgerCall, RevokedBatch } from './ledger-messages.js';
 import { factsOf } from './token-facts.js';
 
@@ -63,10 +62,7 @@ export const revokeMany = async (
   call: Call,
 ): Promise<RevokeManyProgress> => {
   const { verified, signal, onProgress } = checked(shape, options, 'options', child);
-  if (!isSource(tokens)) {
-    const expected = 'Expected tokens to be an iterable or an async iterable of them';
-    throw new TokenvisorError('CONFIG_INVALID', `${expected}, got ${describeKind(tokens)}`, { child });
-  }
+  checkSource(tokens, child);
   let progress: RevokeManyProgress = { revoked: 0, alreadyRevoked: 0, refused: 0, refusedAt: [] };
   const underWay: { readonly first: number; readonly count: number; readonly answer: Promise<RevokedBatch> }[] = [];
   let sent = 0;

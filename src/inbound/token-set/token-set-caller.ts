@@ -7,13 +7,12 @@ import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../ac
 import { toWireError } from '../../actor/wire.js';
 import { systemClock } from '../../clock.js';
 import { optionsOf } from '../../config/check.js';
-import { describeKind } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { expirySeconds } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { within } from '../../within.js';
-import { isSource } from '../in-batches.js';
+import { checkSource } from '../in-batches.js';
 import { type BulkOptions, checkBulkOptions, runBulk } from './bulk.js';
 import { checkedEntry, checkedToken, type InsertOptions, type TokenSetItem } from './token-set-item.js';
 import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
@@ -222,14 +221,7 @@ export class TokenSetCaller extends TokenSetReader {
 
   #bulkOptions(items: unknown, options: BulkOptions): BulkOptions {
     const given = checkBulkOptions(options, this.name);
-    if (isSource(items)) return given;
-    // A text is iterable as well, by its characters, and is one token that was given in the wrong place.
-    throw this.#invalid('tokens to be an iterable or an async iterable of them', items);
-  }
-
-  #invalid(expected: string, came: unknown): TokenvisorError {
-    return new TokenvisorError('CONFIG_INVALID', `Expected ${expected}, got ${describeKind(came)}`, {
-      child: this.name,
-    });
+    checkSource(items, this.name);
+    return given;
   }
 }
