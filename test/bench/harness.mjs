@@ -31,6 +31,9 @@ const LARGEST_BATCH = 2 ** 30;
  * @property {number | null} bar null where the figure is only reported
  * @property {boolean | null} met null where there is no bar
  *
+ * What a suite that has cells measured in one of them, what the cell is among it.
+ * @typedef {Readonly<Record<string, string | number | boolean>>} Cell
+ *
  * @typedef {object} Rounds
  * @property {number} [rounds] at least 7; 11 by default
  * @property {number} [warmUps] rounds that do not count, before; 2 by default
@@ -79,6 +82,8 @@ export const createHarness = ({ progress = () => {}, now = () => performance.now
   const rows = [];
   /** @type {Figure[]} */
   const figures = [];
+  /** @type {Cell[]} */
+  const cells = [];
   /** @type {string[]} */
   const notes = [];
 
@@ -224,8 +229,21 @@ export const createHarness = ({ progress = () => {}, now = () => performance.now
     return figure(name, median(ratios), bar);
   };
 
+  /** Adds what was measured once in one cell. @param {Cell} values */
+  const cell = (values) => void cells.push(values);
+
   /** Says what a reader of the figures has to know: what could not be measured, and why. @param {string} text */
   const note = (text) => void notes.push(text);
 
-  return { throughput, latency, row, figure, ratio, note, results: () => ({ rows, figures, notes }) };
+  return {
+    progress,
+    throughput,
+    latency,
+    row,
+    figure,
+    ratio,
+    cell,
+    note,
+    results: () => ({ rows, figures, cells, notes }),
+  };
 };

@@ -1,18 +1,29 @@
 /**
- * `npm run bench -- SUITE [--json]`: runs test/bench/suites/SUITE.mjs and prints its table; with `--json` the last
- * line is one JSON object. A figure that misses its bar is told, and does not make the command fail: figures of a
- * busy machine are no test.
+ * `npm run bench` runs all suites, writes their results into docs/reference/benchmarks/results.json, each as soon as it is
+ * there, and renders docs/reference/benchmarks.md from them. `npm run bench -- SUITE [--json]` runs
+ * test/bench/suites/SUITE.mjs and prints its table; with `--json` the last line is one JSON object. `npm run bench --
+ * --render` renders what has been measured before.
+ *
+ * A figure that misses its bar is told, and does not make the command fail: figures of a busy machine are no test.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ROOT, SetupError, runMain, setUp } from '../run/setup.mjs';
 import { createHarness } from './harness.mjs';
 import { formatReport } from './report.mjs';
+import { SUITES } from './suites.mjs';
 
-const SUITES = path.join(ROOT, 'test/bench/suites');
+/** @typedef {import('./render/page.mjs').Report} Report */
+
+export const RESULTS = 'docs/reference/benchmarks/results.json';
+
+/** The packages that take part. */
+const PACKAGES = [
+  ...['piscina', 'comlink', 'google-auth-library', '@smithy/property-provider', 'lru-cache'],
+  ...['lmdb', 'ioredis', 'pg'],
+];
 
 const machine = () => ({
   cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -28,24 +39,68 @@ const versions = () => ({
   node: process.versions.node,
   v8: process.versions.v8,
   tokenvisor: versionIn('package.json'),
-  piscina: versionIn('node_modules/piscina/package.json'),
-  comlink: versionIn('node_modules/comlink/package.json'),
+  ...Object.fromEntries(PACKAGES.map((name) => [name, versionIn(`node_modules/${name}/package.json`)])),
 });
 
+/** @param {string} suite @returns {Promise<Report>} */
+const runSuite = async (suite) => {
+  /** @type {{ run: (harness: import('./harness.mjs').Harness) => Promise<void> }} */
+  const { run } = await import(`./suites/${suite}.mjs`);
+  const harness = createHarness({ progress: (line) => process.stderr.write(`bench: ${suite}: ${line}\n`) });
+  const startedAt = performance.now();
+  await run(harness);
+  const minutes = Math.round((performance.now() - startedAt) / 6_000) / 10;
+  return { suite, minutes, machine: machine(), versions: versions(), ...harness.results() };
+};
+
+/** @returns {Record<string, Report>} */
+const readResults = () => {
+  const file = path.join(ROOT, RESULTS);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+};
+
+/** Numbers as they are shown, so that a run does not change every digit of the file. @param {unknown} value */
+const rounded = (value) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+
+/** @param {Record<string, Report>} results */
+const writeResults = (results) => {
+  const file = path.join(ROOT, RESULTS);
+  mkdirSync(path.dirname(file), { recursive: true });
+  const ordered = Object.fromEntries(SUITES.flatMap((suite) => (results[suite] ? [[suite, results[suite]]] : [])));
+  writeFileSync(file, `${JSON.stringify(ordered, (_, value) => rounded(value), 2)}\n`);
+};
+
+const render = async () => {
+  const { renderPage } = await import('./render/page.mjs');
+  const folder = path.join(ROOT, 'docs/reference');
+  const { page, plots } = await renderPage(readResults());
+  rmSync(path.join(folder, 'benchmarks/plots'), { recursive: true, force: true });
+  mkdirSync(path.join(folder, 'benchmarks/plots'), { recursive: true });
+  for (const [name, svg] of plots) writeFileSync(path.join(folder, 'benchmarks/plots', name), svg);
+  writeFileSync(path.join(folder, 'benchmarks.md'), page);
+};
+
 await runMain(async () => {
-  const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
-  const [suite] = positionals;
-  const suites = existsSync(SUITES) ? readdirSync(SUITES).filter((file) => file.endsWith('.mjs')) : [];
-  if (suite === undefined || !suites.includes(`${suite}.mjs`)) {
-    const names = suites.map((file) => file.slice(0, -'.mjs'.length)).join(', ');
-    throw new SetupError(`Expected a suite among ${names || '(there are none)'}; got '${suite ?? ''}'`);
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'boolean' }, render: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.filter((name) => !SUITES.some((suite) => suite === name));
+  if (unknown.length > 0) {
+    throw new SetupError(`Expected suites among ${SUITES.join(', ')}; got '${unknown.join("', '")}'`);
   }
   await setUp();
-  /** @type {{ run: (harness: import('./harness.mjs').Harness) => Promise<void> }} */
-  const { run } = await import(pathToFileURL(path.join(SUITES, `${suite}.mjs`)).href);
-  const harness = createHarness({ progress: (line) => process.stderr.write(`bench: ${line}\n`) });
-  await run(harness);
-  const report = { suite, machine: machine(), versions: versions(), ...harness.results() };
-  process.stdout.write(`${formatReport(report)}\n`);
-  if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  if (values.render) return render();
+  for (const suite of positionals) {
+    const report = await runSuite(suite);
+    process.stdout.write(`${formatReport(report)}\n`);
+    if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  }
+  if (positionals.length > 0) return;
+  for (const suite of SUITES) {
+    const report = await runSuite(suite);
+    process.stdout.write(`${formatReport(report)}\n\n`);
+    writeResults({ ...readResults(), [suite]: report });
+  }
+  await render();
 });

@@ -1,0 +1,120 @@
+/**
+ * The plots of the benchmarks page: each a function from the results of a suite to an SVG. The same results give the same
+ * text, byte for byte.
+ */
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+
+/** @typedef {import('../harness.mjs').Cell} Cell */
+/** @typedef {import('../harness.mjs').Row} Row */
+
+const OURS = '#c2410c';
+const OTHERS = '#64748b';
+const WIDTH = 760;
+
+/** @param {Plot.PlotOptions} options @returns {string} */
+const svgOf = (options) => {
+  const { document } = parseHTML('<html></html>');
+  const plot = Plot.plot({
+    document,
+    width: WIDTH,
+    className: 'plot',
+    style: { background: 'white', color: '#1e293b', fontFamily: 'system-ui, sans-serif', fontSize: '12px' },
+    ...options,
+  });
+  // A figure, where there are facets or a legend, is around the drawing.
+  const svg = plot.tagName.toLowerCase() === 'svg' ? plot : plot.querySelector('svg:last-of-type');
+  svg?.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  return `${svg?.outerHTML ?? ''}\n`;
+};
+
+/** @param {string} name */
+const isOurs = (name) => /tokenvisor|current\(\)|call\(\)|cast\(\)/.test(name);
+
+/**
+ * Bars on a logarithmic scale, the median, with a line from the 5th to the 95th percentile.
+ *
+ * @param {readonly Row[]} rows all of one unit
+ */
+export const bars = (rows) => {
+  const least = Math.min(...rows.map(({ p5 }) => p5)) / 2;
+  return svgOf({
+    height: 50 + rows.length * 26,
+    marginLeft: 260,
+    marginRight: 60,
+    x: { type: 'log', grid: true, label: rows[0]?.unit ?? '', tickFormat: String },
+    y: { label: null, domain: rows.map(({ name }) => name) },
+    marks: [
+      Plot.barX(rows, { y: 'name', x1: least, x2: 'median', fill: ({ name }) => (isOurs(name) ? OURS : OTHERS) }),
+      Plot.ruleY(rows, { y: 'name', x1: 'p5', x2: 'p95', strokeWidth: 1.5 }),
+      Plot.text(rows, {
+        y: 'name',
+        x: ({ median, p95 }) => Math.max(median, p95),
+        text: ({ median }) => String(Number(median.toPrecision(3))),
+        textAnchor: 'start',
+        dx: 6,
+      }),
+    ],
+  });
+};
+
+/**
+ * Lines over a number, one a series, told apart by a label at their end.
+ *
+ * @param {readonly Cell[]} cells
+ * @param {{ x: string, y: string, series?: string, logarithmic?: boolean, zero?: boolean }} by
+ */
+export const lines = (cells, { x, y, series, logarithmic = false, zero = false }) => {
+  const positive = logarithmic ? cells.filter((cell) => Number(cell[y]) > 0) : cells;
+  const stroke = (/** @type {Cell} */ cell) => (series && isOurs(String(cell[series])) ? OURS : OTHERS);
+  return svgOf({
+    height: 340,
+    marginLeft: 60,
+    marginRight: series ? 170 : 30,
+    x: { label: x, grid: true },
+    y: { label: y, grid: true, zero, ...(logarithmic && { type: 'log', tickFormat: String }) },
+    marks: [
+      Plot.lineY(positive, { x, y, ...(series && { z: series }), stroke }),
+      ...(series
+        ? [
+            Plot.dot(positive, { x, y, fill: stroke, r: 3 }),
+            Plot.text(positive, Plot.selectLast({ x, y, z: series, text: series, textAnchor: 'start', dx: 8 })),
+          ]
+        : []),
+    ],
+  });
+};
+
+/**
+ * Bars in groups, from 0.
+ *
+ * @param {readonly Cell[]} cells
+ * @param {{ group: string, name: string, value: string }} by
+ */
+export const groups = (cells, { group, name, value }) => {
+  const names = [...new Set(cells.map((cell) => String(cell[name])))];
+  return svgOf({
+    height: 60 + cells.length * 20,
+    marginLeft: 190,
+    marginRight: 60,
+    x: { label: value, grid: true },
+    y: { label: null, domain: names },
+    fy: { label: null, axis: 'left' },
+    marks: [
+      Plot.barX(cells, {
+        fy: group,
+        y: name,
+        x: value,
+        fill: (/** @type {Cell} */ cell) => (isOurs(String(cell[name])) ? OURS : OTHERS),
+      }),
+      Plot.text(cells, {
+        fy: group,
+        y: name,
+        x: value,
+        text: (/** @type {Cell} */ cell) => String(Number(Number(cell[value]).toPrecision(3))),
+        textAnchor: 'start',
+        dx: 6,
+      }),
+    ],
+  });
+};
