@@ -1,30 +1,68 @@
-/** A call to an actor through its mailbox, over a bare Comlink echo. */
+/** A call to an actor through its mailbox, and a cast, beside what they are made of and what one would use instead. */
+import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
+import { Piscina } from 'piscina';
 import { actor, startSupervisor } from 'tokenvisor';
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   const supervisor = await startSupervisor({
-    echo: actor({ behaviour: new URL('../support/echo-kind.mjs', import.meta.url) }),
+    echo: actor({ behaviour: new URL('../support/echo-kind.mjs', import.meta.url), mailboxLimit: 1_000_000 }),
   });
+  const { echo } = supervisor.children;
   const { port1, port2 } = new MessageChannel();
+  const raw = new MessageChannel();
   const thread = new Worker(new URL('../support/echo-thread.mjs', import.meta.url), {
-    workerData: { port: port2 },
-    transferList: [port2],
+    workerData: { port: port2, raw: raw.port2 },
+    transferList: [port2, raw.port2],
   });
   /** @type {Comlink.Remote<{ echo(value: unknown): unknown }>} */
   const bare = Comlink.wrap(/** @type {any} */ (port1));
   await bare.echo(0);
+  const pool = new Piscina({
+    filename: new URL('../support/echo-task.mjs', import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+  });
+  await pool.run(0);
   const series = await harness.latency(
     {
+      'raw MessagePort': async () => {
+        raw.port1.postMessage(1);
+        return once(raw.port1, 'message');
+      },
       'bare Comlink echo': async () => bare.echo(1),
-      'call()': async () => supervisor.children.echo.call(1),
+      'Piscina run()': async () => pool.run(1),
+      'call()': async () => echo.call(1),
     },
     { count: 1_000 },
   );
-  harness.ratio('a call over a bare Comlink echo, p50', series['call()'], series['bare Comlink echo'], { atMost: 1.5 });
+  harness.ratio('a call over a bare Comlink echo, p50', series['call()'], series['bare Comlink echo'], {
+    atMost: 1.25,
+  });
+  harness.ratio('a call over a raw MessagePort, p50', series['call()'], series['raw MessagePort']);
+  harness.ratio('a call over Piscina run(), p50', series['call()'], series['Piscina run()']);
+
+  // Each batch ends when all of it has been heard.
+  const sent = await harness.throughput(
+    {
+      'raw MessagePort, one way': async (count) => {
+        for (let i = 0; i < count; i += 1) raw.port1.postMessage(0);
+        raw.port1.postMessage(1);
+        return once(raw.port1, 'message');
+      },
+      'cast()': async (count) => {
+        for (let i = 0; i < count; i += 1) echo.cast('nothing');
+        return echo.call(1);
+      },
+    },
+    { unit: 'us' },
+  );
+  harness.ratio('a cast over a raw message', sent['cast()'], sent['raw MessagePort, one way']);
   port1.close();
+  raw.port1.close();
+  await pool.destroy();
   await thread.terminate();
   await supervisor.close();
 };

@@ -1,8 +1,32 @@
-/** `current()` over the floor, on the main thread and through `attach()` in another. */
+/**
+ * A read of a token that is good: `current()` over the floor, on the main thread and through `attach()` in another; and
+ * beside what one would use instead, and a plain object.
+ */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { credential, startSupervisor } from 'tokenvisor';
+import { startEndpoint } from '../support/endpoint.mjs';
+import { PEERS } from '../support/peers.mjs';
 import { createReadCases } from '../support/read-cases.mjs';
+import { median } from '../statistics.mjs';
+
+/** No token ends while they are read. */
+const LIFE_S = 86_400;
+const OURS = 'current(), main';
+
+/** @param {import('../support/peers.mjs').Peer} peer @returns {import('../harness.mjs').Batch} */
+const reading = (peer) =>
+  typeof peer.get() === 'string'
+    ? (count) => {
+        let sum = 0;
+        for (let i = 0; i < count; i += 1) sum += /** @type {string} */ (peer.get()).length;
+        return sum;
+      }
+    : async (count) => {
+        let sum = 0;
+        for (let i = 0; i < count; i += 1) sum += (await peer.get()).length;
+        return sum;
+      };
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
@@ -22,16 +46,36 @@ export const run = async (harness) => {
     return timed;
   };
   const here = createReadCases(api);
+  const endpoint = await startEndpoint(LIFE_S);
+  const plain = { token: { authorization: api.current().authorization } };
+  /** @type {Record<string, import('../support/peers.mjs').Peer>} */
+  const peers = {};
+  for (const [name, create] of Object.entries(PEERS)) {
+    if (name !== 'tokenvisor') peers[name] = await create({ url: endpoint.url, lifeS: LIFE_S });
+  }
+  for (const peer of Object.values(peers)) await peer.get();
+  const asynchronous = Object.keys(peers).filter((name) => typeof peers[name]?.get() !== 'string');
   const series = await harness.throughput({
     'floor, main': here.floor,
-    'current(), main': here.current,
+    [OURS]: here.current,
     'floor, attached': elsewhere('floor'),
     'current(), attached': elsewhere('current'),
+    'a member of a plain object': (count) => {
+      let sum = 0;
+      for (let i = 0; i < count; i += 1) sum += plain.token.authorization.length;
+      return sum;
+    },
+    ...Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, reading(peer)])),
   });
-  harness.ratio('current() over the floor, main', series['current(), main'], series['floor, main'], { atMost: 1.25 });
+  harness.ratio('current() over the floor, main', series[OURS], series['floor, main'], { atMost: 1.25 });
   harness.ratio('current() over the floor, attached', series['current(), attached'], series['floor, attached'], {
     atMost: 1.25,
   });
+  for (const name of Object.keys(peers)) harness.ratio(`${name} over current()`, series[name], series[OURS]);
+  const [fastest = ''] = asynchronous.sort((one, other) => median(series[one] ?? []) - median(series[other] ?? []));
+  harness.ratio(`the fastest async peer (${fastest}) over current()`, series[fastest], series[OURS], { atLeast: 1.5 });
+  for (const peer of Object.values(peers)) await peer.close();
+  endpoint.close();
   await thread.terminate();
   await supervisor.close();
 };

@@ -1,4 +1,7 @@
-/** What a credential costs: memory over a bare worker thread, before and after its first mint; and the start of 50. */
+/**
+ * What a credential costs: memory over a bare worker thread, before and after its first mint, and the time to start, at
+ * 1, 10, 50, 100 and 200 of them. Each measurement has a process of its own.
+ */
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -7,35 +10,72 @@ import { median } from '../statistics.mjs';
 
 const execute = promisify(execFile);
 const ROUNDS = 7;
+/** So many are compared with bare threads, in rounds that take turns. */
 const THREADS = 20;
 const MANY = 50;
+/** Of these, each is measured so often: a process with 200 threads takes its time. */
+const COUNTS = [1, 10, 50, 100, 200];
+const COUNT_ROUNDS = 3;
+const BOUND_MS = 120_000;
 const script = fileURLToPath(new URL('../support/memory-process.mjs', import.meta.url));
+
+/** @typedef {{ bytes: number, startMs: number }} Measured */
+
+/** The slope of the line through the points, by least squares. @param {readonly (readonly [number, number])[]} points */
+const slope = (points) => {
+  const mean = (/** @type {number} */ at) => points.reduce((sum, point) => sum + (point[at] ?? 0), 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const along = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  return along / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+};
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   const endpoint = fork(fileURLToPath(new URL('../support/token-endpoint.mjs', import.meta.url)));
   const [port] = await once(endpoint, 'message');
-  /** @param {string} mode @param {number} count @returns {Promise<{ bytes: number, startMs: number }>} */
+  /** @param {string} mode @param {number} count @returns {Promise<Measured>} */
   const measure = async (mode, count) => {
     const { stdout } = await execute(process.execPath, ['--expose-gc', script, mode, String(count), String(port)], {
-      timeout: 60_000,
+      timeout: BOUND_MS,
     });
     return JSON.parse(stdout);
   };
   /** @type {Record<'bare' | 'before' | 'after' | 'start', number[]>} */
   const series = { bare: [], before: [], after: [], start: [] };
   for (let round = 0; round < ROUNDS; round += 1) {
+    harness.progress(`round ${round + 1} of ${ROUNDS}`);
     for (const mode of /** @type {const} */ (['bare', 'before', 'after'])) {
       series[mode].push((await measure(mode, THREADS)).bytes / THREADS / 2 ** 20);
     }
     series.start.push((await measure('start', MANY)).startMs);
   }
-  endpoint.disconnect();
   harness.row('a bare worker thread', 'MB', series.bare);
   harness.row('a credential before its first mint', 'MB', series.before);
   harness.row('a credential after its first mint', 'MB', series.after);
   harness.row(`${MANY} credentials from start to all fresh`, 'ms', series.start);
   harness.ratio('memory before the first mint over a bare thread', series.before, series.bare);
-  harness.ratio('memory after the first mint over a bare thread', series.after, series.bare);
+  harness.ratio('memory after the first mint over a bare thread', series.after, series.bare, { atMost: 1.6 });
   harness.figure(`${MANY} credentials from start to all fresh, median in s`, median(series.start) / 1_000);
+
+  for (const mode of /** @type {const} */ (['bare', 'after'])) {
+    const what = mode === 'bare' ? 'bare threads' : 'credentials, all fresh';
+    /** @type {[number, number][]} */
+    const memory = [];
+    /** @type {[number, number][]} */
+    const time = [];
+    for (const count of COUNTS) {
+      harness.progress(`${count} ${what}`);
+      /** @type {Measured[]} */
+      const measured = [];
+      for (let round = 0; round < COUNT_ROUNDS; round += 1) measured.push(await measure(mode, count));
+      const megabytes = measured.map(({ bytes }) => bytes / 2 ** 20);
+      const times = measured.map(({ startMs }) => startMs);
+      harness.cell({ of: what, count, 'memory, MB': median(megabytes), 'start, ms': median(times) });
+      memory.push([count, median(megabytes)]);
+      time.push([count, median(times)]);
+    }
+    harness.figure(`${what}: MB each, by the slope`, slope(memory));
+    harness.figure(`${what}: ms each, by the slope`, slope(time));
+  }
+  endpoint.disconnect();
 };

@@ -1,0 +1,68 @@
+/**
+ * The authorization server is away for 10 s, and answers 429 for 10 s more; 50 users on 4 threads go on asking. What it
+ * receives, how many of them get no token, and how long it takes until every thread has a good one again.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { startEndpoint } from '../support/endpoint.mjs';
+import { PEERS } from '../support/peers.mjs';
+import { monoMs } from '../support/token-values.mjs';
+
+const LIFE_S = 8;
+const PHASE_MS = 10_000;
+const USERS = 50;
+const EVERY_MS = 100;
+/** The longest back-off is 30 s. */
+const AFTERWARDS_MS = 35_000;
+const CELL = fileURLToPath(new URL('../support/outage-cell.mjs', import.meta.url));
+
+/** @typedef {import('../support/asking.mjs').Asked} Asked */
+
+/** @param {import('../harness.mjs').Harness} harness */
+export const run = async (harness) => {
+  for (const name of Object.keys(PEERS)) {
+    harness.progress(name);
+    const endpoint = await startEndpoint(LIFE_S);
+    const options = { name, url: endpoint.url, lifeS: LIFE_S, users: USERS, everyMs: EVERY_MS };
+    const child = fork(CELL, [JSON.stringify(options)]);
+    await once(child, 'message');
+    await sleep(2_000);
+    const awayAt = monoMs();
+    await endpoint.leave();
+    await sleep(PHASE_MS);
+    const busyAt = monoMs();
+    await endpoint.busy();
+    await sleep(PHASE_MS);
+    await endpoint.well();
+    const wellAt = monoMs();
+    await sleep(AFTERWARDS_MS);
+    child.send('stop');
+    /** @type {[Asked[]]} */
+    const [threads] = /** @type {any} */ (await once(child, 'message'));
+    const { requests } = await endpoint.stats();
+    endpoint.close();
+    const failed = threads.reduce((sum, each) => sum + each.failed, 0);
+    const expired = threads.reduce((sum, each) => sum + each.expired, 0);
+    const asked = threads.reduce((sum, each) => sum + each.failed + each.waits.length, 0);
+    // From when it is well to the last that was asked in vain, or got one that had ended.
+    const recovered = threads.map((each) => Math.max(0, ...each.badAt.map((at) => at - wellAt)));
+    harness.cell({
+      peer: name,
+      'requests while away': requests.filter((at) => at >= awayAt && at < busyAt).length,
+      'requests while busy': requests.filter((at) => at >= busyAt && at < wellAt).length,
+      'most in a second': busiestSecond(requests),
+      asked,
+      'in vain, %': (100 * failed) / asked,
+      'expired, %': (100 * expired) / asked,
+      'recovered after, s': Math.max(...recovered) / 1_000,
+    });
+  }
+  harness.note(`Tokens live for ${LIFE_S} s; each user asks again after ${EVERY_MS} ms, and ${USERS} of them ask.`);
+  harness.note('What is counted while it is away are connections, which it ends at once. A 429 asks for 2 s.');
+};
+
+/** @param {readonly number[]} requests */
+const busiestSecond = (requests) =>
+  Math.max(0, ...requests.map((from) => requests.filter((at) => at >= from && at < from + 1_000).length));
