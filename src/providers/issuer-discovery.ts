@@ -10,6 +10,7 @@ import { ProviderError } from '../errors.js';
 import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
 import { malformedAnswer } from './http-failures.js';
+import { inLibrary } from './library-scope.js';
 import type { HttpAnswer, HttpRequest } from './provider.js';
 
 export type Ask = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
@@ -49,14 +50,12 @@ const discoverBy = async (
     return answer;
   });
   // The door has its own rule of what may go in clear.
-  const response = await discoveryRequest(target, {
-    algorithm,
-    [customFetch]: fetchMetadata,
-    [allowInsecureRequests]: true,
-  });
+  const response = await inLibrary(() =>
+    discoveryRequest(target, { algorithm, [customFetch]: fetchMetadata, [allowInsecureRequests]: true }),
+  );
   let server: AuthorizationServer;
   try {
-    server = await processDiscoveryResponse(target, response);
+    server = await inLibrary(() => processDiscoveryResponse(target, response));
   } catch {
     if (answer !== undefined && namesAnotherIssuer(answer, target)) {
       throw new ProviderError(`The metadata at ${target.host} is another issuer's: check \`issuer\`, also its path`, {

@@ -17,6 +17,7 @@ import { clientAuthentication, type Authenticate } from './client-authentication
 import type { CheckedGrantOptions } from './grant-options.js';
 import { givenUp, malformedAnswer } from './http-failures.js';
 import { canBeAsked, discover } from './issuer-discovery.js';
+import { inLibrary } from './library-scope.js';
 import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
 import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
 
@@ -121,22 +122,20 @@ export class TokenEndpoint {
       split = splitAnswer(answer);
       return split.rest;
     });
-    const response = await genericTokenEndpointRequest(
-      server,
-      client,
-      authentication,
-      grantType,
-      this.#form(parameters),
-      {
+    const form = this.#form(parameters);
+    const response = await inLibrary(() =>
+      genericTokenEndpointRequest(server, client, authentication, grantType, form, {
         [customFetch]: fetchToken,
         [allowInsecureRequests]: true,
-      },
+      }),
     );
     let members: TokenMembers;
     try {
-      members = await processGenericTokenEndpointResponse(server, client, response, {
-        recognizedTokenTypes: anyToken ? { n_a: () => undefined } : {},
-      });
+      members = await inLibrary(() =>
+        processGenericTokenEndpointResponse(server, client, response, {
+          recognizedTokenTypes: anyToken ? { n_a: () => undefined } : {},
+        }),
+      );
     } catch {
       // The library's errors quote the answer, so none of them goes on from here.
       throw malformedAnswer(`The answer of ${host} is no token answer (RFC 6749 §5.1)`, { status: 200 });

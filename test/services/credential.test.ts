@@ -1,5 +1,5 @@
 /** The credential, end to end: real threads, and a real authorization server in a process of its own. */
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -122,6 +122,25 @@ describe('each provider', () => {
     await settled(children.one);
     expect(children.one.status()).toMatchObject({ state: 'fresh', attempts: 1, mints: 1, refreshes: 0, restarts: 0 });
     expect(supervisor.health().status).toBe('ok');
+  });
+
+  test.each([
+    ['the token endpoint', () => ({ tokenEndpoint: server.tokenEndpoint })],
+    ['the issuer', () => ({ issuer: server.issuer })],
+  ])("found by %s, in a thread that has no use of Node's fetch, and does not load it", async (found, where) => {
+    const LIST = 'TOKENVISOR_TEST_FETCH';
+    const list = path.join(folder, `fetch of ${found}`);
+    process.env[LIST] = list;
+    afterTest(() => delete process.env[LIST]);
+    const { clientId, clientSecret } = freshClient();
+    const provider = clientCredentials({ ...where(), clientId, clientSecret, resource: server.resource });
+    const preload = new URL('./fixtures/tell-fetch.mjs', import.meta.url).href;
+    const { supervisor, children } = await supervise({
+      api: credential({ provider, env: [LIST], execArgv: ['--import', preload] }),
+    });
+    await supervisor.ready();
+    await settled(children.api);
+    expect(readFileSync(list, 'utf8')).toBe('started: not loaded\nminted: not loaded\n');
   });
 
   test.each(['memory', 'file'] as const)(
