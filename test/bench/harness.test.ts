@@ -98,10 +98,21 @@ describe('figures', () => {
   });
 });
 
+test('what was measured once is a cell', () => {
+  const { harness } = simulated();
+  harness.cell({ peer: 'ours', expired: 0 });
+  expect(harness.results().cells).toEqual([{ peer: 'ours', expired: 0 }]);
+});
+
 test('what could not be measured is noted, in the report as well', () => {
   const { harness } = simulated();
   harness.note('skipped: no server');
-  expect(harness.results()).toEqual({ rows: [], figures: [], notes: ['skipped: no server'] });
+  expect(harness.results()).toEqual({
+    rows: [],
+    figures: [],
+    cells: [],
+    notes: ['skipped: no server'],
+  });
   const machine = { cpu: 'C', cores: 2, memoryGB: 8, os: 'linux x64' };
   const report = formatReport({ suite: 'reads', machine, versions: { node: '20' }, ...harness.results() });
   expect(report).toBe('reads: C, 2 cores, 8 GB, linux x64, Node 20\n\nnote: skipped: no server');
@@ -112,12 +123,16 @@ describe('the table', () => {
     const machine = { cpu: 'C', cores: 2, memoryGB: 8, os: 'linux x64' };
     const rows = [{ name: 'read', median: 44.21, p5: 40, p95: 101.4, unit: 'ns' }];
     const figures = [{ name: 'read over floor', value: 1.5, bar: 1.25, met: false }];
-    expect(formatReport({ suite: 'reads', machine, versions: { node: '20' }, rows, figures })).toBe(
+    const cells = [{ peer: 'ours', asked: 12_000, 'wait, ms': 0.000_13 }];
+    expect(formatReport({ suite: 'reads', machine, versions: { node: '20' }, rows, figures, cells })).toBe(
       [
         'reads: C, 2 cores, 8 GB, linux x64, Node 20',
         '',
-        'case  median    p5  p95  unit',
-        'read    44.2  40.0  101    ns',
+        'peer  asked  wait, ms',
+        'ours  12000   0.00013',
+        '',
+        'case  median  p5  p95  unit',
+        'read    44.2  40  101    ns',
         '',
         'figure           value   bar',
         'read over floor   1.50  1.25  MISSED',

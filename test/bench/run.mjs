@@ -9,7 +9,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments } from '../run/options.mjs';
 import { ROOT, SetupError, runMain, setUp } from '../run/setup.mjs';
 import { createHarness } from './harness.mjs';
 import { formatReport } from './report.mjs';
@@ -18,6 +18,8 @@ import { SUITES } from './suites.mjs';
 /** @typedef {import('./render/page.mjs').Report} Report */
 
 export const RESULTS = 'docs/reference/benchmarks/results.json';
+
+const USAGE = 'npm run bench [-- SUITE... [--json]], or npm run bench -- --render';
 
 /** The packages that take part. */
 const PACKAGES = [
@@ -71,6 +73,8 @@ const writeResults = (results) => {
 };
 
 const render = async () => {
+  if (!existsSync(path.join(ROOT, RESULTS)))
+    throw new SetupError(`Expected results in ${RESULTS}: npm run bench makes them`);
   const { renderPage } = await import('./render/page.mjs');
   const folder = path.join(ROOT, 'docs/reference');
   const { page, plots } = await renderPage(readResults());
@@ -81,14 +85,16 @@ const render = async () => {
 };
 
 await runMain(async () => {
-  const { values, positionals } = parseArgs({
-    options: { json: { type: 'boolean' }, render: { type: 'boolean' } },
-    allowPositionals: true,
-  });
+  const { values, positionals } = readArguments(
+    USAGE,
+    { json: { type: 'boolean' }, render: { type: 'boolean' } },
+    { allowPositionals: true },
+  );
   const unknown = positionals.filter((name) => !SUITES.some((suite) => suite === name));
   if (unknown.length > 0) {
     throw new SetupError(`Expected suites among ${SUITES.join(', ')}; got '${unknown.join("', '")}'`);
   }
+  if (values.json && positionals.length === 0) throw new SetupError(`Expected --json with a suite: ${USAGE}`);
   await setUp();
   if (values.render) return render();
   for (const suite of positionals) {

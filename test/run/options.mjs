@@ -16,28 +16,39 @@ const withNegatives = (args) =>
 
 /**
  * @template {Options} T
+ * @typedef {{ [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string }} Values undefined if not said
+ */
+
+/**
+ * What the command was given. `--help` ends the process.
+ *
+ * @template {Options} T
  * @param {string} usage the command and its options, in one line
  * @param {T} options
- * @returns {{ [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : string }} undefined if not said. `--help` ends
- *   the process
+ * @param {{ allowPositionals?: boolean }} [more]
+ * @returns {{ values: Values<T>, positionals: string[] }}
  */
-export const readOptions = (usage, options) => {
+export const readArguments = (usage, options, { allowPositionals = false } = {}) => {
   /** @type {any} */
-  let values;
+  let given;
   try {
-    ({ values } = parseArgs({
+    given = parseArgs({
       args: withNegatives(process.argv.slice(2)),
       options: { ...options, help: { type: 'boolean', short: 'h' } },
-    }));
+      allowPositionals,
+    });
   } catch (error) {
     // Only the first sentence: what comes next is of arguments that begin with a dash, and no command takes such.
     const [problem] = (error instanceof Error ? error.message : inspect(error)).split(/[.\n]\s/, 1);
     throw new SetupError(`${problem}\nExpected ${usage}`);
   }
-  if (!values.help) return values;
+  if (!given.values.help) return given;
   process.stdout.write(`${usage}\n`);
   process.exit(0);
 };
+
+/** The options of a command that takes nothing else. @template {Options} T @param {string} usage @param {T} options @returns {Values<T>} */
+export const readOptions = (usage, options) => readArguments(usage, options).values;
 
 /** @param {string} name @param {string | undefined} text @param {{ from: number, to?: number }} range */
 export const wholeNumber = (name, text, { from, to = Number.MAX_SAFE_INTEGER }) => {

@@ -3,8 +3,10 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from './setup.mjs';
 
+const scriptOf = (command: string): string => (command === 'bench' ? 'test/bench/run.mjs' : `test/run/${command}.mjs`);
+
 const run = (command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } =>
-  spawnSync(process.execPath, [path.join(ROOT, 'test/run', `${command}.mjs`), ...args], {
+  spawnSync(process.execPath, [path.join(ROOT, scriptOf(command)), ...args], {
     encoding: 'utf8',
     timeout: 20_000,
     killSignal: 'SIGKILL',
@@ -24,6 +26,9 @@ describe('what a command can not take', () => {
     ['chaos', '--what', /^setup: Unknown option '--what'\nExpected npm run chaos -- /],
     ['oracle', '--count 5', /^setup: Expected npm run oracle -- --seed N/],
     ['oracle', '--seed 1 --number 2 --write', /^setup: Expected --number without --count and --write/],
+    ['bench', 'nonsense reads', /^setup: Expected suites among hostile, outage, .*; got 'nonsense'\n$/],
+    ['bench', '--json', /^setup: Expected --json with a suite: npm run bench /],
+    ['bench', '--what', /^setup: Unknown option '--what'\nExpected npm run bench /],
   ])('%s %s', (command, args, told) => {
     const { status, stdout, stderr } = run(command, ...args.split(' '));
     expect(stderr).toMatch(told);
@@ -32,10 +37,10 @@ describe('what a command can not take', () => {
   });
 });
 
-it.each(['simulate', 'chaos', 'oracle'])('%s --help tells what it takes', (command) => {
+it.each(['simulate', 'chaos', 'oracle', 'bench'])('%s --help tells what it takes', (command) => {
   expect(run(command, '--help')).toMatchObject({
     status: 0,
-    stdout: expect.stringMatching(new RegExp(`^npm run ${command} -- .*\n$`)) as string,
+    stdout: expect.stringMatching(new RegExp(`^npm run ${command} .*\n$`)) as string,
     stderr: '',
   });
 });

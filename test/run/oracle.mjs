@@ -9,6 +9,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspect } from 'node:util';
+import { installFromDebian } from './debian.mjs';
 import { readOptions, wholeNumber } from './options.mjs';
 import { ROOT, SCRATCH, SetupError, runMain, setUp } from './setup.mjs';
 import { importTypeScript } from './typescript.mjs';
@@ -40,22 +41,9 @@ const readArguments = () => {
 
 const hasErlang = () => spawnSync('escript', ['-h'], { stdio: 'ignore' }).error === undefined;
 
-const HOW_TO_INSTALL = 'as root: apt-get install erlang-base (or put escript of any Erlang/OTP from 24 on the path)';
-
 const installErlang = () => {
-  if (hasErlang()) return;
-  if (process.getuid?.() !== 0)
-    throw new SetupError(`Expected Erlang, whose supervisor is the oracle: ${HOW_TO_INSTALL}`);
-  process.stderr.write('setup: installing erlang-base (apt-get)\n');
-  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', 'erlang-base']]) {
-    const { status, error, stdout, stderr } = spawnSync('apt-get', args, {
-      encoding: 'utf8',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-    if (error) throw new SetupError(`There is no apt-get here: ${HOW_TO_INSTALL}`);
-    if (status !== 0 && args[0] === 'install') throw new SetupError(`apt-get failed:\n${stdout}${stderr}`);
-  }
-  if (!hasErlang()) throw new SetupError(`apt-get has installed no escript: ${HOW_TO_INSTALL}`);
+  const missing = installFromDebian('erlang-base', hasErlang);
+  if (missing !== undefined) throw new SetupError(`The oracle is OTP's own supervisor. ${missing}`);
 };
 
 /** @type {NodeJS.Signals[]} */

@@ -6,19 +6,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
+import { installFromDebian } from '../../run/debian.mjs';
 
 const isThere = () => spawnSync('redis-server', ['--version']).status === 0;
-
-/** Why there is none, if it can't be had. */
-const install = () => {
-  if (process.getuid?.() !== 0) return 'redis-server is not installed, and only root can install it';
-  const options = /** @type {const} */ ({ stdio: 'ignore', timeout: 120_000 });
-  const packages = ['install', '-y', '--no-install-recommends', 'redis-server'];
-  if (spawnSync('apt-get', packages, options).status === 0 && isThere()) return undefined;
-  spawnSync('apt-get', ['update'], options);
-  if (spawnSync('apt-get', packages, options).status === 0 && isThere()) return undefined;
-  return 'redis-server is not installed, and apt-get could not install it';
-};
 
 const freePort = async () => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -31,7 +21,7 @@ const freePort = async () => {
 
 /** A server that keeps nothing on the disk, and a client of it; or why there is none. */
 export const startRedis = async () => {
-  const missing = isThere() ? undefined : install();
+  const missing = installFromDebian('redis-server', isThere);
   if (missing !== undefined) return { missing };
   const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-redis-'));
   const port = await freePort();

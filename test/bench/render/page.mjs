@@ -1,7 +1,9 @@
 /**
  * docs/reference/benchmarks.md and its plots, from the results alone.
  */
+import path from 'node:path';
 import * as prettier from 'prettier';
+import { ROOT } from '../../run/setup.mjs';
 import { number } from '../report.mjs';
 import { SUITES } from '../suites.mjs';
 import { bars, groups, lines } from './plots.mjs';
@@ -40,7 +42,7 @@ const SECTIONS = {
   outage: {
     title: 'A server that is away, and then busy',
     about:
-      'For 10 s the authorization server ends every connection, for 10 s more it answers 429 with a Retry-After of 2 s; 50 users on 4 threads go on asking. Tokens live for 8 s, so that there is none to be had for most of that time: what counts is what the server is spared, and how soon all threads have a good token again. A user who is told at once asks more often than one who is kept waiting, so the shares are not of the same number.',
+      'For 10 s the authorization server ends every connection, for 10 s more it answers 429 with a Retry-After of 2 s; 50 users on 4 threads go on asking. Tokens live for 8 s, so that there is none to be had for most of that time: what counts is what the server is spared, and how soon all threads have a good token again. Our back-off doubles up to 30 s and is drawn at random (`retryEveryMs` makes it a fixed one), so the time to recover is another one in each run; who asks the server for every user finds out sooner. A user who is told at once asks more often than one who is kept waiting, so the shares are not of the same number.',
     plots: ({ cells }) => ({
       requests: groups(
         cells.flatMap((cell) =>
@@ -176,6 +178,6 @@ export const renderPage = async (results) => {
       Object.entries(versions).map(([name, version]) => [name, String(version)]),
     ),
   ].join('\n\n');
-  const options = await prettier.resolveConfig('docs/reference/benchmarks.md');
+  const options = await prettier.resolveConfig(path.join(ROOT, 'docs/reference/benchmarks.md'));
   return { page: await prettier.format(`${text}\n`, { ...options, parser: 'markdown' }), plots };
 };

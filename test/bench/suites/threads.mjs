@@ -2,11 +2,11 @@
  * What a credential costs: memory over a bare worker thread, before and after its first mint, and the time to start, at
  * 1, 10, 50, 100 and 200 of them. Each measurement has a process of its own.
  */
-import { execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { median } from '../statistics.mjs';
+import { startEndpoint } from '../support/endpoint.mjs';
 
 const execute = promisify(execFile);
 const ROUNDS = 7;
@@ -17,6 +17,8 @@ const MANY = 50;
 const COUNTS = [1, 10, 50, 100, 200];
 const COUNT_ROUNDS = 3;
 const BOUND_MS = 120_000;
+/** No token is refreshed while it is measured. */
+const LIFE_S = 86_400;
 const script = fileURLToPath(new URL('../support/memory-process.mjs', import.meta.url));
 
 /** @typedef {{ bytes: number, startMs: number }} Measured */
@@ -31,11 +33,10 @@ const slope = (points) => {
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
-  const endpoint = fork(fileURLToPath(new URL('../support/token-endpoint.mjs', import.meta.url)));
-  const [port] = await once(endpoint, 'message');
+  const endpoint = await startEndpoint(LIFE_S);
   /** @param {string} mode @param {number} count @returns {Promise<Measured>} */
   const measure = async (mode, count) => {
-    const { stdout } = await execute(process.execPath, ['--expose-gc', script, mode, String(count), String(port)], {
+    const { stdout } = await execute(process.execPath, ['--expose-gc', script, mode, String(count), endpoint.url], {
       timeout: BOUND_MS,
     });
     return JSON.parse(stdout);
@@ -77,5 +78,5 @@ export const run = async (harness) => {
     harness.figure(`${what}: MB each, by the slope`, slope(memory));
     harness.figure(`${what}: ms each, by the slope`, slope(time));
   }
-  endpoint.disconnect();
+  endpoint.close();
 };

@@ -1,6 +1,6 @@
 /**
  * One process whose resident memory is measured before and after it has started threads:
- * `memory-process.mjs bare|before|after COUNT PORT`. Prints JSON.
+ * `memory-process.mjs bare|before|after|start COUNT TOKEN_ENDPOINT`. Prints JSON.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { credential, startSupervisor } from 'tokenvisor';
 import { clientCredentials } from 'tokenvisor/providers';
 
-const [mode = '', countText = '', port = ''] = process.argv.slice(2);
+const [mode = '', countText = '', tokenEndpoint = ''] = process.argv.slice(2);
 const count = Number(countText);
 
 const residentBytes = async () => {
@@ -25,7 +25,7 @@ const specs = (children, eager) =>
       credential({
         eager,
         provider: clientCredentials({
-          tokenEndpoint: `http://127.0.0.1:${port}/token`,
+          tokenEndpoint,
           clientId: 'bench',
           clientSecret: `fake-${Math.random()}`,
         }),
