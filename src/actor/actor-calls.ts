@@ -4,7 +4,8 @@
 import { checked, object } from '../config/check.js';
 import { waitShape } from '../config/check-timeout.js';
 import type { TokenvisorError } from '../errors.js';
-import { type CallEndpoint, type CallOptions, CallPort, noProc } from './call-port.js';
+import type { CallEndpoint } from './call-endpoint.js';
+import { type CallOptions, CallPort, noProc } from './call-port.js';
 
 /** Who can call an actor, and tell what became of it: the starting thread's door, or a writer in another thread. */
 export interface Caller {
@@ -43,12 +44,11 @@ export class ActorCalls {
   }
 
   cast(message: unknown): void {
-    const failed = (error: unknown): void => this.#castFailed(error as TokenvisorError);
     try {
-      if (!this.#calls || this.#calls.closed) throw noProc(this.#child);
-      this.#calls.cast(message).catch(failed);
+      if (!this.#calls) throw noProc(this.#child);
+      this.#calls.cast(message);
     } catch (error) {
-      failed(error);
+      this.#castFailed(error as TokenvisorError);
     }
   }
 
@@ -61,7 +61,7 @@ export class ActorCalls {
   connect(calls: CallEndpoint, incarnation: number): void {
     // One that is there still is a zombie, and will not answer.
     this.#calls?.close();
-    this.#calls = new CallPort(this.#child, calls);
+    this.#calls = new CallPort(this.#child, calls, this.#castFailed);
     this.#incarnation = incarnation;
   }
 

@@ -1,30 +1,23 @@
 /**
- * Calls and casts over a MessagePort of their own, by Comlink. One port per caller and incarnation; with it comes a
- * counter in shared memory in which the sender reserves a place in the mailbox, so that a full mailbox is seen by the
- * sender, at once, without a message.
+ * Calls and casts over a MessagePort of their own: a call by Comlink, a cast as one message beside it, which nobody
+ * answers. One port per caller and incarnation; with it come counters in shared memory. In one the sender reserves a place
+ * in the mailbox, so that a full mailbox is seen by the sender, at once, without a message; by the other it knows how many
+ * casts an actor that died has left.
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { abortError, listenForAbort } from '../abort.js';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
+import { CallCount, type CallEndpoint, type Cast, isCast } from './call-endpoint.js';
 import type { GenServer } from './gen-server.js';
 import { guardedEndpoint } from './guarded-endpoint.js';
 import { fromWireError, toWireError, type WireError } from './wire.js';
-
-/** What a port brings with it. */
-export interface CallEndpoint {
-  readonly port: MessagePort;
-  /** One word: how many messages of this port are on their way or in the mailbox. */
-  readonly reserved: SharedArrayBuffer;
-  readonly mailboxLimit: number;
-}
 
 type Envelope = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: WireError };
 
 interface CallService {
   call(message: unknown): Promise<Envelope>;
-  cast(message: unknown): void;
 }
 
 /** `#<Promise> could not be cloned.` */
@@ -35,21 +28,25 @@ const UNSERIALIZABLE = 'Unserializable return value';
 
 /** The actor's side: serves the calls and casts of one port until it closes. */
 export const serveCalls = (
-  { port, reserved }: CallEndpoint,
+  { port, counts }: CallEndpoint,
   server: GenServer,
-  onStrange?: (message: unknown) => void,
+  onStrange: (message: unknown) => void = () => undefined,
 ): void => {
-  const counter = new Int32Array(reserved);
-  const taken = (): void => void Atomics.sub(counter, 0, 1);
+  const words = new Int32Array(counts);
+  const taken = (): void => void Atomics.sub(words, CallCount.RESERVED, 1);
+  const handled = (): void => void Atomics.add(words, CallCount.CASTS_HANDLED, 1);
   const service: CallService = {
     call: (message) =>
       server.call(message, taken).then(
         (value): Envelope => ({ ok: true, value }),
         (error: unknown): Envelope => ({ ok: false, error: toWireError(error) }),
       ),
-    cast: (message) => server.cast(message, taken),
   };
-  Comlink.expose(service, guardedEndpoint(port, ['call', 'cast'], onStrange));
+  const beside = (data: unknown): void => {
+    if (isCast(data)) server.cast(data.message, taken, handled);
+    else onStrange(data);
+  };
+  Comlink.expose(service, guardedEndpoint(port, ['call'], beside));
 };
 
 /** Options of `call()`. */
@@ -70,21 +67,29 @@ export const DEFAULT_CALL_TIMEOUT_MS = 5_000;
 export class CallPort {
   readonly #child: string;
   readonly #port: MessagePort;
-  readonly #counter: Int32Array;
+  readonly #counts: Int32Array;
   readonly #mailboxLimit: number;
-  /** Held for as long as the port: a proxy that nobody holds may be collected in mid-call. */
-  readonly #service: Comlink.Remote<CallService>;
+  readonly #castLost: (error: TokenvisorError) => void;
+  /**
+   * Held for as long as the port: a proxy that nobody holds may be collected in mid-call. And the one of the method, since
+   * Comlink makes another at each look at it.
+   */
+  readonly #ask: Comlink.Remote<CallService>['call'];
   readonly #pending = new Set<(error: Error) => void>();
   /** Resolves when the port has closed, and every call is settled. */
   readonly down: Promise<void>;
+  /** How many casts were sent. */
+  #casts = 0;
   #closed = false;
 
-  constructor(child: string, { port, reserved, mailboxLimit }: CallEndpoint) {
+  /** `castLost` is told of each cast that was sent, and not handled before the port closed. */
+  constructor(child: string, { port, counts, mailboxLimit }: CallEndpoint, castLost: (error: TokenvisorError) => void) {
     this.#child = child;
     this.#port = port;
-    this.#counter = new Int32Array(reserved);
+    this.#counts = new Int32Array(counts);
     this.#mailboxLimit = mailboxLimit;
-    this.#service = Comlink.wrap<CallService>(port);
+    this.#castLost = castLost;
+    this.#ask = Comlink.wrap<CallService>(port).call;
     this.down = new Promise((resolve) => {
       port.once('close', () => {
         this.#down();
@@ -116,32 +121,33 @@ export class CallPort {
       const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
       const timer = setTimeout(() => fail(callTimeout(this.#child, timeoutMs)), timeoutMs);
       this.#pending.add(fail);
-      this.#sent<Envelope>(() => this.#service.call(message)).then(
-        (envelope) =>
-          settle(() => (envelope.ok ? resolve(envelope.value) : reject(fromWireError(envelope.error, 'CALL_FAILED')))),
-        (error: unknown) => {
-          fail(this.#uncloneable(error));
-        },
-      );
+      const uncloneable = (error: unknown): void => fail(this.#uncloneable(error));
+      try {
+        this.#ask(message).then(
+          (envelope) =>
+            settle(() =>
+              envelope.ok ? resolve(envelope.value) : reject(fromWireError(envelope.error, 'CALL_FAILED')),
+            ),
+          uncloneable,
+        );
+      } catch (error) {
+        // A message that throws where it is looked at (a proxy) does so at once, and its place would be lost.
+        uncloneable(error);
+      }
     });
   }
 
-  /** Sends a message and waits for nothing. Rejects, or throws, if it does not arrive. */
-  cast(message: unknown): Promise<void> {
+  /** Sends a message and waits for nothing. Throws if it can't be sent; whether it was handled is known at the end. */
+  cast(message: unknown): void {
     this.#reserve();
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => {
-        if (this.#pending.delete(fail)) reject(error);
-      };
-      this.#pending.add(fail);
-      this.#sent(() => this.#service.cast(message)).then(
-        () => {
-          this.#pending.delete(fail);
-          resolve();
-        },
-        (error: unknown) => fail(this.#uncloneable(error)),
-      );
-    });
+    try {
+      this.#port.postMessage({ kind: 'cast', message } satisfies Cast);
+    } catch (error) {
+      throw this.#notSent(error);
+    }
+    // Not before: what was not sent has been told of. On a port that is closed meanwhile (by a getter of the message) it
+    // counts as sent, and is told of as lost.
+    this.#casts += 1;
   }
 
   /** Nothing more is sent. Answers that are here and have not had their turn still count; other calls reject. */
@@ -154,8 +160,8 @@ export class CallPort {
 
   #reserve(): void {
     if (this.#closed) throw noProc(this.#child);
-    if (Atomics.add(this.#counter, 0, 1) < this.#mailboxLimit) return;
-    Atomics.sub(this.#counter, 0, 1);
+    if (Atomics.add(this.#counts, CallCount.RESERVED, 1) < this.#mailboxLimit) return;
+    Atomics.sub(this.#counts, CallCount.RESERVED, 1);
     throw new TokenvisorError(
       'MAILBOX_FULL',
       `${this.#mailboxLimit} messages wait for '${this.#child}' already: slow down, or raise its mailboxLimit`,
@@ -163,23 +169,26 @@ export class CallPort {
     );
   }
 
-  /** A message that throws where it is looked at (a proxy) does so at once, and its place in the mailbox would be lost. */
-  async #sent<T>(send: () => PromiseLike<T>): Promise<T> {
-    return send();
+  /** The message of a call did not cross, or its answer did not. */
+  #uncloneable(thrown: unknown): TokenvisorError {
+    if (toWireError(thrown).message !== UNSERIALIZABLE) return this.#notSent(thrown);
+    return this.#notCloneable(`The answer of '${this.#child}'`, UNSERIALIZABLE);
   }
 
-  /** The message did not cross: a value that can't be cloned, or an answer that can't. */
-  #uncloneable(thrown: unknown): TokenvisorError {
-    const { message } = toWireError(thrown);
-    const isAnswer = message === UNSERIALIZABLE;
+  /** A message that was not sent is in no mailbox. It need not be a DataCloneError: a getter may have thrown. */
+  #notSent(thrown: unknown): TokenvisorError {
+    Atomics.sub(this.#counts, CallCount.RESERVED, 1);
+    return this.#notCloneable(`A message to '${this.#child}'`, toWireError(thrown).message);
+  }
+
+  #notCloneable(what: string, message: string): TokenvisorError {
     // Of a function it quotes the source, of a symbol the text: somebody's secret may be in either.
     const why = QUOTES_NOTHING.test(message)
       ? message
       : 'it holds what can not be cloned: a function, a symbol, a proxy';
-    // A message that was not sent is in no mailbox. It need not be a DataCloneError: a getter may have thrown.
-    if (!isAnswer) Atomics.sub(this.#counter, 0, 1);
-    const what = isAnswer ? `The answer of '${this.#child}' can't cross` : `A message to '${this.#child}' can't cross`;
-    return new TokenvisorError('NOT_CLONEABLE', `${what} to another thread: ${why}`, { child: this.#child });
+    return new TokenvisorError('NOT_CLONEABLE', `${what} can't cross to another thread: ${why}`, {
+      child: this.#child,
+    });
   }
 
   #down(): void {
@@ -187,6 +196,31 @@ export class CallPort {
     for (const fail of [...this.#pending]) {
       fail(new TokenvisorError('ACTOR_DOWN', `'${this.#child}' died during the call`, { child: this.#child }));
     }
+    for (let lost = this.#lost(); lost > 0; lost -= 1) {
+      this.#castLost(
+        new TokenvisorError('ACTOR_DOWN', `'${this.#child}' died before a cast was handled`, { child: this.#child }),
+      );
+    }
+  }
+
+  /**
+   * How many casts were sent and not handled: asked once, when the port has closed, and so each is counted once. Each
+   * number has one writer, and only ever grows, so there is no moment at which a death leaves them apart:
+   *
+   *     on its way, or in the port of the dead thread     sent, not handled: lost
+   *     in the mailbox, or dropped by one that has ended  sent, not handled: lost
+   *     in its handler, when the thread is killed         sent, not handled: lost, for all that anybody can know
+   *     handled, or its handler threw                     handled
+   *
+   * A thread that died has closed its ports after its last line of code: what it has counted is all there. From a zombie,
+   * whose port is closed on this side, it is what it has handled so far; what it does later is told as lost.
+   *
+   * They are compared as the 32 bits that one of them has; what somebody who is not ours has written there makes it no
+   * more than were sent.
+   */
+  #lost(): number {
+    const unhandled = (this.#casts - Atomics.load(this.#counts, CallCount.CASTS_HANDLED)) | 0;
+    return Math.min(this.#casts, Math.max(0, unhandled));
   }
 }
 

@@ -45,7 +45,7 @@ export interface GenServerOptions {
 
 type Message =
   | { readonly kind: 'call'; readonly message: unknown; readonly from: From; readonly taken: () => void }
-  | { readonly kind: 'cast'; readonly message: unknown; readonly taken: () => void }
+  | { readonly kind: 'cast'; readonly message: unknown; readonly taken: () => void; readonly handled: () => void }
   | { readonly kind: 'info'; readonly message: unknown }
   | { readonly kind: 'options'; readonly options: unknown; readonly from: From }
   | { readonly kind: 'stop' };
@@ -127,8 +127,9 @@ export class GenServer {
     });
   }
 
-  cast(message: unknown, taken: () => void): void {
-    this.#mailbox.push({ kind: 'cast', message, taken });
+  /** `handled` is called when its handler is done with it, or has thrown; not if it never had its turn. */
+  cast(message: unknown, taken: () => void, handled: () => void = () => undefined): void {
+    this.#mailbox.push({ kind: 'cast', message, taken, handled });
   }
 
   /** New options: resolves when the behaviour has taken them. */
@@ -179,9 +180,13 @@ export class GenServer {
       }
       case 'cast':
         message.taken();
-        // Whoever can send must not be able to end the actor by it.
-        if (!behaviour.handleCast) return context.emit('cast:failed', { code: this.#missing('handleCast').code });
-        return this.#take('handleCast', behaviour.handleCast(message.message as never, state, context));
+        try {
+          // Whoever can send must not be able to end the actor by it.
+          if (!behaviour.handleCast) return context.emit('cast:failed', { code: this.#missing('handleCast').code });
+          return this.#take('handleCast', behaviour.handleCast(message.message as never, state, context));
+        } finally {
+          message.handled();
+        }
       case 'info':
         if (!behaviour.handleInfo) return undefined;
         return this.#take('handleInfo', behaviour.handleInfo(message.message as never, state, context));

@@ -6,12 +6,12 @@
  *
  * So it goes on over restarts while the starting thread is blocked, and over deaths of the supervisor thread.
  */
-import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { drainPort } from '../drain-port.js';
 import type { TokenvisorError } from '../errors.js';
 import { ActorCalls, type Caller } from './actor-calls.js';
-import type { CallEndpoint, CallOptions } from './call-port.js';
+import { type CallEndpoint, isCallEndpoint } from './call-endpoint.js';
+import type { CallOptions } from './call-port.js';
 
 /** What the starting thread sends home. */
 export interface HomeMessage {
@@ -36,17 +36,10 @@ const isLine = (message: unknown): message is HomeMessage => {
   return kind === 'line' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
 };
 
-const isEndpoint = (calls: unknown): calls is CallEndpoint => {
-  const { port, reserved, mailboxLimit } = (calls ?? {}) as Partial<CallEndpoint>;
-  const isPort = typeof (port as Partial<MessagePort> | undefined)?.postMessage === 'function';
-  // A line may bring anything, as a home may.
-  return isPort && types.isSharedArrayBuffer(reserved) && reserved.byteLength === 4 && typeof mailboxLimit === 'number';
-};
-
 const isLineMessage = (message: unknown): message is LineMessage => {
   const { kind, incarnation, calls } = (message ?? {}) as Partial<Record<string, unknown>>;
   if (typeof incarnation !== 'number') return false;
-  return kind === 'exited' || kind === 'killed' || (kind === 'calls' && isEndpoint(calls));
+  return kind === 'exited' || kind === 'killed' || (kind === 'calls' && isCallEndpoint(calls));
 };
 
 export class WriterLine implements Caller {

@@ -3,7 +3,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { ActorCalls, type Caller } from '../actor/actor-calls.js';
-import type { CallEndpoint, CallOptions } from '../actor/call-port.js';
+import type { CallEndpoint } from '../actor/call-endpoint.js';
+import type { CallOptions } from '../actor/call-port.js';
 import type { ChildMemory } from '../memory/child-memory.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { WriterHomes, type HomeKeeper } from './writer-homes.js';

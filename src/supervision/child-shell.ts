@@ -8,7 +8,7 @@ import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { NO_INSTANTS, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
-import type { CallEndpoint } from '../actor/call-port.js';
+import type { CallEndpoint } from '../actor/call-endpoint.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';

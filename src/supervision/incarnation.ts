@@ -6,7 +6,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import * as Comlink from 'comlink';
 import { Piscina } from 'piscina';
 import type { ActorControl, ActorMessage, ActorOutcome, ActorStart } from '../actor/actor-thread.js';
-import type { CallEndpoint } from '../actor/call-port.js';
+import { allocateCallCounts, type CallEndpoint } from '../actor/call-endpoint.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
 import { strangeMessage } from '../actor/guarded-endpoint.js';
 import { toWireError, type WireError } from '../actor/wire.js';
@@ -60,10 +60,10 @@ export class Incarnation {
     const control = new MessageChannel();
     const events = new MessageChannel();
     const calls = new MessageChannel();
-    const reserved = new SharedArrayBuffer(4);
+    const counts = allocateCallCounts();
     const { mailboxLimit } = plan;
     this.#events = events.port1;
-    this.#calls = { port: calls.port1, reserved, mailboxLimit };
+    this.#calls = { port: calls.port1, counts, mailboxLimit };
     this.#events.on('message', (message: ActorMessage) => this.#receive(message));
     this.#controlPort = control.port1;
     this.#control = Comlink.wrap<ActorControl>(control.port1);
@@ -84,7 +84,7 @@ export class Incarnation {
       ...plan.start,
       control: control.port2,
       events: events.port2,
-      calls: { port: calls.port2, reserved, mailboxLimit },
+      calls: { port: calls.port2, counts, mailboxLimit },
     };
     const life = this.#launch(task);
     const [thread] = this.#pool.threads as readonly (Worker | undefined)[];

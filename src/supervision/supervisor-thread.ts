@@ -5,7 +5,7 @@ import { type MessagePort, workerData } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { guardedEndpoint } from '../actor/guarded-endpoint.js';
 import { toWireError, type WireError } from '../actor/wire.js';
-import type { CallEndpoint } from '../actor/call-port.js';
+import type { CallEndpoint } from '../actor/call-endpoint.js';
 import { CLOCK_STEP_MS, systemClock, wallOffsetMs, type Timer } from '../clock.js';
 import { describeKind } from '../config/describe.js';
 import type { WireOptions } from '../providers/reference-tree.js';

@@ -3,7 +3,7 @@
  * and told of its exit. A line ends with its writer's thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { CallEndpoint } from '../actor/call-port.js';
+import { allocateCallCounts, type CallEndpoint } from '../actor/call-endpoint.js';
 import type { LineMessage } from '../actor/writer-line.js';
 
 /** Hands the actor's end of a call port to the actor. */
@@ -63,7 +63,7 @@ export class WriterLines {
     if (!this.#current) return;
     const { incarnation, connect } = this.#current;
     const { port1, port2 } = new MessageChannel();
-    const rest = { reserved: new SharedArrayBuffer(4), mailboxLimit: this.#mailboxLimit };
+    const rest = { counts: allocateCallCounts(), mailboxLimit: this.#mailboxLimit };
     connect({ port: port2, ...rest });
     this.#send(line, { kind: 'calls', incarnation, calls: { port: port1, ...rest } }, [port1]);
   }

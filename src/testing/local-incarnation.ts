@@ -3,7 +3,8 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { createServer, reconfigure } from '../actor/actor-thread.js';
-import { type CallEndpoint, serveCalls } from '../actor/call-port.js';
+import { allocateCallCounts, type CallEndpoint } from '../actor/call-endpoint.js';
+import { serveCalls } from '../actor/call-port.js';
 import type { GenServer } from '../actor/gen-server.js';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { Clock } from '../clock.js';
@@ -38,14 +39,14 @@ export class LocalIncarnation implements StartedIncarnation {
       return;
     }
     const { mailboxLimit } = plan;
-    const reserved = new SharedArrayBuffer(4);
-    serveCalls({ port: this.#calls.port2, reserved, mailboxLimit }, this.#server);
+    const counts = allocateCallCounts();
+    serveCalls({ port: this.#calls.port2, counts, mailboxLimit }, this.#server);
     this.#calls.port2.unref();
     this.#server.ended.then(
       (kind) => this.#exit(this.#killed ? { kind: this.#killed } : { kind }),
       (error: unknown) => this.#exit({ kind: 'crash', error: toWireError(error) }),
     );
-    listener.ready({ port: this.#calls.port1, reserved, mailboxLimit });
+    listener.ready({ port: this.#calls.port1, counts, mailboxLimit });
   }
 
   get seats(): StartedIncarnation['seats'] {

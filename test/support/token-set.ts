@@ -1,6 +1,7 @@
 /** A token set without threads: its actor, its table, and whoever calls it, in the thread of the test. */
 import { MessageChannel } from 'node:worker_threads';
 import { ActorCalls, type Caller } from '../../src/actor/actor-calls.js';
+import { allocateCallCounts } from '../../src/actor/call-endpoint.js';
 import { serveCalls } from '../../src/actor/call-port.js';
 import { GenServer } from '../../src/actor/gen-server.js';
 import { tokenSetBehaviour, type TokenSetActorOptions } from '../../src/inbound/token-set/actor.js';
@@ -75,7 +76,7 @@ export const localTokenSet = (
     });
     server.start();
     const { port1, port2 } = new MessageChannel();
-    const endpoint = { reserved: new SharedArrayBuffer(4), mailboxLimit: 100 };
+    const endpoint = { counts: allocateCallCounts(), mailboxLimit: 100 };
     const noted = {
       call: async (message: { kind: string; rows?: Int32Array }, taken: () => void) => {
         messages.push(message.rows ? `${message.kind} ${message.rows.length / 5}` : message.kind);

@@ -252,6 +252,24 @@ describe('the end', () => {
     }
   });
 
+  test.each([
+    // Those after it lie in its mailbox or on their way, however long the one that ends it takes to do so.
+    ['throws', { do: 'throw' }, 0],
+    ['is killed in its handler', { do: 'block' }, 1],
+  ])('when it %s, each cast that it has not handled is one event', async (_how, last, itself) => {
+    const { a, control, heard } = await start({ hangTimeoutMs: 500 });
+    for (let sent = 0; sent < 50; sent += 1) a.cast({ do: 'note', with: sent });
+    a.cast(last);
+    for (let sent = 0; sent < 600; sent += 1) a.cast({ do: 'note', with: sent });
+    await heard.next('child:restarted');
+    await eventually('their events', () => heard.of('cast:failed').length >= 600 + itself);
+    control.set(Word.STOP, 1);
+    a.cast({ do: 'note', with: 'handled' });
+    expect(await a.call<string[]>({ do: 'log' })).toContain('cast handled');
+    const told = heard.of('cast:failed').map(({ name, code }) => `${name} ${code}`);
+    expect(told).toEqual(Array(600 + itself).fill('a ACTOR_DOWN'));
+  });
+
   test('a terminate that never ends is bounded by `shutdown`, also after a crash', async () => {
     const behaviour = { module: kinds, export: 'neverTerminates' };
     const { a, heard, close } = await start({ behaviour, shutdown: 100 });

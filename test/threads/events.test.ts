@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { actor, logEvents } from 'tokenvisor';
 import { runScript } from '../support/script.js';
-import { cleanUp, Control, mortal, supervise } from '../support/supervised.js';
+import { cleanUp, Control, eventually, mortal, supervise } from '../support/supervised.js';
 import { Death, Word } from './fixtures/deaths.mjs';
 
 afterEach(cleanUp);
@@ -79,6 +79,15 @@ test('a cast that can not be delivered is an event, whatever kept it', async () 
   // While it is busy with the first, one may wait, and no more.
   for (const kind of ['busy', 'none', 'none']) children.own.cast({ kind });
   expect(await heard.next('cast:failed')).toMatchObject({ name: 'own', code: 'MAILBOX_FULL' });
+  // What is lost by a stop is an event as well: all that fit is handled before.
+  let answered = false;
+  await eventually('an answer after the casts', () => {
+    void children.own.call('room').then(
+      () => (answered = true),
+      () => undefined,
+    );
+    return answered;
+  });
   await supervisor.terminateChild('own');
   children.own.cast({ kind: 'none' });
   // Of those that came while it was busy, one or both were one too many.

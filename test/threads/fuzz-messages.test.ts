@@ -40,6 +40,7 @@ const GARBAGE: readonly unknown[] = [
     { kind: 'connect', incarnation: 1 },
     { kind: 'disconnect', incarnation: 1 },
   ],
+  ...[{ kind: 'cast' }, { kind: 'cast', value: 1 }, { kind: ['cast'], message: 1 }, ['cast', 1]],
 ];
 
 const RAW = { type: 'RAW', value: 'x' };
@@ -49,6 +50,7 @@ const request = (more: object): object => ({ id: '1', type: 'APPLY', path: ['cal
 const REQUESTS: readonly unknown[] = [
   ...[request({ argumentList: 1 }), request({ argumentList: [null] }), request({ argumentList: {} })],
   ...[request({ path: 'call' }), request({ path: [] }), request({ path: [null] }), request({ path: ['nothing'] })],
+  ...[request({ path: ['cast'] }), request({ path: ['cast', 'constructor'] })],
   ...[request({ path: ['__proto__', 'polluted'], type: 'SET', value: RAW }), request({ type: 'SET', value: null })],
   ...[request({ path: ['call', 'constructor'], argumentList: [{ type: 'RAW', value: 'process.exit(7)' }] })],
   ...[request({ path: ['constructor', 'constructor'], type: 'CONSTRUCT' }), request({ type: 'ENDPOINT' })],

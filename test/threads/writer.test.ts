@@ -83,6 +83,22 @@ describe('a writer in another thread', () => {
     expect(await heard.next('cast:failed')).toMatchObject({ name: 'own', code: 'NOT_CLONEABLE' });
   });
 
+  test('each cast that an actor did not live to handle is one event, and no other', async () => {
+    const { children, heard } = await supervise({ own: kind() });
+    const worker = await threadWith(children.own);
+    const notes = (count: number): object[] => Array.from({ length: count }, () => ({ do: 'note' }));
+    // In one turn: all of them are on the port before the actor has ended.
+    await order(worker, 'casts', { messages: [...notes(100), { do: 'throw' }, ...notes(300)] });
+    expect(await order(worker, 'until', { incarnation: 2 })).toMatchObject({ value: { incarnation: 2 } });
+    await eventually('their events', () => heard.of('cast:failed').length >= 300);
+    await order(worker, 'casts', { messages: notes(10) });
+    await echo(worker, 'after the casts');
+    expect(children.own.words.load(2)).toBe(110);
+    expect(heard.of('cast:failed').map(({ name, code }) => `${name} ${code}`)).toEqual(
+      Array(300).fill('own ACTOR_DOWN'),
+    );
+  });
+
   test('rejects at once with NO_PROC when the child is stopped, deleted, or all is closed; casts are events', async () => {
     const { supervisor, children, heard } = await supervise({ own: kind(), other: kind() });
     const { own } = children;

@@ -329,6 +329,27 @@ describe('the end', () => {
     await task.settled;
   });
 
+  test('a cast is handled when its handler is done with it or has thrown, and not if it never had its turn', async () => {
+    const server = world().incarnate({
+      ...open,
+      handleCast: (message: string, log: unknown[]) => (message === 'throw' ? raiseError('thrown') : log),
+    } as never);
+    server.start();
+    const log: string[] = [];
+    for (const message of ['fine', 'throw', 'in the mailbox']) {
+      server.cast(
+        message,
+        () => log.push(`${message}: taken`),
+        () => log.push(`${message}: handled`),
+      );
+    }
+    await expect(server.ended).rejects.toThrow('thrown');
+    const late = (): void => void log.push('after the end');
+    server.cast('after the end', late, late);
+    await turn();
+    expect(log).toEqual(['fine: taken', 'fine: handled', 'throw: taken', 'throw: handled']);
+  });
+
   test('a throw is told to terminate, and is how it ended', async () => {
     const last: TerminateReason[] = [];
     const { server } = ending((why) => void last.push(why));

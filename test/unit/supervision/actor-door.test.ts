@@ -1,6 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { serveCalls, type CallEndpoint } from '../../../src/actor/call-port.js';
+import { allocateCallCounts, type CallEndpoint } from '../../../src/actor/call-endpoint.js';
+import { serveCalls } from '../../../src/actor/call-port.js';
 import { allocateChildMemory } from '../../../src/memory/child-memory.js';
 import { ActorDoor } from '../../../src/supervision/actor-door.js';
 
@@ -10,8 +11,8 @@ afterEach(() => closing.splice(0).forEach((close) => close()));
 /** An actor that answers when it is let. */
 const actor = () => {
   const { port1, port2 } = new MessageChannel();
-  const reserved = new SharedArrayBuffer(4);
-  const endpoint = (port: CallEndpoint['port']): CallEndpoint => ({ port, reserved, mailboxLimit: 10 });
+  const counts = allocateCallCounts();
+  const endpoint = (port: CallEndpoint['port']): CallEndpoint => ({ port, counts, mailboxLimit: 10 });
   const asked: ((answer: unknown) => void)[] = [];
   const call = (_message: unknown): Promise<unknown> => new Promise((resolve) => asked.push(resolve));
   serveCalls(endpoint(port2), { call, cast: () => undefined } as unknown as Parameters<typeof serveCalls>[1]);

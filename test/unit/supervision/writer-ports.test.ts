@@ -1,7 +1,7 @@
 /** The ports of writers, as the starting thread and the supervisor thread hold them: none outlives its writer. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { CallEndpoint } from '../../../src/actor/call-port.js';
+import type { CallEndpoint } from '../../../src/actor/call-endpoint.js';
 import { WriterHomes } from '../../../src/supervision/writer-homes.js';
 import { WriterLines } from '../../../src/supervision/writer-lines.js';
 import { WriterLine } from '../../../src/actor/writer-line.js';
