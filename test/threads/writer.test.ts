@@ -128,13 +128,17 @@ describe('a writer in another thread', () => {
 
   test('does not hold its thread open', async () => {
     const { children } = await supervise({ own: kind() });
+    // Listened for before its last message, which may come in one turn with its exit.
+    const exitOf = (thread: Worker): Promise<unknown> => new Promise((resolve) => thread.once('exit', resolve));
     const worker = await threadWith(children.own, { script: 'first call' });
+    const exited = exitOf(worker);
     expect(await message(worker)).toMatchObject({ incarnation: 1 });
-    await new Promise((resolve) => worker.once('exit', resolve));
+    await exited;
     const other = await threadWith(children.own);
+    const otherExited = exitOf(other);
     await echo(other, 1);
     await order(other, 'let go');
-    await new Promise((resolve) => other.once('exit', resolve));
+    await otherExited;
   });
 
   test('leaves nothing in the actor when its thread ends, however it does, or when it is closed', async () => {
