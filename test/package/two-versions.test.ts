@@ -29,7 +29,11 @@ const changeLayout = async (dist: string): Promise<void> => {
   const source = await readFile(module, 'utf8');
   expect(source.split(declared)).toHaveLength(2);
   await writeFile(module, source.replace(declared, `LAYOUT_VERSION = ${LAYOUT_VERSION + 1};`));
-  for (const bundle of ['actor/actor-entry.cjs', 'supervision/supervisor-entry.cjs']) {
+  for (const bundle of [
+    'actor/credential-runtime.cjs',
+    'actor/every-runtime.cjs',
+    'supervision/supervisor-entry.cjs',
+  ]) {
     const file = path.join(dist, bundle);
     const text = await readFile(file, 'utf8');
     // The bundler writes a constant where it is used: there its own memory would be refused, if this were missed. A table has

@@ -6,7 +6,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const ENTRIES = ['actor/actor-entry.cjs', 'inbound/jwt/verify-entry.cjs', 'supervision/supervisor-entry.cjs'];
+const ENTRIES = [
+  'actor/credential-runtime.cjs',
+  'actor/every-runtime.cjs',
+  'inbound/jwt/verify-entry.cjs',
+  'supervision/supervisor-entry.cjs',
+];
 
 /**
  * Replaces the entries in a built dist by their bundles.
