@@ -15,10 +15,11 @@ import { Causes } from './causes.mjs';
 import { makeChildren, PARK_MS } from './children.mjs';
 import { Director } from './director.mjs';
 import { mulberry32 } from '../support/mulberry32.mjs';
+import { slope } from '../support/slope.mjs';
 import { nameOf } from './faults.mjs';
 import { machineNowMs, makeGround, monoMs, takeClock, Word } from './ground.mjs';
 import { expired, unexplained } from './judge.mjs';
-import { held, memory, more, slope } from './leaks.mjs';
+import { held, memory, more } from './leaks.mjs';
 import { recordedIn, replay } from './replay.mjs';
 import { startServers } from './servers.mjs';
 

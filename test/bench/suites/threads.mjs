@@ -2,13 +2,11 @@
  * What a credential costs: memory over a bare worker thread, before and after its first mint, and the time to start, at
  * 1, 10, 50, 100 and 200 of them. Each measurement has a process of its own.
  */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { slope } from '../../support/slope.mjs';
 import { median } from '../statistics.mjs';
 import { startEndpoint } from '../support/endpoint.mjs';
+import { runProcess } from '../support/processes.mjs';
 
-const execute = promisify(execFile);
 const ROUNDS = 7;
 /** So many are compared with bare threads, in rounds that take turns. */
 const THREADS = 20;
@@ -19,28 +17,14 @@ const COUNT_ROUNDS = 3;
 const BOUND_MS = 120_000;
 /** No token is refreshed while it is measured. */
 const LIFE_S = 86_400;
-const script = fileURLToPath(new URL('../support/memory-process.mjs', import.meta.url));
 
 /** @typedef {{ bytes: number, startMs: number }} Measured */
-
-/** The slope of the line through the points, by least squares. @param {readonly (readonly [number, number])[]} points */
-const slope = (points) => {
-  const mean = (/** @type {number} */ at) => points.reduce((sum, point) => sum + (point[at] ?? 0), 0) / points.length;
-  const [x, y] = [mean(0), mean(1)];
-  const along = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
-  return along / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
-};
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   const endpoint = await startEndpoint(LIFE_S);
   /** @param {string} mode @param {number} count @returns {Promise<Measured>} */
-  const measure = async (mode, count) => {
-    const { stdout } = await execute(process.execPath, ['--expose-gc', script, mode, String(count), endpoint.url], {
-      timeout: BOUND_MS,
-    });
-    return JSON.parse(stdout);
-  };
+  const measure = (mode, count) => runProcess('memory', { mode, count, url: endpoint.url }, BOUND_MS);
   /** @type {Record<'bare' | 'before' | 'after' | 'start', number[]>} */
   const series = { bare: [], before: [], after: [], start: [] };
   for (let round = 0; round < ROUNDS; round += 1) {
