@@ -8,7 +8,7 @@ import { actor, startSupervisor } from 'tokenvisor';
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   const supervisor = await startSupervisor({
-    echo: actor({ behaviour: new URL('../support/echo-kind.mjs', import.meta.url), mailboxLimit: 1_000_000 }),
+    echo: actor({ behaviour: new URL('../support/echo-behaviour.mjs', import.meta.url), mailboxLimit: 1_000_000 }),
   });
   const { echo } = supervisor.children;
   const { port1, port2 } = new MessageChannel();

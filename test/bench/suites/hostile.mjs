@@ -2,38 +2,21 @@
  * Whether a token is there when it is needed: main stalled for so long at a time, libuv's pool free or full, tokens of
  * 4 s; ours and what one would use instead, each as its documentation says.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { startEndpoint } from '../support/endpoint.mjs';
-import { PEERS } from '../support/peers.mjs';
 import { quantile } from '../statistics.mjs';
+import { startEndpoint } from '../support/endpoint.mjs';
+import { PEER_NAMES } from '../support/peers.mjs';
+import { runProcess } from '../support/processes.mjs';
 
 const LIFE_S = 4;
 const DURATION_MS = 10_000;
 const STALLS_MS = [0, 100, 300, 1_000];
-const CELL = fileURLToPath(new URL('../support/hostile-cell.mjs', import.meta.url));
 /** A cell that takes longer hangs. */
 const BOUND_MS = 60_000;
 
 /** @typedef {import('../support/asking.mjs').Asked} Asked */
 
 /** @param {object} options @returns {Promise<{ main: Asked, elsewhere: Asked[] }>} */
-const runCell = async (options) => {
-  const child = fork(CELL, [JSON.stringify(options)]);
-  const bound = setTimeout(() => child.kill('SIGKILL'), BOUND_MS);
-  const [message] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code, signal]) => {
-      throw new Error(
-        `Expected a cell to tell what it saw, got its end (${signal ?? code}): ${JSON.stringify(options)}`,
-      );
-    }),
-  ]);
-  await once(child, 'exit');
-  clearTimeout(bound);
-  return message;
-};
+const runCell = (options) => runProcess('hostile', options, BOUND_MS);
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
@@ -41,7 +24,7 @@ export const run = async (harness) => {
   const ours = { expired: 0, unavailable: 0, worstP99Ms: 0 };
   for (const poolFull of [false, true]) {
     for (const stallMs of STALLS_MS) {
-      for (const name of Object.keys(PEERS)) {
+      for (const name of PEER_NAMES) {
         const cell = { name, url: endpoint.url, lifeS: LIFE_S, stallMs, poolFull, durationMs: DURATION_MS };
         harness.progress(`${name}, stall ${stallMs} ms, pool ${poolFull ? 'full' : 'free'}`);
         await endpoint.reset();

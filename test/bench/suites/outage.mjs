@@ -2,33 +2,36 @@
  * The authorization server is away for 10 s, and answers 429 for 10 s more; 50 users on 4 threads go on asking. What it
  * receives, how many of them get no token, and how long it takes until every thread has a good one again.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { monoMs } from '../support/clock.mjs';
 import { startEndpoint } from '../support/endpoint.mjs';
-import { PEERS } from '../support/peers.mjs';
-import { monoMs } from '../support/token-values.mjs';
+import { PEER_NAMES } from '../support/peers.mjs';
+import { startProcess } from '../support/processes.mjs';
 
 const LIFE_S = 8;
+const WELL_MS = 2_000;
 const PHASE_MS = 10_000;
 const USERS = 50;
 const EVERY_MS = 100;
 /** The longest back-off is 30 s. */
 const AFTERWARDS_MS = 35_000;
-const CELL = fileURLToPath(new URL('../support/outage-cell.mjs', import.meta.url));
+const BOUND_MS = 2 * (WELL_MS + 2 * PHASE_MS + AFTERWARDS_MS);
 
 /** @typedef {import('../support/asking.mjs').Asked} Asked */
 
+/** @param {readonly number[]} requests */
+const busiestSecond = (requests) =>
+  Math.max(0, ...requests.map((from) => requests.filter((at) => at >= from && at < from + 1_000).length));
+
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
-  for (const name of Object.keys(PEERS)) {
+  for (const name of PEER_NAMES) {
     harness.progress(name);
     const endpoint = await startEndpoint(LIFE_S);
     const options = { name, url: endpoint.url, lifeS: LIFE_S, users: USERS, everyMs: EVERY_MS };
-    const child = fork(CELL, [JSON.stringify(options)]);
-    await once(child, 'message');
-    await sleep(2_000);
+    const cell = startProcess('outage', options, BOUND_MS);
+    await cell.hear();
+    await sleep(WELL_MS);
     const awayAt = monoMs();
     await endpoint.leave();
     await sleep(PHASE_MS);
@@ -38,9 +41,10 @@ export const run = async (harness) => {
     await endpoint.well();
     const wellAt = monoMs();
     await sleep(AFTERWARDS_MS);
-    child.send('stop');
-    /** @type {[Asked[]]} */
-    const [threads] = /** @type {any} */ (await once(child, 'message'));
+    cell.stop();
+    /** @type {Asked[]} */
+    const threads = await cell.hear();
+    await cell.ended;
     const { requests } = await endpoint.stats();
     endpoint.close();
     const failed = threads.reduce((sum, each) => sum + each.failed, 0);
@@ -62,7 +66,3 @@ export const run = async (harness) => {
   harness.note(`Tokens live for ${LIFE_S} s; each user asks again after ${EVERY_MS} ms, and ${USERS} of them ask.`);
   harness.note('What is counted while it is away are connections, which it ends at once. A 429 asks for 2 s.');
 };
-
-/** @param {readonly number[]} requests */
-const busiestSecond = (requests) =>
-  Math.max(0, ...requests.map((from) => requests.filter((at) => at >= from && at < from + 1_000).length));

@@ -5,10 +5,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { credential, startSupervisor } from 'tokenvisor';
-import { startEndpoint } from '../support/endpoint.mjs';
-import { PEERS } from '../support/peers.mjs';
-import { createReadCases } from '../support/read-cases.mjs';
 import { median } from '../statistics.mjs';
+import { startEndpoint } from '../support/endpoint.mjs';
+import { PEER_NAMES, startPeer } from '../support/peers.mjs';
+import { createReadCases } from '../support/read-cases.mjs';
 
 /** No token ends while they are read. */
 const LIFE_S = 86_400;
@@ -50,10 +50,9 @@ export const run = async (harness) => {
   const plain = { token: { authorization: api.current().authorization } };
   /** @type {Record<string, import('../support/peers.mjs').Peer>} */
   const peers = {};
-  for (const [name, create] of Object.entries(PEERS)) {
-    if (name !== 'tokenvisor') peers[name] = await create({ url: endpoint.url, lifeS: LIFE_S });
+  for (const name of PEER_NAMES) {
+    if (name !== 'tokenvisor') peers[name] = await startPeer(name, { url: endpoint.url, lifeS: LIFE_S });
   }
-  for (const peer of Object.values(peers)) await peer.get();
   const asynchronous = Object.keys(peers).filter((name) => typeof peers[name]?.get() !== 'string');
   const series = await harness.throughput({
     'floor, main': here.floor,

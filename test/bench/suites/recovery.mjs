@@ -3,11 +3,12 @@
  * token in the snapshot, readers have it all the while, and what is measured is the time to the successor; without one
  * it is the time to the successor's mint.
  */
-import { pbkdf2 } from 'node:crypto';
 import { credential, startSupervisor } from 'tokenvisor';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { median, quantile } from '../statistics.mjs';
-import { DEATHS, MEMORY_BYTES, monoMs, Stamp, viewsOf, Word } from '../support/mortal-provider.mjs';
+import { monoMs } from '../support/clock.mjs';
+import { fillPool } from '../support/full-pool.mjs';
+import { DEATHS, MEMORY_BYTES, Stamp, viewsOf, Word } from '../support/mortal-provider.mjs';
 
 const ROUNDS = 11;
 const WARM_UPS = 1;
@@ -18,19 +19,6 @@ const BOUND_MS = 20_000;
 
 /** @typedef {import('tokenvisor').TokenSupervisor} Supervisor */
 /** @typedef {{ supervisor: Supervisor, name: string, views: ReturnType<typeof viewsOf> }} Victim */
-
-/** Keeps libuv's pool full until stopped. */
-const fillPool = () => {
-  let full = true;
-  /** @type {Promise<void>[]} */
-  const jobs = Array.from({ length: 16 }, async () => {
-    while (full) await new Promise((done) => pbkdf2('fake', 'salt', 50_000, 64, 'sha512', done));
-  });
-  return async () => {
-    full = false;
-    await Promise.all(jobs);
-  };
-};
 
 /** @param {Int32Array} words @param {number} word @param {number} value @param {string} what */
 const until = async (words, word, value, what) => {
@@ -110,7 +98,7 @@ const start = async () => {
 export const run = async (harness) => {
   const supervisor = await start();
   for (const condition of CONDITIONS) {
-    const empty = condition === "libuv's pool full" ? fillPool() : undefined;
+    const empty = condition === "libuv's pool full" ? fillPool({ iterations: 50_000 }) : undefined;
     for (const death of Object.keys(KILLS)) {
       if (condition === 'main blocked' && NEED_MAIN.has(death)) continue;
       for (const withToken of [true, false]) {

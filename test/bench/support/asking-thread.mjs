@@ -1,19 +1,13 @@
-/** A thread whose users ask all the time, with a peer of its own, or by the handle of ours. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** A thread whose users ask all the time. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ask, nobodyAsked } from './asking.mjs';
-import { PEERS } from './peers.mjs';
+import { askUntil } from './asking.mjs';
+import { startPeer } from './peers.mjs';
 
-const { name, url, lifeS, handle, everyMs, users } = workerData;
-const peer = await /** @type {any} */ (PEERS[name])({ url, lifeS, handle });
-await peer.get();
-const asked = nobodyAsked();
+const { name, options, pace } = workerData;
+const peer = await startPeer(name, options);
 const running = new AbortController();
 parentPort?.on('message', () => running.abort());
 parentPort?.postMessage('ready');
-while (!running.signal.aborted) {
-  await Promise.all(Array.from({ length: users }, () => ask(peer, asked)));
-  await sleep(everyMs);
-}
+const asked = await askUntil(peer, pace, running.signal);
 await peer.close();
 parentPort?.postMessage(asked);

@@ -1,31 +1,24 @@
-/** Starts the endpoint of short-tokens.mjs and speaks to it. */
+/** Starts the token endpoint of endpoint-process.mjs and speaks to it. */
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { askProcess } from '../../support/ask-process.mjs';
+
+const SCRIPT = fileURLToPath(new URL('./endpoint-process.mjs', import.meta.url));
 
 /** @param {number} lifeS */
 export const startEndpoint = async (lifeS) => {
-  const child = fork(fileURLToPath(new URL('./short-tokens.mjs', import.meta.url)), [String(lifeS)]);
-  let id = 0;
-  /** @param {string} command @returns {Promise<any>} */
-  const ask = async (command) => {
-    const mine = (id += 1);
-    child.send({ id: mine, command });
-    for (;;) {
-      const [message] = await once(child, 'message');
-      if (message.id === mine) return message.value;
-    }
-  };
-  const port = await ask('start');
+  const child = fork(SCRIPT, [String(lifeS)]);
+  const { ask } = askProcess(child, 'The token endpoint');
+  const port = await ask({ command: 'start' });
   return {
     // By name: that is how APIs are called, and names are what libuv's pool looks up.
     url: `http://localhost:${port}/token`,
     /** @returns {Promise<{ requests: number[], issued: number }>} */
-    stats: () => ask('stats'),
-    reset: () => ask('reset'),
-    leave: () => ask('leave'),
-    busy: () => ask('busy'),
-    well: () => ask('well'),
+    stats: () => ask({ command: 'stats' }),
+    reset: () => ask({ command: 'reset' }),
+    leave: () => ask({ command: 'leave' }),
+    busy: () => ask({ command: 'busy' }),
+    well: () => ask({ command: 'well' }),
     close: () => child.disconnect(),
   };
 };

@@ -1,37 +1,20 @@
 /**
- * One process whose resident memory is measured before and after it has started threads:
- * `memory-process.mjs bare|before|after|start COUNT TOKEN_ENDPOINT`. Prints JSON.
+ * The threads suite: resident memory before and after threads were started, that run nothing (`bare`), or credentials,
+ * `before` or `after` their first mint; or only the time to `start`, all at once.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { credential, startSupervisor } from 'tokenvisor';
-import { clientCredentials } from 'tokenvisor/providers';
+import { startSupervisor } from 'tokenvisor';
+import { manyCredentials } from './many-credentials.mjs';
 
-const [mode = '', countText = '', tokenEndpoint = ''] = process.argv.slice(2);
-const count = Number(countText);
+const { mode, count, url } = JSON.parse(process.argv[2] ?? '{}');
 
 const residentBytes = async () => {
   globalThis.gc?.();
   await sleep(300);
   return process.memoryUsage.rss();
 };
-
-/** @param {number} children @param {boolean} eager */
-const specs = (children, eager) =>
-  Object.fromEntries(
-    Array.from({ length: children }, (_, index) => [
-      `credential-${index}`,
-      credential({
-        eager,
-        provider: clientCredentials({
-          tokenEndpoint,
-          clientId: 'bench',
-          clientSecret: `fake-${Math.random()}`,
-        }),
-      }),
-    ]),
-  );
 
 /** @returns {Promise<{ bytes: number, startMs: number }>} */
 const bare = async () => {
@@ -49,7 +32,9 @@ const credentials = async () => {
   const before = await residentBytes();
   const startedAt = performance.now();
   const eager = mode === 'after';
-  await Promise.all(Object.entries(specs(count, eager)).map(([name, spec]) => supervisor.startChild(name, spec)));
+  await Promise.all(
+    Object.entries(manyCredentials(count, url, eager)).map(([name, spec]) => supervisor.startChild(name, spec)),
+  );
   if (eager) await supervisor.ready();
   const startMs = performance.now() - startedAt;
   return { bytes: (await residentBytes()) - before, startMs };
@@ -58,10 +43,10 @@ const credentials = async () => {
 /** All at once, as a server starts. */
 const start = async () => {
   const startedAt = performance.now();
-  const supervisor = await startSupervisor(specs(count, true));
+  const supervisor = await startSupervisor(manyCredentials(count, url));
   await supervisor.ready();
   return { bytes: 0, startMs: performance.now() - startedAt };
 };
 
 const result = mode === 'bare' ? await bare() : mode === 'start' ? await start() : await credentials();
-process.stdout.write(JSON.stringify(result), () => process.exit());
+process.send?.(result, () => process.exit());

@@ -1,12 +1,12 @@
 /** Dies when a word of shared memory says so, and tells there when it was opened and when it had minted. */
+import { monoMs } from './clock.mjs';
+import mintLongLived from './long-lived-provider.mjs';
 
 /** What the words say; the stamps are monotonic milliseconds in the second half of the memory. */
 export const Word = /** @type {const} */ ({ ORDER: 0, OPENED: 1, MINTED: 2, DYING: 3 });
 export const Stamp = /** @type {const} */ ({ OPENED: 0, MINTED: 1 });
 export const MEMORY_BYTES = 32;
 const STAMPS_AT = 16;
-
-export const monoMs = () => Number(process.hrtime.bigint()) / 1e6;
 
 /** The ways to die by an order; from then on no message is taken, so that no mint begins. */
 const deaths = {
@@ -58,7 +58,7 @@ export const provider = {
     return {
       mint() {
         tell(views, Stamp.MINTED, Word.MINTED);
-        return { value: `fake-${Math.random().toString(36).slice(2)}`, expiresInS: 86_400 };
+        return mintLongLived();
       },
     };
   },

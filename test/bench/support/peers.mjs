@@ -2,12 +2,11 @@
  * Ways to have a fresh token, each as its documentation says to use it. Leads are the same, a quarter of the life, because
  * some defaults are longer than these tokens live.
  *
- * @typedef {{ get: () => string | Promise<string>, close: () => unknown }} Peer
- * @typedef {{ url: string, lifeS: number, handle?: object }} PeerOptions
+ * @typedef {import('tokenvisor').TransferableHandle<'credential'>} Handle
+ * @typedef {{ get: () => string | Promise<string>, close: () => unknown, handle?: () => Handle }} Peer
+ * @typedef {{ url: string, lifeS: number, handle?: Handle | undefined }} PeerOptions
  */
-
-const CLIENT_ID = 'bench';
-const SECRET = `fake-${Math.random().toString(36).slice(2)}`;
+import { CLIENT } from './client.mjs';
 
 /** @param {number} lifeS */
 const leadMs = (lifeS) => (lifeS * 1_000) / 4;
@@ -22,7 +21,11 @@ const mint = async (url) => {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({ grant_type: 'client_credentials', client_id: CLIENT_ID, client_secret: SECRET }),
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: CLIENT.clientId,
+      client_secret: CLIENT.clientSecret,
+    }),
   });
   if (!response.ok) throw new Error(`the status ${response.status}`);
   const { access_token: value, expires_in: lifeS } = /** @type {any} */ (await response.json());
@@ -30,26 +33,21 @@ const mint = async (url) => {
 };
 
 /** @type {Readonly<Record<string, (options: PeerOptions) => Promise<Peer>>>} */
-export const PEERS = {
+const PEERS = {
   tokenvisor: async ({ url, handle }) => {
     const { attach, credential, startSupervisor } = await import('tokenvisor');
     const { clientCredentials } = await import('tokenvisor/providers');
     if (handle) {
-      const api = attach(/** @type {any} */ (handle));
-      return { get: () => /** @type {any} */ (api).current().value, close: () => undefined };
+      const api = attach(handle);
+      return { get: () => api.current().value, close: () => undefined };
     }
     const supervisor = await startSupervisor({
-      api: credential({
-        provider: clientCredentials({ tokenEndpoint: url, clientId: CLIENT_ID, clientSecret: SECRET }),
-      }),
+      api: credential({ provider: clientCredentials({ tokenEndpoint: url, ...CLIENT }) }),
     });
     supervisor.on('event', () => undefined);
     await supervisor.ready();
     const { api } = supervisor.children;
-    return Object.assign(
-      { get: () => api.current().value, close: () => supervisor.close() },
-      { handle: () => api.handle() },
-    );
+    return { get: () => api.current().value, close: () => supervisor.close(), handle: () => api.handle() };
   },
 
   'setInterval refresher': async ({ url, lifeS }) => {
@@ -68,12 +66,11 @@ export const PEERS = {
   'google-auth-library': async ({ url, lifeS }) => {
     const { OAuth2Client } = await import('google-auth-library');
     const client = new OAuth2Client({
-      clientId: CLIENT_ID,
-      clientSecret: SECRET,
+      ...CLIENT,
       endpoints: { oauth2TokenUrl: url },
       eagerRefreshThresholdMillis: leadMs(lifeS),
     });
-    client.setCredentials({ refresh_token: SECRET });
+    client.setCredentials({ refresh_token: CLIENT.clientSecret });
     return { get: async () => (await client.getAccessToken()).token ?? '', close: () => undefined };
   },
 
@@ -100,4 +97,15 @@ export const PEERS = {
     });
     return { get: async () => (await cache.fetch('api')) ?? '', close: () => undefined };
   },
+};
+
+export const PEER_NAMES = Object.keys(PEERS);
+
+/** One that has its first token. @param {string} name @param {PeerOptions} options */
+export const startPeer = async (name, options) => {
+  const start = PEERS[name];
+  if (!start) throw new RangeError(`Expected a peer among ${PEER_NAMES.join(', ')}, got '${name}'`);
+  const peer = await start(options);
+  await peer.get();
+  return peer;
 };

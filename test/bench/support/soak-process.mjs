@@ -1,22 +1,9 @@
-/** 20 credentials of 5 s, for as long as its parent lets it. Tells what it costs every second. */
-import { credential, startSupervisor } from 'tokenvisor';
-import { clientCredentials } from 'tokenvisor/providers';
+/** Credentials, for as long as their parent lets them. Tells what they cost every second. */
+import { startSupervisor } from 'tokenvisor';
+import { manyCredentials } from './many-credentials.mjs';
 
 const { url, count } = JSON.parse(process.argv[2] ?? '{}');
-const supervisor = await startSupervisor(
-  Object.fromEntries(
-    Array.from({ length: count }, (_, index) => [
-      `credential-${index}`,
-      credential({
-        provider: clientCredentials({
-          tokenEndpoint: url,
-          clientId: 'bench',
-          clientSecret: `fake-${Math.random().toString(36).slice(2)}`,
-        }),
-      }),
-    ]),
-  ),
-);
+const supervisor = await startSupervisor(manyCredentials(count, url));
 supervisor.on('event', () => undefined);
 await supervisor.ready();
 const children = Object.values(supervisor.children);

@@ -2,9 +2,7 @@
  * Tokens that say when they end, by the clock that all processes of a machine share, so that whoever is handed one can
  * tell whether it had ended.
  */
-
-/** CLOCK_MONOTONIC: of the same origin in every process. */
-export const monoMs = () => Number(process.hrtime.bigint()) / 1e6;
+import { monoMs } from './clock.mjs';
 
 /** @param {number} number @param {number} lifeS */
 export const issueValue = (number, lifeS) => `fake.${number}.${Math.floor(monoMs() + lifeS * 1_000)}`;

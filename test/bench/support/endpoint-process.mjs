@@ -1,9 +1,10 @@
 /**
- * A token endpoint in a process of its own, whose tokens live for seconds and tell when they were issued. It can go away,
+ * A token endpoint in a process of its own, whose tokens tell when they end. It can go away,
  * and it can ask for patience. Takes commands from its parent, and ends with it.
  */
 import { createServer } from 'node:http';
-import { issueValue, monoMs } from './token-values.mjs';
+import { monoMs } from './clock.mjs';
+import { issueValue } from './token-values.mjs';
 
 const lifeS = Number(process.argv[2] ?? 4);
 /** @type {'well' | 'busy' | 'away'} */
