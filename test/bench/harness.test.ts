@@ -1,6 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
 import { createHarness } from './harness.mjs';
-import { formatReport } from './report.mjs';
 import { quantile, summarize } from './statistics.mjs';
 
 /** A harness on a clock that only the cases move. */
@@ -104,7 +103,7 @@ test('what was measured once is a cell', () => {
   expect(harness.results().cells).toEqual([{ peer: 'ours', expired: 0 }]);
 });
 
-test('what could not be measured is noted, in the report as well', () => {
+test('what could not be measured is noted', () => {
   const { harness } = simulated();
   harness.note('skipped: no server');
   expect(harness.results()).toEqual({
@@ -112,31 +111,5 @@ test('what could not be measured is noted, in the report as well', () => {
     figures: [],
     cells: [],
     notes: ['skipped: no server'],
-  });
-  const machine = { cpu: 'C', cores: 2, memoryGB: 8, os: 'linux x64' };
-  const report = formatReport({ suite: 'reads', machine, versions: { node: '20' }, ...harness.results() });
-  expect(report).toBe('reads: C, 2 cores, 8 GB, linux x64, Node 20\n\nnote: skipped: no server');
-});
-
-describe('the table', () => {
-  it('is aligned', () => {
-    const machine = { cpu: 'C', cores: 2, memoryGB: 8, os: 'linux x64' };
-    const rows = [{ name: 'read', median: 44.21, p5: 40, p95: 101.4, unit: 'ns' }];
-    const figures = [{ name: 'read over floor', value: 1.5, bar: 1.25, met: false }];
-    const cells = [{ peer: 'ours', asked: 12_000, 'wait, ms': 0.000_13 }];
-    expect(formatReport({ suite: 'reads', machine, versions: { node: '20' }, rows, figures, cells })).toBe(
-      [
-        'reads: C, 2 cores, 8 GB, linux x64, Node 20',
-        '',
-        'peer  asked  wait, ms',
-        'ours  12000   0.00013',
-        '',
-        'case  median  p5  p95  unit',
-        'read    44.2  40  101    ns',
-        '',
-        'figure           value   bar',
-        'read over floor   1.50  1.25  MISSED',
-      ].join('\n'),
-    );
   });
 });

@@ -6,18 +6,17 @@
  *
  * A figure that misses its bar is told, and does not make the command fail: figures of a busy machine are no test.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { readArguments } from '../run/options.mjs';
 import { ROOT, SetupError, runMain, setUp } from '../run/setup.mjs';
 import { createHarness } from './harness.mjs';
-import { formatReport } from './report.mjs';
+import { formatReport } from './render/text.mjs';
+import { keepResult, readResults, RESULTS } from './results.mjs';
 import { SUITES } from './suites.mjs';
 
-/** @typedef {import('./render/page.mjs').Report} Report */
-
-export const RESULTS = 'docs/reference/benchmarks/results.json';
+/** @typedef {import('./results.mjs').Report} Report */
 
 const USAGE = 'npm run bench [-- SUITE... [--json]], or npm run bench -- --render';
 
@@ -55,32 +54,18 @@ const runSuite = async (suite) => {
   return { suite, minutes, machine: machine(), versions: versions(), ...harness.results() };
 };
 
-/** @returns {Record<string, Report>} */
-const readResults = () => {
-  const file = path.join(ROOT, RESULTS);
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-};
-
-/** Numbers as they are shown, so that a run does not change every digit of the file. @param {unknown} value */
-const rounded = (value) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
-
-/** @param {Record<string, Report>} results */
-const writeResults = (results) => {
-  const file = path.join(ROOT, RESULTS);
-  mkdirSync(path.dirname(file), { recursive: true });
-  const ordered = Object.fromEntries(SUITES.flatMap((suite) => (results[suite] ? [[suite, results[suite]]] : [])));
-  writeFileSync(file, `${JSON.stringify(ordered, (_, value) => rounded(value), 2)}\n`);
-};
-
 const render = async () => {
-  if (!existsSync(path.join(ROOT, RESULTS)))
+  const results = readResults();
+  if (Object.keys(results).length === 0) {
     throw new SetupError(`Expected results in ${RESULTS}: npm run bench makes them`);
+  }
   const { renderPage } = await import('./render/page.mjs');
   const folder = path.join(ROOT, 'docs/reference');
-  const { page, plots } = await renderPage(readResults());
-  rmSync(path.join(folder, 'benchmarks/plots'), { recursive: true, force: true });
-  mkdirSync(path.join(folder, 'benchmarks/plots'), { recursive: true });
-  for (const [name, svg] of plots) writeFileSync(path.join(folder, 'benchmarks/plots', name), svg);
+  const plotsFolder = path.join(folder, 'benchmarks/plots');
+  const { page, plots } = await renderPage(results);
+  rmSync(plotsFolder, { recursive: true, force: true });
+  mkdirSync(plotsFolder, { recursive: true });
+  for (const [name, svg] of plots) writeFileSync(path.join(plotsFolder, name), svg);
   writeFileSync(path.join(folder, 'benchmarks.md'), page);
 };
 
@@ -106,7 +91,7 @@ await runMain(async () => {
   for (const suite of SUITES) {
     const report = await runSuite(suite);
     process.stdout.write(`${formatReport(report)}\n\n`);
-    writeResults({ ...readResults(), [suite]: report });
+    keepResult(report);
   }
   await render();
 });

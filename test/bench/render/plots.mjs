@@ -31,6 +31,9 @@ const svgOf = (options) => {
 /** @param {string} name */
 const isOurs = (name) => /tokenvisor|current\(\)|call\(\)|cast\(\)/.test(name);
 
+/** At the end of a bar. @param {number} value */
+const label = (value) => String(Number(value.toPrecision(3)));
+
 /**
  * Bars on a logarithmic scale, the median, with a line from the 5th to the 95th percentile.
  *
@@ -50,7 +53,7 @@ export const bars = (rows) => {
       Plot.text(rows, {
         y: 'name',
         x: ({ median, p95 }) => Math.max(median, p95),
-        text: ({ median }) => String(Number(median.toPrecision(3))),
+        text: ({ median }) => label(median),
         textAnchor: 'start',
         dx: 6,
       }),
@@ -111,7 +114,7 @@ export const groups = (cells, { group, name, value }) => {
         fy: group,
         y: name,
         x: value,
-        text: (/** @type {Cell} */ cell) => String(Number(Number(cell[value]).toPrecision(3))),
+        text: (/** @type {Cell} */ cell) => label(Number(cell[value])),
         textAnchor: 'start',
         dx: 6,
       }),

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { bars, groups, lines } from './render/plots.mjs';
-import { renderPage, type Report } from './render/page.mjs';
+import { bars, groups, lines } from './plots.mjs';
+import { renderPage } from './page.mjs';
+import type { Report } from '../results.mjs';
 
 const report = (more: Partial<Report>): Report => ({
   suite: 'reads',

@@ -1,0 +1,92 @@
+/** What the page says of each suite, and the plots of it. */
+import { bars, groups, lines } from './plots.mjs';
+
+/**
+ * @typedef {import('../results.mjs').Report} Report
+ * @typedef {import('../results.mjs').Row} Row
+ * @typedef {{ title: string, about: string, plots: (report: Report) => Record<string, string> }} Section
+ */
+
+/** @param {readonly Row[]} rows @param {string} unit */
+const inUnit = (rows, unit) => rows.filter((row) => row.unit === unit);
+
+/** @type {Readonly<Record<(typeof import('../suites.mjs').SUITES)[number], Section>>} */
+export const SECTIONS = {
+  hostile: {
+    title: 'A main thread that stalls',
+    about:
+      "The main thread stalls for so long at a time, over and over; libuv's pool is free, or full; tokens live for 4 s. In between, users ask for a token. `expired` are tokens that had ended, by the server's own word, when the user had them in hand. Peers are used as their documentation says, with the same lead of a quarter of the life, and one instance in each thread, because none of them reaches over threads.",
+    plots: ({ cells }) =>
+      Object.fromEntries(
+        ['free', 'full'].flatMap((state) =>
+          ['p99', 'max'].map((which) => [
+            `wait-${which}-pool-${state}`,
+            lines(
+              cells.filter(({ pool }) => pool === state),
+              { x: 'stall, ms', y: `wait ${which}, ms`, series: 'peer', logarithmic: true },
+            ),
+          ]),
+        ),
+      ),
+  },
+  outage: {
+    title: 'A server that is away, and then busy',
+    about:
+      'For 10 s the authorization server ends every connection, for 10 s more it answers 429 with a Retry-After of 2 s; 50 users on 4 threads go on asking. Tokens live for 8 s, so that there is none to be had for most of that time: what counts is what the server is spared, and how soon all threads have a good token again. Our back-off doubles up to 30 s and is drawn at random (`retryEveryMs` makes it a fixed one), so the time to recover is another one in each run; who asks the server for every user finds out sooner. A user who is told at once asks more often than one who is kept waiting, so the shares are not of the same number.',
+    plots: ({ cells }) => ({
+      requests: groups(
+        cells.flatMap((cell) =>
+          ['requests while away', 'requests while busy'].map((phase) => ({
+            phase: phase.replace('requests ', ''),
+            peer: cell['peer'] ?? '',
+            requests: cell[phase] ?? 0,
+          })),
+        ),
+        { group: 'phase', name: 'peer', value: 'requests' },
+      ),
+    }),
+  },
+  reads: {
+    title: 'A read',
+    about:
+      'A token that is good, read over and over. The floor is the least that a reader of a shared, expiring token must do: load a word, look at the clock. A plain object and the variable of a `setInterval` look at no clock, and hand out what has ended.',
+    plots: ({ rows }) => ({ ns: bars(inUnit(rows, 'ns')) }),
+  },
+  calls: {
+    title: 'A call, and a cast',
+    about:
+      'From the main thread to an actor and back, beside a bare `MessagePort`, a bare Comlink echo and a Piscina task, each with a thread that waits for it. One way, a batch ends when the thread has heard all of it.',
+    plots: ({ rows }) => ({ us: bars(inUnit(rows, 'us')) }),
+  },
+  recovery: {
+    title: 'From a death to fresh again',
+    about:
+      'With a token in the snapshot readers have it all the while, and the time is that to the successor; without one it is the time to its first token.',
+    plots: ({ cells }) => ({
+      p50: groups(
+        cells
+          .filter(({ condition }) => condition === 'main idle')
+          .map((cell) => ({ ...cell, token: `${String(cell['token'])} token` })),
+        { group: 'token', name: 'death', value: 'p50, ms' },
+      ),
+    }),
+  },
+  threads: {
+    title: 'What a thread costs',
+    about: 'Resident memory, and the time from the start until all are fresh, beside worker threads that run nothing.',
+    plots: ({ cells }) => ({
+      memory: lines(cells, { x: 'count', y: 'memory, MB', series: 'of', zero: true }),
+      start: lines(cells, { x: 'count', y: 'start, ms', series: 'of', zero: true }),
+    }),
+  },
+  table: {
+    title: 'The shared table, and what stands on it',
+    about: 'Ten million entries; then a ledger, a break-glass token and a token set, with Map, lmdb and Redis beside.',
+    plots: ({ rows }) => ({ ns: bars(inUnit(rows, 'ns')) }),
+  },
+  soak: {
+    title: 'Ten minutes',
+    about: '20 credentials whose tokens live for 5 s.',
+    plots: ({ cells }) => ({ memory: lines(cells, { x: 'second', y: 'resident, MB', zero: true }) }),
+  },
+};
