@@ -6,7 +6,7 @@ import { open } from 'lmdb';
 import { revocationLedger, startSupervisor } from 'tokenvisor';
 import { median } from '../statistics.mjs';
 import { uuidOf } from '../table/keys.mjs';
-import { freshKeys, lookingFor } from './fresh-keys.mjs';
+import { freshKeys, lookingFor } from '../table/fresh-keys.mjs';
 import { startRedis } from './redis.mjs';
 
 const PIPELINED = 1_000;

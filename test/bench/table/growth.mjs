@@ -9,7 +9,9 @@ const NEVER_S = 2 ** 32 - 1;
 export const EXPIRY_S = 1_000;
 export const TURNS = 7;
 
-/** @param {import('../harness.mjs').Harness} harness @param {{ table: any, entries: number }} bench */
+/** @typedef {import('../../../dist/table/table-memory.js').TableMemory} TableMemory */
+
+/** @param {import('../harness.mjs').Harness} harness @param {{ table: TableMemory, entries: number }} bench */
 export const run = async (harness, { table, entries }) => {
   const writer = new TableWriter(table);
   const rows = new Int32Array(BATCH * 5);

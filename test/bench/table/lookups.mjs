@@ -1,9 +1,12 @@
 /** One reader, the digest excluded, beside a JS Map of the same strings; quiet, and beside a writer at full speed. */
 import { TableReader } from '../../../dist/table/table-reader.js';
+import { median } from '../statistics.mjs';
 import { SAMPLE, sampleRows, uuidOf } from './keys.mjs';
 import { startTableThread } from './threads.mjs';
 
-/** @param {import('../harness.mjs').Harness} harness @param {{ table: any, entries: number, added: number }} bench */
+/** @typedef {import('../../../dist/table/table-memory.js').TableMemory} TableMemory */
+
+/** @param {import('../harness.mjs').Harness} harness @param {{ table: TableMemory, entries: number, added: number }} bench */
 export const run = async (harness, bench) => {
   const { table, entries } = bench;
   const reader = new TableReader(table);
@@ -28,10 +31,8 @@ export const run = async (harness, bench) => {
     },
   });
   await map.end();
-  const median = (/** @type {readonly number[] | undefined} */ values = []) =>
-    [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
-  harness.figure('hit, ns', median(series['hit, digest excluded']), { atMost: 300 });
-  harness.figure('miss, ns', median(series['miss, digest excluded']), { atMost: 300 });
+  harness.figure('hit, ns', median(series['hit, digest excluded'] ?? []), { atMost: 300 });
+  harness.figure('miss, ns', median(series['miss, digest excluded'] ?? []), { atMost: 300 });
   harness.ratio('hit over a hit in a Map', series['hit, digest excluded'], series['hit in a Map, fresh strings'], {
     atMost: 1,
   });

@@ -9,7 +9,9 @@ import { startTableThread } from './threads.mjs';
 
 const GROWTH = 250_000;
 
-/** @param {import('../harness.mjs').Harness} harness @param {{ table: any, entries: number, added: number }} bench */
+/** @typedef {import('../../../dist/table/table-memory.js').TableMemory} TableMemory */
+
+/** @param {import('../harness.mjs').Harness} harness @param {{ table: TableMemory, entries: number, added: number }} bench */
 export const run = async (harness, bench) => {
   const reader = startTableThread(bench.table);
   const writer = startTableThread(bench.table);

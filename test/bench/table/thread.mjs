@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { TableReader } from '../../../dist/table/table-reader.js';
 import { TableWriter } from '../../../dist/table/table-writer.js';
-import { mixed, numbersBelow, SAMPLE, sampleRows, uuidOf } from './keys.mjs';
+import { freshKeys, lookingFor } from './fresh-keys.mjs';
+import { mixed, SAMPLE, sampleRows, uuidOf } from './keys.mjs';
 
 /** @type {{ table: import('../../../dist/table/table-memory.js').TableMemory, stop: SharedArrayBuffer }} */
 const { table, stop } = workerData;
@@ -15,10 +16,8 @@ let reader;
 let writer;
 /** @type {Int32Array | undefined} */
 let sample;
-/** @type {Map<string, number> | undefined} */
-let map;
-const UUID_LENGTH = 36;
-const keys = Buffer.alloc(SAMPLE * UUID_LENGTH);
+/** Fresh strings, as they come from a socket: the hash of a string is made once, and kept with it. @type {import('../harness.mjs').Batch | undefined} */
+let mapLookups;
 
 const rowsFrom = (/** @type {TableReader} */ using, /** @type {number} */ first, /** @type {number} */ count) => {
   const rows = new Int32Array(count * 5);
@@ -49,28 +48,17 @@ const acts = {
   },
   openWriter: () => (writer = new TableWriter(table)).size,
   fillMap: ({ entries }) => {
-    map = new Map();
+    /** @type {Map<string, number>} */
+    const map = new Map();
     for (let index = 0; index < entries; index += 1) map.set(uuidOf(index), index);
-    const next = numbersBelow(entries);
-    for (let index = 0; index < SAMPLE; index += 1) keys.write(uuidOf(next()), index * UUID_LENGTH, 'latin1');
+    mapLookups = lookingFor(freshKeys(entries, 0), true, (keys) => {
+      let found = 0;
+      for (const key of keys) if (map.has(key)) found += 1;
+      return found;
+    });
     return map.size;
   },
-  /** Fresh strings, as they come from a socket: the hash of a string is made once, and kept with it. */
-  mapLookups: ({ count }) => {
-    let elapsedMs = 0;
-    let found = 0;
-    for (let done = 0; done < count; done += 10_000) {
-      const fresh = Array.from({ length: Math.min(10_000, count - done) }, (_, index) => {
-        const at = ((done + index) & (SAMPLE - 1)) * UUID_LENGTH;
-        return keys.toString('latin1', at, at + UUID_LENGTH);
-      });
-      const startedAt = performance.now();
-      for (const key of fresh) if (map?.has(key)) found += 1;
-      elapsedMs += performance.now() - startedAt;
-    }
-    if (found !== count) throw new Error(`Expected ${count} hits, got ${found}`);
-    return { elapsedMs, sink: found };
-  },
+  mapLookups: ({ count }) => mapLookups?.(count),
   lookups: ({ count }) => {
     if (!reader || !sample) throw new Error('Expected a reader');
     const startedAt = performance.now();
@@ -122,6 +110,6 @@ const acts = {
   },
 };
 
-parentPort?.on('message', (/** @type {{ act: string }} */ order) => {
-  parentPort?.postMessage(order.act === 'end' ? parentPort.close() : acts[order.act]?.(order));
+parentPort?.on('message', async (/** @type {{ act: string }} */ order) => {
+  parentPort?.postMessage(await acts[order.act]?.(order));
 });

@@ -1,4 +1,4 @@
-import { numbersBelow, SAMPLE, uuidOf } from '../table/keys.mjs';
+import { numbersBelow, SAMPLE, uuidOf } from './keys.mjs';
 
 const LENGTH = 36;
 const AT_ONCE = 10_000;
