@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { slope } from '../support/slope.mjs';
 import { createHarness } from './harness.mjs';
 import { quantile, summarize } from './statistics.mjs';
 
@@ -14,6 +15,13 @@ describe('statistics', () => {
     expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
     expect(summarize([...Array(101).keys()].reverse())).toEqual({ median: 50, p5: 5, p95: 95 });
     expect(() => quantile([], 0.5)).toThrow('Expected at least one value');
+  });
+
+  it('have a slope that a point off the line does not move, at whatever distances', () => {
+    const line = [0, 1, 2, 5, 6, 10, 20].map((x) => [x, 3 * x + 7] as const);
+    expect(slope(line)).toBe(3);
+    expect(slope([...line.slice(0, 3), [4, -1_000], ...line.slice(3)])).toBe(3);
+    expect(slope(Array.from({ length: 2_000 }, (_, x) => [x, x / 2]))).toBe(0.5);
   });
 });
 
