@@ -45,7 +45,7 @@ export const run = async (harness) => {
   for (const [second, megabytes] of kept) harness.cell({ second, 'resident, MB': megabytes });
   harness.row('resident memory', 'MB', resident);
   harness.figure('processor time a refresh, ms', (last.cpuMs - first.cpuMs) / refreshes);
-  harness.figure('processor time of one core, %', (last.cpuMs - first.cpuMs) / counted.length / 10);
+  harness.figure('processor time of one core, %', (last.cpuMs - first.cpuMs) / (counted.length - 1) / 10);
   harness.figure('memory slope, MB an hour', slope(kept) * 3_600);
   harness.figure('mints over the ideal number', refreshes / ((CREDENTIALS * (counted.length - 1)) / idealEveryS));
   harness.figure('looks that found no token', last.unavailable, { atMost: 0 });
