@@ -57,7 +57,7 @@ class Credential {
   #status = '';
   #task: { readonly task: Task; readonly attempt: number; readonly sentAt: Instant } | undefined;
   #answer: { readonly attempt: number; readonly payload: TokenPayload } | undefined;
-  #wake: Timer | undefined;
+  #wake: { readonly atMonoMs: number; readonly timer: Timer } | undefined;
   readonly #clockSteps: ClockSteps;
 
   constructor(context: ActorContext<CredentialActorOptions>) {
@@ -129,7 +129,7 @@ class Credential {
 
   /** Waits for an exchange that can't be abandoned, so that a deploy does not make it ambiguous. */
   async terminate(): Promise<void> {
-    this.#wake?.cancel();
+    this.#wake?.timer.cancel();
     if (this.#task && this.#host.singleUse) await this.#task.task.settled;
     this.#host.close();
   }
@@ -143,10 +143,18 @@ class Credential {
   }
 
   #dispatch(event: RefreshEvent): void {
-    const { state, effects } = takeTurn(this.#context.name, this.#state, event, this.#context.clock.now());
+    const now = this.#context.clock.now();
+    const { state, effects } = takeTurn(this.#context.name, this.#state, event, now);
     this.#state = state;
-    for (const effect of effects) this.#carryOut(effect);
-    this.#showStatus();
+    let shown = false;
+    for (const effect of effects) {
+      // Once a turn, after a token is published and before anything is told: who hears of it may look at once.
+      if (!shown && (effect.kind === 'emit' || effect.kind === 'wake')) {
+        this.#showStatus(now);
+        shown = true;
+      }
+      this.#carryOut(effect);
+    }
   }
 
   #carryOut(effect: RefreshEffect): void {
@@ -177,8 +185,6 @@ class Credential {
         return this.#wakeAt(effect.atMonoMs);
       case 'emit': {
         const { type, ...details } = effect.event;
-        // Who hears of it may look at once.
-        this.#showStatus();
         return this.#context.emit(type, details);
       }
     }
@@ -246,27 +252,29 @@ class Credential {
     if (wanted > this.#state.wanted || invalidated > this.#state.invalidated) {
       this.#dispatch({ kind: 'requested', wanted, invalidated });
     }
-    this.#showStatus();
   }
 
   /** Secrets that will not be tried again stay in this thread no longer than that. */
   #forgetPrevious(): void {
-    const { previous, ...options } = this.#options;
-    if (!previous || this.#task || isOverlap(options.policy.overlap, this.#context.clock.monoMs())) return;
+    if (!this.#options.previous || this.#task) return;
+    const { previous: _, ...options } = this.#options;
+    if (isOverlap(options.policy.overlap, this.#context.clock.monoMs())) return;
     this.#options = options;
     this.#host.forgetPrevious();
   }
 
   #wakeAt(atMonoMs: number | undefined): void {
-    this.#wake?.cancel();
-    this.#wake =
-      atMonoMs === undefined
-        ? undefined
-        : this.#context.sendAfter({ kind: 'woken' }, atMonoMs - this.#context.clock.monoMs());
+    // The same instant comes out a little different in each turn. One that has rung is at least a ms behind the next.
+    if (atMonoMs !== undefined && this.#wake && Math.abs(atMonoMs - this.#wake.atMonoMs) < 1) return;
+    this.#wake?.timer.cancel();
+    this.#wake = undefined;
+    if (atMonoMs === undefined) return;
+    const timer = this.#context.sendAfter({ kind: 'woken' }, atMonoMs - this.#context.clock.monoMs());
+    this.#wake = { atMonoMs, timer };
   }
 
-  #showStatus(): void {
-    const status = statusOf(this.#state, this.#context.clock.now());
+  #showStatus(now: Instant): void {
+    const status = statusOf(this.#state, now);
     const text = JSON.stringify(status);
     if (text === this.#status) return;
     this.#status = text;

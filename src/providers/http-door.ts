@@ -161,7 +161,9 @@ class Exchange {
       chunks.push(chunk);
     });
     response.on('error', breakOff);
-    response.on('close', () => breakOff());
+    response.on('close', () => {
+      if (!response.readableEnded) breakOff();
+    });
     response.on('end', () => resolve(new ReadAnswer(status, headers, Buffer.concat(chunks), host)));
   }
 }

@@ -27,9 +27,12 @@ const actorOf = (
   readonly settled: () => Promise<void>;
   /** What was sealed when each token was published. */
   readonly sealedAtPublish: readonly unknown[];
+  /** What it has asked to be sent, ever. */
+  readonly timers: readonly string[];
 } => {
   const clock = createSimulatedClock();
   const sealedAtPublish: unknown[] = [];
+  const timers: string[] = [];
   let sealed: unknown = kept;
   const tasks: Promise<void>[] = [];
   let generation = 0;
@@ -53,7 +56,10 @@ const actorOf = (
     },
     setStatus: () => undefined,
     emit: () => undefined,
-    sendAfter: (message: unknown, delayMs: number) => clock.setTimer(delayMs, () => tell(message)),
+    sendAfter: (message: { readonly kind: string }, delayMs: number) => {
+      timers.push(message.kind);
+      return clock.setTimer(delayMs, () => tell(message));
+    },
     startTask: (run: (signal: AbortSignal) => unknown, tag: unknown) => {
       const settled = Promise.resolve(run(new AbortController().signal)).then(
         (value) => tell({ kind: 'task', tag, ok: true, value }),
@@ -68,7 +74,7 @@ const actorOf = (
   const settled = async (): Promise<void> => {
     while (tasks.length > 0) await tasks.shift();
   };
-  return { clock, settled, sealedAtPublish };
+  return { clock, settled, sealedAtPublish, timers };
 };
 
 test('within a second of its end an overlap has no session, nor anything else, of the older secret', async () => {
@@ -108,4 +114,13 @@ test('what a token was minted from has gone while no actor lived: it is minted a
   const actor = actorOf({ policy: lazy, provider }, { sources: { generation: 0, used } });
   await actor.settled();
   expect(log).toContain('mint follower');
+});
+
+test('a second in which nothing happens sets the next tick, and leaves the timer of the refresh as it is', async () => {
+  const actor = actorOf({ policy: policyOf(), provider: specOf('idle') });
+  await actor.settled();
+  const before = actor.timers.length;
+  expect(actor.timers).toContain('woken');
+  actor.clock.advance(5_000);
+  expect(actor.timers.slice(before)).toEqual(['tick', 'tick', 'tick', 'tick', 'tick']);
 });
