@@ -98,6 +98,8 @@ class Credential {
         this.#dispatch({ kind: 'requested', ...this.#requests() });
         break;
       case 'woken':
+        // A timer may ring a moment early, and its instant come out again: it is not there any more.
+        this.#wake = undefined;
         this.#dispatch({ kind: 'woken' });
         break;
       case 'tick':
@@ -264,7 +266,7 @@ class Credential {
   }
 
   #wakeAt(atMonoMs: number | undefined): void {
-    // The same instant comes out a little different in each turn. One that has rung is at least a ms behind the next.
+    // The same instant comes out a little different in each turn.
     if (atMonoMs !== undefined && this.#wake && Math.abs(atMonoMs - this.#wake.atMonoMs) < 1) return;
     this.#wake?.timer.cancel();
     this.#wake = undefined;

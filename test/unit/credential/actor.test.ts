@@ -29,10 +29,13 @@ const actorOf = (
   readonly sealedAtPublish: readonly unknown[];
   /** What it has asked to be sent, ever. */
   readonly timers: readonly string[];
+  /** Rings the timer of the refresh so many ms before its time, as a timer may. */
+  readonly ringEarly: (byMs: number) => void;
 } => {
   const clock = createSimulatedClock();
   const sealedAtPublish: unknown[] = [];
   const timers: string[] = [];
+  let wokenInMs = 0;
   let sealed: unknown = kept;
   const tasks: Promise<void>[] = [];
   let generation = 0;
@@ -58,6 +61,7 @@ const actorOf = (
     emit: () => undefined,
     sendAfter: (message: { readonly kind: string }, delayMs: number) => {
       timers.push(message.kind);
+      if (message.kind === 'woken') wokenInMs = delayMs;
       return clock.setTimer(delayMs, () => tell(message));
     },
     startTask: (run: (signal: AbortSignal) => unknown, tag: unknown) => {
@@ -74,7 +78,11 @@ const actorOf = (
   const settled = async (): Promise<void> => {
     while (tasks.length > 0) await tasks.shift();
   };
-  return { clock, settled, sealedAtPublish, timers };
+  const ringEarly = (byMs: number): void => {
+    clock.advance(wokenInMs - byMs);
+    tell({ kind: 'woken' });
+  };
+  return { clock, settled, sealedAtPublish, timers, ringEarly };
 };
 
 test('within a second of its end an overlap has no session, nor anything else, of the older secret', async () => {
@@ -123,4 +131,13 @@ test('a second in which nothing happens sets the next tick, and leaves the timer
   expect(actor.timers).toContain('woken');
   actor.clock.advance(5_000);
   expect(actor.timers.slice(before)).toEqual(['tick', 'tick', 'tick', 'tick', 'tick']);
+});
+
+test('a timer of the refresh that rings a moment early is set again', async () => {
+  const actor = actorOf({ policy: policyOf(), provider: specOf('early') });
+  await actor.settled();
+  const wakes = (): number => actor.timers.filter((kind) => kind === 'woken').length;
+  const before = wakes();
+  actor.ringEarly(0.5);
+  expect(wakes()).toBe(before + 1);
 });
