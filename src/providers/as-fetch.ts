@@ -1,6 +1,5 @@
 /** The HTTP door in the shape of fetch, for libraries that take a fetch of the caller's. */
 import { outsideLibrary } from './library-scope.js';
-import { PlainResponse } from './plain-response.js';
 import type { HttpAnswer, HttpRequest } from './provider.js';
 
 /** What such a library passes. */
@@ -10,6 +9,9 @@ export interface FetchInit {
   readonly body?: URLSearchParams | string | undefined | null;
 }
 
+/** Statuses whose Response may not have a body: the Fetch standard's null body statuses. */
+const NO_BODY = new Set([204, 205, 304]);
+
 /** A fetch over `ask`. It takes what oauth4webapi sends: a method, headers and a form. */
 export const asFetch =
   (
@@ -18,6 +20,6 @@ export const asFetch =
   async (url, { method, headers, body }) => {
     const init = { method, headers, ...(body == null ? {} : { body: body.toString() }) };
     const answer = await outsideLibrary(() => ask(url, init));
-    // All that a library asks of one is there.
-    return new PlainResponse(answer.body, answer) as unknown as Response;
+    // By the global name: whatever it is now, a plain one or somebody's, is what the library holds the answer against.
+    return new Response(NO_BODY.has(answer.status) ? null : answer.body, answer);
   };

@@ -11,7 +11,7 @@ const PLAIN: Readonly<Record<string, unknown>> = { Headers: PlainHeaders, Respon
 
 /** How many exchanges are in the library now; in a thread of ours it is one. */
 let inside = 0;
-/** Node's, as they were: not loaded yet. */
+/** Node's, as they were, not loaded yet, while plain ones are there instead. */
 let lazy: readonly (readonly [string, PropertyDescriptor])[] = [];
 
 /** Those that somebody has loaded, or replaced, cost nothing more, and stay. */
@@ -21,19 +21,31 @@ const lazyGlobals = (): typeof lazy =>
     return descriptor?.get && descriptor.configurable === true ? [[name, descriptor] as const] : [];
   });
 
-const enter = (): void => {
-  inside += 1;
-  if (inside > 1) return;
+const putPlain = (): void => {
+  if (lazy.length > 0) return;
   lazy = lazyGlobals();
   for (const [name] of lazy) {
     Object.defineProperty(globalThis, name, { value: PLAIN[name], configurable: true, writable: true });
   }
 };
 
+const putBack = (): void => {
+  for (const [name, descriptor] of lazy) {
+    // What somebody has put there meanwhile is theirs.
+    if (Object.getOwnPropertyDescriptor(globalThis, name)?.value !== PLAIN[name]) continue;
+    Object.defineProperty(globalThis, name, descriptor);
+  }
+  lazy = [];
+};
+
+const enter = (): void => {
+  inside += 1;
+  putPlain();
+};
+
 const leave = (): void => {
   inside -= 1;
-  if (inside > 0) return;
-  for (const [name, descriptor] of lazy) Object.defineProperty(globalThis, name, descriptor);
+  if (inside === 0) putBack();
 };
 
 /** Runs something of the library's. What it waits for must be an answer, by `outsideLibrary`, or no more than microtasks. */
@@ -46,12 +58,16 @@ export const inLibrary = async <T>(run: () => Promise<T>): Promise<T> => {
   }
 };
 
-/** Waits for an answer; the library's scope, if this is within it, is left meanwhile. */
+/** Asks, and waits for the answer; the library's scope, if this is within it, is left meanwhile. */
 export const outsideLibrary = async <T>(wait: () => Promise<T>): Promise<T> => {
   if (inside === 0) return wait();
-  leave();
+  inside -= 1;
+  // Who asks has Node's classes even if another exchange is in the library now.
+  putBack();
   try {
-    return await wait();
+    const answer = wait();
+    if (inside > 0) putPlain();
+    return await answer;
   } finally {
     enter();
   }

@@ -2,6 +2,9 @@
 
 const lowerCase = (name: string): string => name.toLowerCase();
 
+/** What is not a string becomes one, and loses what HTTP calls space at its ends, which is less than `trim()` does. */
+const normalized = (value: unknown): string => String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+
 type Init = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
 
 const isIterable = (init: Init): init is Iterable<readonly [string, string]> => Symbol.iterator in init;
@@ -16,11 +19,11 @@ export class PlainHeaders implements Iterable<[string, string]> {
   append(name: string, value: string): void {
     const values = this.#values.get(lowerCase(name));
     if (values === undefined) this.set(name, value);
-    else values.push(value.trim());
+    else values.push(normalized(value));
   }
 
   set(name: string, value: string): void {
-    this.#values.set(lowerCase(name), [value.trim()]);
+    this.#values.set(lowerCase(name), [normalized(value)]);
   }
 
   delete(name: string): void {

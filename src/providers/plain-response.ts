@@ -19,8 +19,8 @@ export class PlainResponse {
   readonly #text: string;
   #used = false;
 
-  constructor(text: string, { status = 200, headers = {} }: PlainResponseInit = {}) {
-    this.#text = text;
+  constructor(text: string | null, { status = 200, headers = {} }: PlainResponseInit = {}) {
+    this.#text = text ?? '';
     this.status = status;
     this.headers = new PlainHeaders(headers);
   }
@@ -33,33 +33,39 @@ export class PlainResponse {
     return this.#used;
   }
 
+  /** As the standard has it, through UTF-8: a byte order mark is no part of the text. */
   async text(): Promise<string> {
-    if (this.#used) throw new TypeError('Body is unusable: it has been read already');
-    this.#used = true;
-    return this.#text;
+    return new TextDecoder().decode(this.#bytes());
   }
 
   async json(): Promise<unknown> {
     return JSON.parse(await this.text()) as unknown;
   }
 
-  clone(): PlainResponse {
-    if (this.#used) throw new TypeError('Body is unusable: it has been read already');
-    return new PlainResponse(this.#text, { status: this.status, headers: Object.fromEntries(this.headers) });
-  }
-
-  // What nobody asks for, and needs streams: as Node's own has it.
-
-  get body(): Response['body'] {
-    return this.#real().body;
-  }
-
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#real(await this.text()).arrayBuffer();
+    return this.#bytes().buffer;
   }
 
   async blob(): Promise<Blob> {
-    return this.#real(await this.text()).blob();
+    return new Blob([this.#bytes()], { type: this.headers.get('content-type') ?? '' });
+  }
+
+  /** All of it as one chunk. Not by a `Response`: while the library runs, that is this class. */
+  get body(): ReadableStream<Uint8Array> | null {
+    if (NO_BODY.has(this.status)) return null;
+    return new ReadableStream({
+      pull: (controller) => {
+        const bytes = this.#bytes();
+        if (bytes.length > 0) controller.enqueue(bytes);
+        controller.close();
+      },
+      cancel: () => void (this.#used = true),
+    });
+  }
+
+  clone(): PlainResponse {
+    if (this.#used) throw new TypeError('Body is unusable: it has been read already');
+    return new PlainResponse(this.#text, { status: this.status, headers: Object.fromEntries(this.headers) });
   }
 
   /** Of the prototype, where the library looks. */
@@ -68,8 +74,10 @@ export class PlainResponse {
     return 'Response';
   }
 
-  #real(text = this.#text): Response {
-    const headers = [...this.headers];
-    return new Response(NO_BODY.has(this.status) ? null : text, { status: this.status, headers });
+  /** Read once, in any way. */
+  #bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#used) throw new TypeError('Body is unusable: it has been read already');
+    this.#used = true;
+    return new TextEncoder().encode(this.#text);
   }
 }

@@ -63,6 +63,40 @@ describe('the scope of the library', () => {
     expect(Headers).toBe(native.Headers);
   });
 
+  it('is not seen by who asks for an answer while another exchange is in it', async () => {
+    makeLazy();
+    const seen: unknown[] = [];
+    const fails = (): Promise<never> => {
+      seen.push(Headers);
+      throw new Error('at once');
+    };
+    const asks = inLibrary(async () => {
+      await Promise.resolve();
+      await outsideLibrary(async () => void seen.push(Response));
+      await outsideLibrary(fails).catch(() => undefined);
+      seen.push(Response);
+    });
+    const another = inLibrary(async () => {
+      for (let turn = 0; turn < 20; turn += 1) {
+        await Promise.resolve();
+        expect([Headers, Response]).toEqual([PlainHeaders, PlainResponse]);
+      }
+    });
+    await Promise.all([asks, another]);
+    expect(seen).toEqual([native.Response, native.Headers, PlainResponse]);
+    expect([Headers, Response]).toEqual([native.Headers, native.Response]);
+  });
+
+  it('keeps what somebody puts there meanwhile', async () => {
+    makeLazy();
+    const somebodys = class extends native.Response {};
+    await inLibrary(() => {
+      globalThis.Response = somebodys;
+      return Promise.resolve();
+    });
+    expect([Headers, Response]).toEqual([native.Headers, somebodys]);
+  });
+
   it('leaves alone what somebody has loaded, or put there', async () => {
     const somebodys = class extends native.Response {};
     Object.defineProperty(globalThis, 'Response', { configurable: true, writable: true, value: somebodys });
@@ -112,6 +146,11 @@ describe('plain headers', () => {
     );
   });
 
+  it("take the space that is HTTP's off a value, and no other, and make strings of what is none", () => {
+    const given = { a: '\t\u00a0x\u00a0 \r\n', b: 7 as unknown as string };
+    expect([...new PlainHeaders(given)]).toEqual([...new Headers(given)]);
+  });
+
   it('are made of a record, or of others', () => {
     const plain = new PlainHeaders({ Accept: ' a ' });
     expect(Object.fromEntries(new PlainHeaders(plain))).toEqual({ accept: 'a' });
@@ -143,6 +182,36 @@ describe('a plain response', () => {
     expect(await (await new PlainResponse(TEXT).blob()).text()).toBe(TEXT);
     expect(Buffer.from(await new PlainResponse(TEXT).arrayBuffer()).toString()).toBe(TEXT);
     expect(await new Response(new PlainResponse(TEXT).body).text()).toBe(TEXT);
-    expect(new PlainResponse('', { status: 204 }).body).toBeNull();
+    expect(new PlainResponse(null, { status: 204 }).body).toBeNull();
   });
+
+  it("is read while the library runs without Node's", async () => {
+    const { loaded } = makeLazy();
+    const read = await inLibrary(async () => {
+      await new PlainResponse(TEXT).body?.cancel();
+      const reader = new PlainResponse(TEXT).body!.getReader();
+      const { value } = await reader.read();
+      return [
+        Buffer.from(value!).toString(),
+        (await reader.read()).done,
+        Buffer.from(await new PlainResponse(TEXT).arrayBuffer()).toString(),
+        await (await new PlainResponse(TEXT).blob()).text(),
+      ];
+    });
+    expect(read).toEqual([TEXT, true, TEXT, TEXT]);
+    expect(loaded()).toBe(false);
+  });
+
+  it.each(['', '\ufeff{"a":1}', '{"a":"\ud800"}', 'no JSON', '[]'])(
+    "reads %j as Node's does",
+    async (text) => {
+      const both = [new PlainResponse(text), new Response(text)] as const;
+      const [plain, theirs] = await Promise.all(both.map((one) => one.text()));
+      expect(plain).toBe(theirs);
+      const again = [new PlainResponse(text), new Response(text)] as const;
+      const [json, theirJson] = await Promise.allSettled(again.map((one) => one.json()));
+      expect(json!.status).toBe(theirJson!.status);
+      if (json!.status === 'fulfilled') expect(json).toEqual(theirJson);
+    },
+  );
 });
