@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { asFetch } from '../../../src/providers/as-fetch.js';
 import { inLibrary, outsideLibrary } from '../../../src/providers/library-scope.js';
 import { PlainHeaders } from '../../../src/providers/plain-headers.js';
 import { PlainResponse } from '../../../src/providers/plain-response.js';
@@ -102,6 +103,21 @@ describe('the scope of the library', () => {
     Object.defineProperty(globalThis, 'Response', { configurable: true, writable: true, value: somebodys });
     await inLibrary(() => Promise.resolve(expect([Headers, Response]).toEqual([native.Headers, somebodys])));
     expect(Response).toBe(somebodys);
+  });
+
+  it.each([true, false])("is answered with its own Response; somebody's, that has no name: %s", async (replaced) => {
+    makeLazy();
+    // Of a polyfill, which the library knows its answers by alone.
+    const Nameless = class {
+      readonly given: unknown[];
+      constructor(...given: unknown[]) {
+        this.given = given;
+      }
+    };
+    if (replaced) Object.defineProperty(globalThis, 'Response', { configurable: true, value: Nameless });
+    const ask = asFetch(() => Promise.resolve({ status: 200, headers: {}, body: '{}', json: () => ({}) }));
+    const answer: unknown = await inLibrary(() => ask('https://as.example', { method: 'GET', headers: {} }));
+    expect(answer).toBeInstanceOf(replaced ? Nameless : PlainResponse);
   });
 
   it('is not entered by an answer that nobody in it waits for', async () => {
