@@ -136,7 +136,12 @@ export const createHarness = ({ progress = () => {}, now = () => performance.now
     let count = 1;
     for (;;) {
       const elapsedMs = await timeBatch(name, batch, count);
-      if (elapsedMs >= batchMs / 2 || count >= LARGEST_BATCH) {
+      if (elapsedMs < batchMs / 2 && count >= LARGEST_BATCH) {
+        throw new RangeError(
+          `Expected '${name}' to take time, got ${elapsedMs} ms for ${count} operations: it measures nothing`,
+        );
+      }
+      if (elapsedMs >= batchMs / 2) {
         return Math.max(1, Math.round((count * batchMs) / Math.max(elapsedMs, 1e-6)));
       }
       count *= elapsedMs < batchMs / 20 ? 8 : 2;

@@ -39,6 +39,12 @@ describe('throughput', () => {
     expect(rows[1]?.p95).toBeCloseTo(1);
   });
 
+  it('refuses a case that takes no time', async () => {
+    const { harness } = simulated();
+    const nothing = { nothing: (count: number) => count };
+    await expect(harness.throughput(nothing)).rejects.toThrow(/Expected 'nothing' to take time, got 0 ms for \d+/);
+  });
+
   it('interleaves the cases, and lets each be the first in turn', async () => {
     const { harness, take } = simulated();
     const order: string[] = [];

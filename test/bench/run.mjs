@@ -9,12 +9,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { readArguments } from '../run/options.mjs';
 import { ROOT, SetupError, runMain, setUp } from '../run/setup.mjs';
 import { createHarness } from './harness.mjs';
 import { formatReport } from './render/text.mjs';
 import { keepResult, readResults, RESULTS } from './results.mjs';
 import { SUITES } from './suites.mjs';
+import { endProcesses } from './support/processes.mjs';
 
 /** @typedef {import('./results.mjs').Report} Report */
 
@@ -49,7 +51,11 @@ const runSuite = async (suite) => {
   const { run } = await import(`./suites/${suite}.mjs`);
   const harness = createHarness({ progress: (line) => process.stderr.write(`bench: ${suite}: ${line}\n`) });
   const startedAt = performance.now();
-  await run(harness);
+  try {
+    await run(harness);
+  } finally {
+    endProcesses();
+  }
   const minutes = Math.round((performance.now() - startedAt) / 6_000) / 10;
   return { suite, minutes, machine: machine(), versions: versions(), ...harness.results() };
 };
@@ -69,6 +75,13 @@ const render = async () => {
   writeFileSync(path.join(folder, 'benchmarks.md'), page);
 };
 
+// An interrupt of this process alone would leave the others behind; what a suite has started else ends at the exit.
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.once(signal, () => {
+    endProcesses();
+    process.exit(128 + os.constants.signals[signal]);
+  });
+}
 await runMain(async () => {
   const { values, positionals } = readArguments(
     USAGE,
@@ -88,10 +101,21 @@ await runMain(async () => {
     if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   }
   if (positionals.length > 0) return;
+  /** @type {string[]} */
+  const failed = [];
   for (const suite of SUITES) {
-    const report = await runSuite(suite);
-    process.stdout.write(`${formatReport(report)}\n\n`);
-    keepResult(report);
+    try {
+      const report = await runSuite(suite);
+      process.stdout.write(`${formatReport(report)}\n\n`);
+      keepResult(report);
+    } catch (error) {
+      // The others are worth their hour; what was measured of this one before stays.
+      process.stderr.write(`bench: ${suite} failed: ${inspect(error)}\n`);
+      failed.push(suite);
+    }
   }
   await render();
+  if (failed.length > 0) throw new SetupError(`Expected all suites to end well; ${failed.join(', ')} did not`);
 });
+// Threads of a suite that has failed would keep it.
+process.exit();

@@ -23,6 +23,21 @@ const BOUND_MS = 2 * (WELL_MS + 2 * PHASE_MS + AFTERWARDS_MS);
 const busiestSecond = (requests) =>
   Math.max(0, ...requests.map((from) => requests.filter((at) => at >= from && at < from + 1_000).length));
 
+/**
+ * From when it is well to the first good one that no bad one comes after; who never has one is late by all that was waited.
+ *
+ * @param {Asked} asked @param {number} wellAt
+ */
+export const recoveredAfterMs = ({ goodAt, badAt }, wellAt) => {
+  const from = badAt.reduce((last, at) => Math.max(last, at), wellAt);
+  const first = goodAt.reduce((first, at) => (at >= from ? Math.min(first, at) : first), Infinity);
+  return Math.min(first - wellAt, AFTERWARDS_MS);
+};
+
+/** @param {readonly Asked[]} threads */
+const longestWaitMs = (threads) =>
+  threads.reduce((longest, { waits }) => waits.reduce((a, b) => Math.max(a, b), longest), 0);
+
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   for (const name of PEER_NAMES) {
@@ -50,8 +65,7 @@ export const run = async (harness) => {
     const failed = threads.reduce((sum, each) => sum + each.failed, 0);
     const expired = threads.reduce((sum, each) => sum + each.expired, 0);
     const asked = threads.reduce((sum, each) => sum + each.failed + each.waits.length, 0);
-    // From when it is well to the last that was asked in vain, or got one that had ended.
-    const recovered = threads.map((each) => Math.max(0, ...each.badAt.map((at) => at - wellAt)));
+    const recovered = threads.map((each) => recoveredAfterMs(each, wellAt));
     harness.cell({
       peer: name,
       'requests while away': requests.filter((at) => at >= awayAt && at < busyAt).length,
@@ -60,6 +74,7 @@ export const run = async (harness) => {
       asked,
       'in vain, %': (100 * failed) / asked,
       'expired, %': (100 * expired) / asked,
+      'longest wait, s': longestWaitMs(threads) / 1_000,
       'recovered after, s': Math.max(...recovered) / 1_000,
     });
   }

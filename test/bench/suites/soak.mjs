@@ -17,10 +17,12 @@ const IDLE_S = 60;
 const IDLE_LIFE_S = 3_600;
 /** The most that it takes until the first sample. */
 const START_MS = 60_000;
+/** Below this there is no slope. */
+const FEWEST_S = 10;
 /** How far apart the samples are that are kept. */
 const SAMPLE_S = 5;
 
-/** @typedef {{ cpuMs: number, rss: number, refreshes: number, unavailable: number }} Sample */
+/** @typedef {{ atMs: number, cpuMs: number, rss: number, refreshes: number, unavailable: number }} Sample */
 
 /**
  * A sample each second, from `settleS` on.
@@ -44,14 +46,20 @@ const sample = async (harness, { lifeS, settleS, seconds }) => {
   const counted = samples.slice(settleS);
   const [first, last] = [counted[0], counted.at(-1)];
   if (!first || !last) throw new RangeError('Expected samples, got none');
-  return { counted, first, last, cpuMsASecond: (last.cpuMs - first.cpuMs) / (counted.length - 1) };
+  const elapsedS = (last.atMs - first.atMs) / 1_000;
+  return { counted, first, last, elapsedS, cpuMsASecond: (last.cpuMs - first.cpuMs) / elapsedS };
 };
 
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   const seconds = Number(process.env['SOAK_S'] ?? 600);
+  if (!(seconds >= FEWEST_S)) throw new RangeError(`Expected SOAK_S to be at least ${FEWEST_S}, got ${seconds}`);
   const idle = await sample(harness, { lifeS: IDLE_LIFE_S, settleS: IDLE_SETTLE_S, seconds: IDLE_S });
-  const { counted, first, last, cpuMsASecond } = await sample(harness, { lifeS: LIFE_S, settleS: SETTLE_S, seconds });
+  const { counted, first, last, elapsedS, cpuMsASecond } = await sample(harness, {
+    lifeS: LIFE_S,
+    settleS: SETTLE_S,
+    seconds,
+  });
   const refreshes = last.refreshes - first.refreshes;
   // A token is replaced a quarter of its life before its end, and up to 5 % of it earlier, by chance.
   const idealEveryS = LIFE_S * (1 - 0.25 - 0.025);
@@ -61,12 +69,11 @@ export const run = async (harness) => {
   );
   for (const [second, megabytes] of kept) harness.cell({ second, 'resident, MB': megabytes });
   harness.row('resident memory', 'MB', resident);
-  const refreshesASecond = refreshes / (counted.length - 1);
-  harness.figure('processor time a refresh, ms', (cpuMsASecond - idle.cpuMsASecond) / refreshesASecond);
+  harness.figure('processor time a refresh, ms', ((cpuMsASecond - idle.cpuMsASecond) * elapsedS) / refreshes);
   harness.figure('processor time of an idle credential, ms a second', idle.cpuMsASecond / CREDENTIALS);
   harness.figure('processor time of one core, %', cpuMsASecond / 10);
   harness.figure('memory slope, MB an hour', slope(kept) * 3_600);
-  harness.figure('mints over the ideal number', refreshes / ((CREDENTIALS * (counted.length - 1)) / idealEveryS));
+  harness.figure('mints over the ideal number', refreshes / ((CREDENTIALS * elapsedS) / idealEveryS));
   harness.figure('looks that found no token', last.unavailable, { atMost: 0 });
   harness.note(`${CREDENTIALS} credentials of ${LIFE_S} s for ${seconds} s.`);
 };

@@ -9,14 +9,14 @@ import { overdueMs } from './token-values.mjs';
  * @typedef {import('./peers.mjs').Peer} Peer
  * @typedef {import('./peers.mjs').PeerOptions} PeerOptions
  *
- * `badAt`: when there was none, or one that had ended.
- * @typedef {{ waits: number[], expired: number, failed: number, badAt: number[] }} Asked
+ * `badAt`: when there was none, or one that had ended; `goodAt`: when there was one that had not.
+ * @typedef {{ waits: number[], expired: number, failed: number, badAt: number[], goodAt: number[] }} Asked
  *
  * @typedef {{ users: number, everyMs: number }} Pace
  */
 
 /** @returns {Asked} */
-export const nobodyAsked = () => ({ waits: [], expired: 0, failed: 0, badAt: [] });
+export const nobodyAsked = () => ({ waits: [], expired: 0, failed: 0, badAt: [], goodAt: [] });
 
 /** @param {Peer} peer @param {Asked} asked */
 export const ask = async (peer, asked) => {
@@ -26,7 +26,7 @@ export const ask = async (peer, asked) => {
     const value = typeof got === 'string' ? got : await got;
     const atMs = monoMs();
     asked.waits.push(atMs - startedAt);
-    if (overdueMs(value, atMs) <= 0) return;
+    if (overdueMs(value, atMs) <= 0) return void asked.goodAt.push(atMs);
     asked.expired += 1;
     asked.badAt.push(atMs);
   } catch {
@@ -35,11 +35,37 @@ export const ask = async (peer, asked) => {
   }
 };
 
+/** How long users who have asked are still waited for when all is over. */
+export const LAST_WAIT_MS = 5_000;
+
+/**
+ * Each user asks once. Who has no answer long after all was stopped has asked in vain.
+ *
+ * @param {Peer} peer @param {Asked} asked @param {number} users @param {AbortSignal} stopped
+ */
+export const askOnce = async (peer, asked, users, stopped) => {
+  let waiting = users;
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const all = Promise.all(Array.from({ length: users }, () => ask(peer, asked).finally(() => (waiting -= 1))));
+  const givenUp = new Promise((resolve) => {
+    const wait = () => (timer = setTimeout(resolve, LAST_WAIT_MS, 'given up'));
+    if (stopped.aborted) wait();
+    else stopped.addEventListener('abort', wait, { once: true });
+    void all.then(() => stopped.removeEventListener('abort', wait));
+  });
+  if ((await Promise.race([all, givenUp])) === 'given up') {
+    asked.failed += waiting;
+    asked.badAt.push(...Array.from({ length: waiting }, monoMs));
+  }
+  clearTimeout(timer);
+};
+
 /** Users who ask all the time. @param {Peer} peer @param {Pace} pace @param {AbortSignal} signal */
 export const askUntil = async (peer, { users, everyMs }, signal) => {
   const asked = nobodyAsked();
   while (!signal.aborted) {
-    await Promise.all(Array.from({ length: users }, () => ask(peer, asked)));
+    await askOnce(peer, asked, users, signal);
     await sleep(everyMs);
   }
   return asked;

@@ -2,12 +2,13 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { askProcess } from '../../support/ask-process.mjs';
+import { follow } from './processes.mjs';
 
 const SCRIPT = fileURLToPath(new URL('./endpoint-process.mjs', import.meta.url));
 
 /** @param {number} lifeS */
 export const startEndpoint = async (lifeS) => {
-  const child = fork(SCRIPT, [String(lifeS)]);
+  const child = follow(fork(SCRIPT, [String(lifeS)]));
   const { ask } = askProcess(child, 'The token endpoint');
   const port = await ask({ command: 'start' });
   return {

@@ -1,18 +1,18 @@
 /** One cell of the hostile suite: the main thread stalls over and over, with one way to have a token. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { ask, askOnThreads, nobodyAsked } from './asking.mjs';
+import { ask, askOnThreads, LAST_WAIT_MS, nobodyAsked } from './asking.mjs';
 import { monoMs } from './clock.mjs';
 import { fillPool } from './full-pool.mjs';
 import { startPeer } from './peers.mjs';
 
 const { name, url, lifeS, stallMs, poolFull, threads, durationMs } = JSON.parse(process.argv[2] ?? '{}');
+// Whoever wanted to know is gone.
+process.on('disconnect', () => process.exit());
 /** The time between two stalls: a few turns of the event loop. */
 const FREE_MS = 10;
 const USERS = 200;
 /** Elsewhere nothing stalls: one user is enough to see what is there. */
 const PACE = { users: 1, everyMs: 5 };
-/** Who has waited so long after all stalls waits for nothing. */
-const LAST_WAIT_MS = 5_000;
 
 const peer = await startPeer(name, { url, lifeS });
 const endOthers = await askOnThreads(
@@ -38,6 +38,8 @@ while (monoMs() < endMs) {
 }
 void empty?.();
 await Promise.race([Promise.all(asking), sleep(LAST_WAIT_MS)]);
+// Who has no answer by now waits in vain.
+asked.failed += asking.length - asked.waits.length - asked.failed;
 const elsewhere = await endOthers();
 await peer.close();
 process.send?.({ main: asked, elsewhere }, () => process.exit());

@@ -4,6 +4,8 @@ import { startPeer } from './peers.mjs';
 
 const { name, url, lifeS, users, everyMs } = JSON.parse(process.argv[2] ?? '{}');
 const THREADS = 4;
+// Whoever wanted to know is gone.
+process.on('disconnect', () => process.exit());
 
 const peer = await startPeer(name, { url, lifeS });
 const [here = { users, everyMs }, ...others] = Array.from({ length: THREADS }, (_, thread) => ({

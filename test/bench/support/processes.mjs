@@ -3,6 +3,21 @@ import { fork } from 'node:child_process';
 import { on } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+
+/** Has it ended with the rest, if a suite fails or is interrupted. @template {import('node:child_process').ChildProcess} T @param {T} child */
+export const follow = (child) => {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+};
+
+/** Ends those that a suite has left behind. */
+export const endProcesses = () => {
+  for (const child of running) child.kill('SIGKILL');
+};
+
 /**
  * @param {string} name `hostile` is that of hostile-process.mjs
  * @param {object} options
@@ -10,11 +25,9 @@ import { fileURLToPath } from 'node:url';
  */
 export const startProcess = (name, options, boundMs) => {
   const file = fileURLToPath(new URL(`./${name}-process.mjs`, import.meta.url));
-  const child = fork(file, [JSON.stringify(options)], {
-    execArgv: ['--expose-gc'],
-    timeout: boundMs,
-    killSignal: 'SIGKILL',
-  });
+  const child = follow(
+    fork(file, [JSON.stringify(options)], { execArgv: ['--expose-gc'], timeout: boundMs, killSignal: 'SIGKILL' }),
+  );
   // By its queue: two messages may come in one turn, and the last one together with the end.
   const messages = on(child, 'message', { close: ['close'] });
   /** @type {Promise<void>} */

@@ -1,5 +1,6 @@
 /** Credentials, for as long as their parent lets them. Tells every second what they cost, less what it costs to look. */
 import { startSupervisor } from 'tokenvisor';
+import { monoMs } from './clock.mjs';
 import { manyCredentials } from './many-credentials.mjs';
 
 const { url, count } = JSON.parse(process.argv[2] ?? '{}');
@@ -28,11 +29,13 @@ setInterval(() => {
   });
 }, 50);
 setInterval(() => {
-  const sample = { cpuMs: cpuMs() - lookingMs, unavailable };
+  const sample = { atMs: monoMs(), cpuMs: cpuMs() - lookingMs, unavailable };
   outOfAccount(() => {
     globalThis.gc?.();
     const refreshes = children.reduce((sum, child) => sum + child.status().refreshes, 0);
     process.send?.({ ...sample, rss: process.memoryUsage.rss(), refreshes });
   });
 }, 1_000);
+// Whoever wanted to know is gone.
+process.on('disconnect', () => process.exit());
 process.on('message', () => void supervisor.close().then(() => process.exit()));
