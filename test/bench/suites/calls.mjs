@@ -49,13 +49,21 @@ export const run = async (harness) => {
   harness.ratio('a call over a raw MessagePort, p50', series['call()'], series['raw MessagePort']);
   harness.ratio('a call over Piscina run(), p50', series['call()'], series['Piscina run()']);
 
-  // Each batch ends when all of it has been heard.
+  // Each batch ends when all of it has been heard. Comlink and Piscina answer each: they know nothing that goes one way.
   const sent = await harness.throughput(
     {
       'raw MessagePort, one way': async (count) => {
         for (let i = 0; i < count; i += 1) raw.port1.postMessage(0);
         raw.port1.postMessage(1);
         return answer();
+      },
+      'bare Comlink echo, nobody waits': async (count) => {
+        for (let i = 0; i < count; i += 1) void bare.echo(0);
+        return bare.echo(1);
+      },
+      'Piscina run(), nobody waits': async (count) => {
+        for (let i = 0; i < count; i += 1) void pool.run(0);
+        return pool.run(1);
       },
       'cast()': async (count) => {
         for (let i = 0; i < count; i += 1) echo.cast('nothing');
@@ -64,7 +72,9 @@ export const run = async (harness) => {
     },
     { unit: 'us' },
   );
-  harness.ratio('a cast over a raw message', sent['cast()'], sent['raw MessagePort, one way']);
+  for (const beside of ['raw MessagePort, one way', 'bare Comlink echo, nobody waits', 'Piscina run(), nobody waits']) {
+    harness.ratio(`a cast over ${beside}`, sent['cast()'], sent[beside]);
+  }
   port1.close();
   raw.port1.close();
   await pool.destroy();
