@@ -32,7 +32,7 @@ export const SECTIONS = {
   outage: {
     title: 'A server that is away, and then busy',
     about:
-      'For 10 s the authorization server ends every connection, for 10 s more it answers 429 with a Retry-After of 2 s; 50 users on 4 threads go on asking. Tokens live for 8 s, so that there is none to be had for most of that time: what counts is what the server is spared, and how soon all threads have a good token again. Our back-off doubles up to 30 s and is drawn at random (`retryEveryMs` makes it a fixed one), so the time to recover is another one in each run; who asks the server for every user finds out sooner. A user who is told at once asks more often than one who is kept waiting, so the shares are not of the same number.',
+      'For 10 s the authorization server ends every connection, for 10 s more it answers 429 with a Retry-After of 2 s; 50 users on 4 threads go on asking. Tokens live for 8 s, so that there is none to be had for most of that time: what counts is what the server is spared, and how soon all threads have a good token again. Our back-off doubles up to 30 s and is drawn at random, so that a fleet does not come back all at once, and the time to recover is another one in each run; [`retryEveryMs`](../how-to/tune-refresh.md) makes it a fixed one, for tokens as short as these. Who asks the server for every user finds out sooner. A user who is told at once asks more often than one who is kept waiting, so the shares are not of the same number.',
     plots: ({ cells }) => ({
       requests: groups(
         cells.flatMap((cell) =>

@@ -2,12 +2,12 @@
 import { askOnThreads, askUntil } from './asking.mjs';
 import { startPeer } from './peers.mjs';
 
-const { name, url, lifeS, users, everyMs } = JSON.parse(process.argv[2] ?? '{}');
+const { name, url, lifeS, retryEveryMs, users, everyMs } = JSON.parse(process.argv[2] ?? '{}');
 const THREADS = 4;
 // Whoever wanted to know is gone.
 process.on('disconnect', () => process.exit());
 
-const peer = await startPeer(name, { url, lifeS });
+const peer = await startPeer(name, { url, lifeS, retryEveryMs });
 const [here = { users, everyMs }, ...others] = Array.from({ length: THREADS }, (_, thread) => ({
   users: Math.floor(users / THREADS) + (thread < users % THREADS ? 1 : 0),
   everyMs,

@@ -4,7 +4,8 @@
  *
  * @typedef {import('tokenvisor').TransferableHandle<'credential'>} Handle
  * @typedef {{ get: () => string | Promise<string>, close: () => unknown, handle?: () => Handle }} Peer
- * @typedef {{ url: string, lifeS: number, handle?: Handle | undefined }} PeerOptions
+ * `retryEveryMs` is for ours alone.
+ * @typedef {{ url: string, lifeS: number, handle?: Handle | undefined, retryEveryMs?: number | undefined }} PeerOptions
  */
 import { CLIENT } from './client.mjs';
 
@@ -34,7 +35,7 @@ const mint = async (url) => {
 
 /** @type {Readonly<Record<string, (options: PeerOptions) => Promise<Peer>>>} */
 const PEERS = {
-  tokenvisor: async ({ url, handle }) => {
+  tokenvisor: async ({ url, handle, retryEveryMs }) => {
     const { attach, credential, startSupervisor } = await import('tokenvisor');
     const { clientCredentials } = await import('tokenvisor/providers');
     if (handle) {
@@ -42,7 +43,10 @@ const PEERS = {
       return { get: () => api.current().value, close: () => undefined };
     }
     const supervisor = await startSupervisor({
-      api: credential({ provider: clientCredentials({ tokenEndpoint: url, ...CLIENT }) }),
+      api: credential({
+        provider: clientCredentials({ tokenEndpoint: url, ...CLIENT }),
+        ...(retryEveryMs !== undefined && { retryEveryMs }),
+      }),
     });
     supervisor.on('event', () => undefined);
     await supervisor.ready();
