@@ -75,3 +75,17 @@ it('draws lines, and on a logarithmic scale only what can be there', () => {
   expect(textsOf(svg)).toEqual(expect.arrayContaining(['tokenvisor', 'other']));
   expect(lines(cells, { x: 'stall', y: 'wait' })).toMatch(/<path [^>]*d="M/);
 });
+
+it('keeps labels apart of lines that end at the same place', () => {
+  const cells = ['tokenvisor', 'one', 'other'].flatMap((peer) =>
+    [0, 100].map((stall) => ({ peer, stall, wait: stall })),
+  );
+  const svg = lines(cells, { x: 'stall', y: 'wait', series: 'peer' });
+  const places = ['tokenvisor', 'one', 'other'].map((peer) => {
+    const label = new RegExp(`<g ([^>]*)>\\s*<text ([^>]*)>${peer}</text>`).exec(svg) ?? [];
+    const numbers = /translate\(([-\d.]+),\s*([-\d.]+)\)/;
+    return label.slice(1).reduce((sum, attributes) => sum + Number(numbers.exec(attributes)?.[2] ?? 0), 0);
+  });
+  expect(places[1]! - places[0]!).toBeCloseTo(14);
+  expect(places[2]! - places[1]!).toBeCloseTo(14);
+});

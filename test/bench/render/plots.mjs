@@ -10,7 +10,14 @@ import { parseHTML } from 'linkedom';
 
 const OURS = '#c2410c';
 const OTHERS = '#64748b';
+/** So that lines beside each other can be told apart. */
+const PALETTE = ['#64748b', '#0f766e', '#7c3aed', '#a16207', '#be185d'];
 const WIDTH = 760;
+const HEIGHT = 340;
+/** Above and below what is drawn, as the library has it if it is not told. */
+const [ABOVE, BELOW] = [20, 30];
+/** The least between two labels. */
+const LINE_HEIGHT = 14;
 
 /** @param {Plot.PlotOptions} options @returns {string} */
 const svgOf = (options) => {
@@ -62,6 +69,22 @@ export const bars = (rows) => {
 };
 
 /**
+ * How far each label is moved down from its place, so that none lies on another: from the top one on.
+ *
+ * @param {readonly number[]} places in pixels from the top
+ */
+const movedApart = (places) => {
+  const moved = places.map(() => 0);
+  let free = -Infinity;
+  for (const index of places.map((_, at) => at).sort((one, other) => (places[one] ?? 0) - (places[other] ?? 0))) {
+    const place = Math.max(places[index] ?? 0, free);
+    moved[index] = place - (places[index] ?? 0);
+    free = place + LINE_HEIGHT;
+  }
+  return moved;
+};
+
+/**
  * Lines over a number, one a series, told apart by a label at their end.
  *
  * @param {readonly Cell[]} cells
@@ -69,21 +92,43 @@ export const bars = (rows) => {
  */
 export const lines = (cells, { x, y, series, logarithmic = false, zero = false }) => {
   const positive = logarithmic ? cells.filter((cell) => Number(cell[y]) > 0) : cells;
-  const stroke = (/** @type {Cell} */ cell) => (series && isOurs(String(cell[series])) ? OURS : OTHERS);
+  const names = series ? [...new Set(positive.map((cell) => String(cell[series])))] : [];
+  const others = names.filter((name) => !isOurs(name));
+  const colourOf = (/** @type {string} */ name) =>
+    isOurs(name) ? OURS : (PALETTE[others.indexOf(name) % PALETTE.length] ?? OTHERS);
+  const stroke = (/** @type {Cell} */ cell) => (series ? colourOf(String(cell[series])) : OTHERS);
+  const values = positive.map((cell) => Number(cell[y]));
+  const domain = [zero ? 0 : Math.min(...values), Math.max(...values)];
+  const [low = 0, high = 0] = logarithmic ? domain.map(Math.log) : domain;
+  const last = names.map((name) => positive.findLast((cell) => series && String(cell[series]) === name) ?? {});
+  const moved = movedApart(
+    last.map((cell) => {
+      const value = logarithmic ? Math.log(Number(cell[y])) : Number(cell[y]);
+      return ABOVE + ((high - value) / (high - low)) * (HEIGHT - ABOVE - BELOW);
+    }),
+  );
   return svgOf({
-    height: 340,
+    height: HEIGHT,
+    marginTop: ABOVE,
+    marginBottom: BELOW,
     marginLeft: 60,
     marginRight: series ? 170 : 30,
     x: { label: x, grid: true },
-    y: { label: y, grid: true, zero, ...(logarithmic && { type: 'log', tickFormat: String }) },
+    y: { label: y, grid: true, domain, ...(logarithmic && { type: 'log', tickFormat: String }) },
     marks: [
       Plot.lineY(positive, { x, y, ...(series && { z: series }), stroke }),
-      ...(series
-        ? [
-            Plot.dot(positive, { x, y, fill: stroke, r: 3 }),
-            Plot.text(positive, Plot.selectLast({ x, y, z: series, text: series, textAnchor: 'start', dx: 8 })),
-          ]
-        : []),
+      ...(series ? [Plot.dot(positive, { x, y, fill: stroke, r: 3 })] : []),
+      ...last.map((cell, index) =>
+        Plot.text([cell], {
+          x,
+          y,
+          text: [names[index]],
+          fill: stroke(cell),
+          textAnchor: 'start',
+          dx: 8,
+          dy: moved[index] ?? 0,
+        }),
+      ),
     ],
   });
 };
@@ -98,11 +143,11 @@ export const groups = (cells, { group, name, value }) => {
   const names = [...new Set(cells.map((cell) => String(cell[name])))];
   return svgOf({
     height: 60 + cells.length * 20,
-    marginLeft: 190,
-    marginRight: 60,
-    x: { label: value, grid: true },
+    marginLeft: 210,
+    marginRight: 120,
+    x: { label: value, grid: true, insetRight: 40 },
     y: { label: null, domain: names },
-    fy: { label: null, axis: 'left' },
+    fy: { label: null, axis: 'right' },
     marks: [
       Plot.barX(cells, {
         fy: group,
