@@ -20,7 +20,7 @@ import { endProcesses } from './support/processes.mjs';
 
 /** @typedef {import('./results.mjs').Report} Report */
 
-const USAGE = 'npm run bench [-- SUITE... [--json]], or npm run bench -- --render';
+const USAGE = `npm run bench [-- SUITE... [--json]], or npm run bench -- --render; suites: ${SUITES.join(', ')}`;
 
 /** The packages that take part. */
 const PACKAGES = [
@@ -73,6 +73,7 @@ const render = async () => {
   mkdirSync(plotsFolder, { recursive: true });
   for (const [name, svg] of plots) writeFileSync(path.join(plotsFolder, name), svg);
   writeFileSync(path.join(folder, 'benchmarks.md'), page);
+  process.stderr.write(`bench: wrote docs/reference/benchmarks.md and ${plots.size} plots\n`);
 };
 
 // An interrupt of this process alone would leave the others behind; what a suite has started else ends at the exit.

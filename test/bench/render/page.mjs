@@ -45,8 +45,8 @@ export const renderPage = async (results) => {
   const versions = Object.assign({}, ...Object.values(results).map((report) => report.versions));
   const text = [
     '# Benchmarks',
-    "Made by `npm run bench`, from the results in [results.json](benchmarks/results.json), and by nobody's hand. Machines differ and are noisy: what counts are ratios within one run, and the bars that a figure is held against. [Performance](../explanation/performance.md) says why the figures are what they are.",
-    'A case is warmed up, then measured in at least 7 rounds that take turns with those that it is compared with; the median, the 5th and the 95th percentile are shown, and a ratio is the median of the ratios of the rounds. What takes minutes is measured once a cell. Each batch returns a value that is made from all of its results, and it is kept: a compiler that left out the work would have nothing to return, and a batch that returns nothing is an error.',
+    'Made by `npm run bench`, from the results in [results.json](benchmarks/results.json), not edited by hand. Machines differ and are noisy: what counts are ratios within one run, and the bars that a figure is held against. [Performance](../explanation/performance.md) says why the figures are what they are.',
+    'A case is warmed up, then measured in at least 7 rounds that take turns with those that it is compared with; the median, the 5th and the 95th percentile are shown, and a ratio is the median of the ratios of the rounds, so medians of different rows do not give it. What takes minutes is measured once a cell, and a line between two points of a plot is no trend. A bar is what we hold ourselves to; a peer is what you would use instead. Each batch returns a value that is made from all of its results, and it is kept: a compiler that left out the work would have nothing to return, and a batch that returns nothing is an error.',
     ...parts,
     '## Versions',
     table([['package', 'version'], ...Object.entries(versions)]),

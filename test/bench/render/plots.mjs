@@ -36,7 +36,7 @@ const svgOf = (options) => {
 };
 
 /** @param {string} name */
-const isOurs = (name) => /tokenvisor|current\(\)|call\(\)|cast\(\)/.test(name);
+const isOurs = (name) => !/floor|plain|setInterval|google|smithy|lru|raw|bare|Piscina|Map|LMDB|Redis/.test(name);
 
 /** At the end of a bar. @param {number} value */
 const label = (value) => String(Number(value.toPrecision(3)));
@@ -50,9 +50,9 @@ export const bars = (rows) => {
   const least = Math.min(...rows.map(({ p5 }) => p5)) / 2;
   return svgOf({
     height: 50 + rows.length * 26,
-    marginLeft: 260,
+    marginLeft: 300,
     marginRight: 60,
-    x: { type: 'log', grid: true, label: rows[0]?.unit ?? '', tickFormat: String },
+    x: { type: 'log', grid: true, label: `${rows[0]?.unit ?? ''}, logarithmic`, tickFormat: String },
     y: { label: null, domain: rows.map(({ name }) => name) },
     marks: [
       Plot.barX(rows, { y: 'name', x1: least, x2: 'median', fill: ({ name }) => (isOurs(name) ? OURS : OTHERS) }),

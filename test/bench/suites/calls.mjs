@@ -4,6 +4,8 @@ import * as Comlink from 'comlink';
 import { Piscina } from 'piscina';
 import { actor, startSupervisor } from 'tokenvisor';
 
+const CALL_BAR = 1.25;
+
 /** @param {import('../harness.mjs').Harness} harness */
 export const run = async (harness) => {
   const supervisor = await startSupervisor({
@@ -31,7 +33,7 @@ export const run = async (harness) => {
     maxThreads: 1,
   });
   await pool.run(0);
-  const series = await harness.latency(
+  await harness.latency(
     {
       'raw MessagePort': async () => {
         raw.port1.postMessage(1);
@@ -43,11 +45,14 @@ export const run = async (harness) => {
     },
     { count: 1_000 },
   );
-  harness.ratio('a call over a bare Comlink echo, p50', series['call()'], series['bare Comlink echo'], {
-    atMost: 1.25,
-  });
-  harness.ratio('a call over a raw MessagePort, p50', series['call()'], series['raw MessagePort']);
-  harness.ratio('a call over Piscina run(), p50', series['call()'], series['Piscina run()']);
+  // A thread that waits takes 5 us to wake up, or 50, for seconds at a time and each thread by itself: so the medians of
+  // rounds tell of the machine. What is compared is the 5th percentile of all, of which none had to wait for that.
+  const { rows } = harness.results();
+  const least = (/** @type {string} */ name) => rows.find((row) => row.name === name)?.p5 ?? NaN;
+  for (const beside of ['bare Comlink echo', 'raw MessagePort', 'Piscina run()']) {
+    const bar = beside === 'bare Comlink echo' ? { atMost: CALL_BAR } : {};
+    harness.figure(`a call over ${beside}, p5 of all`, least('call()') / least(beside), bar);
+  }
 
   // Each batch ends when all of it has been heard. Comlink and Piscina answer each: they know nothing that goes one way.
   const sent = await harness.throughput(
@@ -65,6 +70,10 @@ export const run = async (harness) => {
         for (let i = 0; i < count; i += 1) void pool.run(0);
         return pool.run(1);
       },
+      'call(), nobody waits': async (count) => {
+        for (let i = 0; i < count; i += 1) void echo.call(0);
+        return echo.call(1);
+      },
       'cast()': async (count) => {
         for (let i = 0; i < count; i += 1) echo.cast('nothing');
         return echo.call(1);
@@ -72,6 +81,8 @@ export const run = async (harness) => {
     },
     { unit: 'us' },
   );
+  const [call, comlink] = [sent['call(), nobody waits'], sent['bare Comlink echo, nobody waits']];
+  harness.ratio('a call over a bare Comlink echo, nobody waits', call, comlink, { atMost: CALL_BAR });
   for (const beside of ['raw MessagePort, one way', 'bare Comlink echo, nobody waits', 'Piscina run(), nobody waits']) {
     harness.ratio(`a cast over ${beside}`, sent['cast()'], sent[beside]);
   }
