@@ -1,5 +1,6 @@
 /** The HTTP door in the shape of fetch, for libraries that take a fetch of the caller's. */
 import { outsideLibrary } from './library-scope.js';
+import { NO_BODY } from './plain-response.js';
 import type { HttpAnswer, HttpRequest } from './provider.js';
 
 /** What such a library passes. */
@@ -8,9 +9,6 @@ export interface FetchInit {
   readonly headers: Record<string, string>;
   readonly body?: URLSearchParams | string | undefined | null;
 }
-
-/** Statuses whose Response may not have a body: the Fetch standard's null body statuses. */
-const NO_BODY = new Set([204, 205, 304]);
 
 /** A fetch over `ask`. It takes what oauth4webapi sends: a method, headers and a form. */
 export const asFetch =

@@ -2,7 +2,7 @@
 import { PlainHeaders } from './plain-headers.js';
 
 /** Statuses whose Response may not have a body: the Fetch standard's null body statuses. */
-const NO_BODY = new Set([204, 205, 304]);
+export const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 interface PlainResponseInit {
   readonly status?: number;
