@@ -1,10 +1,11 @@
 /**
  * Waits with a bound.
  */
+import { setBound } from './bound.js';
 import { systemClock, type Clock } from './clock.js';
 
 /**
- * Waits for `work`, `timeoutMs` at most (`Infinity`: for as long as it takes). True if it is done; rejects with what it
+ * Waits for `work`, `timeoutMs` of lived time at most (`Infinity`: for as long as it takes). True if it is done; rejects with what it
  * rejects with. What it comes to later is nobody's business.
  */
 export const within = async (
@@ -16,7 +17,7 @@ export const within = async (
   if (timeoutMs === Infinity) return done;
   let stopTimer = (): void => undefined;
   const late = new Promise<boolean>((resolve) => {
-    const timer = clock.setTimer(timeoutMs, () => resolve(false));
+    const timer = setBound(clock, timeoutMs, () => resolve(false));
     stopTimer = () => timer.cancel();
   });
   try {

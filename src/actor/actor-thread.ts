@@ -10,6 +10,7 @@ import { SEALED_BYTES } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { nextTurn } from '../next-turn.js';
 import { decodeOptions, type WireOptions } from '../providers/reference-tree.js';
+import { ownThreadId } from '../thread-time.js';
 import type { ActorSeats } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
 import type { CallEndpoint } from './call-endpoint.js';
@@ -30,7 +31,8 @@ export interface ActorStart {
   readonly options: WireOptions;
   readonly memory: ChildMemory;
   readonly seats: ActorSeats;
-  readonly heartbeat: { readonly index: number; readonly everyMs: number };
+  /** The words of its tick and of its thread's number, and how often it ticks. */
+  readonly heartbeat: { readonly index: number; readonly threadId: number; readonly everyMs: number };
   /** How long an actor that ends by itself waits for its `terminate`: ms, `Infinity` for ever. */
   readonly terminateTimeoutMs: number;
   /** From the supervisor: see {@link ActorControl}. */
@@ -103,9 +105,10 @@ export const reconfigure = (server: GenServer, options: WireOptions): Promise<Wi
     (error: unknown) => toWireError(error),
   );
 
-/** Ticks the heartbeat word for as long as this thread's event loop turns. */
+/** Ticks the heartbeat word: now, which says that the thread has come so far, and as long as its event loop turns. */
 const beat = ({ memory, heartbeat }: ActorStart): (() => void) => {
   const words = openWords(memory.shared);
+  words.store(heartbeat.threadId, ownThreadId());
   const tick = (): void => void words.add(heartbeat.index, 1);
   tick();
   const timer = setInterval(tick, heartbeat.everyMs);
@@ -117,13 +120,15 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
   const { control, events, calls } = start;
   const emit = (message: ActorMessage): void => events.postMessage(message);
   let server: GenServer;
+  let stopBeating = (): void => undefined;
   try {
+    stopBeating = beat(start);
     server = createServer(start, emit);
     server.start();
   } catch (error) {
+    stopBeating();
     return { kind: 'start_failed', error: toWireError(error) };
   }
-  const stopBeating = beat(start);
   const strange = (message: unknown): void =>
     emit({ kind: 'event', type: 'error', details: strangeMessage('a port of an actor', message) });
   const service: ActorControl = {

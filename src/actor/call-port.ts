@@ -11,6 +11,7 @@ import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import { CallCount, type CallEndpoint, type Cast, isCast } from './call-endpoint.js';
 import type { GenServer } from './gen-server.js';
+import { nextTurn } from '../next-turn.js';
 import { guardedEndpoint } from './guarded-endpoint.js';
 import { fromWireError, toWireError, type WireError } from './wire.js';
 
@@ -119,7 +120,9 @@ export class CallPort {
       };
       const fail = (error: Error): void => settle(() => reject(error));
       const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
-      const timer = setTimeout(() => fail(callTimeout(this.#child, timeoutMs)), timeoutMs);
+      // A turn later: where the thread stood still, an answer that has arrived meanwhile is heard first.
+      const timeOut = (): void => fail(callTimeout(this.#child, timeoutMs));
+      const timer = setTimeout(() => void nextTurn().then(timeOut), timeoutMs);
       this.#pending.add(fail);
       const uncloneable = (error: unknown): void => fail(this.#uncloneable(error));
       try {

@@ -6,7 +6,9 @@
  * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
  */
 import { abortError, listenForAbort } from '../abort.js';
+import { type BoundClock, setBound } from '../bound.js';
 import { type Clock, systemClock, type Timer } from '../clock.js';
+import { nextTurn } from '../next-turn.js';
 import type { SharedWords } from './words.js';
 
 /** How long a lost notify can cost. */
@@ -14,16 +16,29 @@ export const SLICE_MS = 250;
 
 export interface WaitOptions {
   readonly timeoutMs: number;
+  /** The bound is in lived time, not by the clock: for a wait that starts what it waits for, and can't be asked again. */
+  readonly lived?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Makes the error for a wait that reached its bound. */
   readonly onTimeout: () => Error;
 }
 
-/** A timer of the clock's, or a plain one: that holds the process open, and is what fake timers of a test replace. */
-const setTimer = (clock: Clock | undefined, delayMs: number, callback: () => void): Timer => {
-  if (clock) return clock.setTimer(delayMs, callback);
+/** A plain timer: it holds the process open, and is what fake timers of a test replace. */
+const setTimer = (delayMs: number, callback: () => void): Timer => {
   const timeout = setTimeout(callback, delayMs);
   return { cancel: () => clearTimeout(timeout) };
+};
+
+const plainClock: BoundClock = { monoMs: () => systemClock.monoMs(), setTimer };
+
+/**
+ * Calls `callback` at the end of a wait. By the machine's clock it comes a turn later: where the thread stood still, what
+ * has arrived meanwhile has its turn first.
+ */
+const setEnd = (clock: Clock | undefined, { timeoutMs, lived }: WaitOptions, callback: () => void): Timer => {
+  if (lived) return setBound(clock ?? plainClock, timeoutMs, callback);
+  if (clock) return clock.setTimer(timeoutMs, callback);
+  return setTimer(timeoutMs, () => void nextTurn().then(callback));
 };
 
 interface Waiter {
@@ -47,7 +62,8 @@ export class Doorbell {
    * Resolves with the first answer of `check` that is not undefined, rejects with what it throws. All waits of one
    * doorbell share one wait on the word; while there is one, the process is held open (not where time is simulated).
    */
-  wait<T>(check: () => T | undefined, { timeoutMs, signal, onTimeout }: WaitOptions): Promise<T> {
+  wait<T>(check: () => T | undefined, options: WaitOptions): Promise<T> {
+    const { signal, onTimeout } = options;
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) {
         reject(abortError('wait', signal));
@@ -72,8 +88,10 @@ export class Doorbell {
         },
       };
       const unlisten = listenForAbort(signal, () => settle(() => reject(abortError('wait', signal))));
-      const end = (): boolean => waiter.attempt() || settle(() => reject(onTimeout()));
-      const timeout = setTimer(this.#words.clock, timeoutMs, end);
+      const end = (): void => {
+        if (this.#waiters.has(waiter) && !waiter.attempt()) settle(() => reject(onTimeout()));
+      };
+      const timeout = setEnd(this.#words.clock, options, end);
       this.#waiters.add(waiter);
       // Where time is simulated none passes in a slice.
       if (!this.#words.clock) this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);

@@ -41,6 +41,8 @@ export const Header = {
   SEALED_CONTROL: 12,
   /** 1 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
   STOPPED: 13,
+  /** The system's number of the actor's thread in bank 0, and in bank 1; 0 if it is unknown. */
+  THREAD_ID: 14,
   /** The first of {@link OWN_WORDS}: a cache line of their own, so that whoever counts in them holds up no reader. */
   OWN: 16,
 } as const;

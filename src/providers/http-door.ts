@@ -7,6 +7,7 @@
  */
 import { request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { setBound } from '../bound.js';
 import type { Clock } from '../clock.js';
 import { checkSignal } from '../config/check-timeout.js';
 import { isSecureEnough } from '../config/check-url.js';
@@ -71,7 +72,7 @@ class Exchange {
       return await new Promise<HttpAnswer>((resolve, reject) => {
         const giveUp = (why: string): void => reject(withHead(givenUp(this.#phase, why, host), this.#refusal));
         const onAbort = (): void => giveUp('it is not wanted any more');
-        const timer = this.#clock.setTimer(timeoutMs, () => giveUp('its time is over'));
+        const timer = setBound(this.#clock, timeoutMs, () => giveUp('its time is over'));
         signal?.addEventListener('abort', onAbort, { once: true });
         cleanUp = () => {
           timer.cancel();

@@ -5,6 +5,7 @@
  * thread is terminated at the wrong moment, and a supervisor terminates threads at any.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { setBound } from '../bound.js';
 import type { Clock } from '../clock.js';
 import { TokenvisorError, type TokenvisorErrorCode } from '../errors.js';
 import { ownModule, presentFile, resolveModule } from '../own-files.js';
@@ -101,7 +102,7 @@ class LmdbProcess {
       this.#child.send(request, (error) => error && this.#ended(error));
     });
     // A process that does not answer is of no use any more; what it has committed is there for the next one.
-    const timer = this.#clock.setTimer(timeoutMs, () => this.kill(`no answer within ${timeoutMs} ms`));
+    const timer = setBound(this.#clock, timeoutMs, () => this.kill(`no answer within ${timeoutMs} ms`));
     try {
       return (await answer) as ReturnType<LmdbOperations[Name]>;
     } finally {
@@ -214,7 +215,7 @@ class LmdbStore implements Store {
     // After what has been asked before: it does one thing at a time.
     await process.ask(CLOSE_MS, 'close').catch(() => undefined);
     process.disconnect();
-    const timer = this.#clock.setTimer(CLOSE_MS, () => process.kill('it does not end'));
+    const timer = setBound(this.#clock, CLOSE_MS, () => process.kill('it does not end'));
     await process.exited;
     timer.cancel();
   }

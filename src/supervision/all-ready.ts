@@ -32,6 +32,7 @@ export const allReady = async (children: readonly HeldChild[], options: ReadyOpt
     const { words, index } = handle.doorbell();
     return new Doorbell(words, index).wait(() => handle.isReady() || undefined, {
       timeoutMs,
+      lived: true,
       signal: either,
       onTimeout: () => notReady(timeoutMs, children),
     });

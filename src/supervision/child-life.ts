@@ -4,17 +4,11 @@
  * Nothing here looks at other children, but for three facts on the draft: what the supervisor is blocked on, the shared
  * restart count, and that it is ending.
  */
-import {
-  addChildRestart,
-  addSharedRestart,
-  parkWaitMs,
-  restartWaitMs,
-  type RestartVerdict,
-} from './restart-intensity.js';
+import { addChildRestart, addHungRestart, addSharedRestart, parkWaitMs, restartWaitMs } from './restart-intensity.js';
 import type { Draft } from './supervisor-draft.js';
 import { endedInStart, startFailed, stoppedMeanwhile } from './supervisor-errors.js';
 import type { Child, Origin, Thread } from './supervisor-state.js';
-import type { ExitReason } from './types.js';
+import type { ExitReason, PersistedChild } from './types.js';
 
 type LiveChild = Child & { readonly thread: Thread };
 
@@ -26,6 +20,16 @@ export const maySpawn = (draft: Draft, name: string, fenceable: boolean): boolea
   return zombies === 0 || (zombies === 1 && fenceable);
 };
 
+/**
+ * So long does a boot hold its place: one that hangs must not keep the others from their start. A boot takes tens of ms of
+ * a processor.
+ */
+const PLACE_MS = 5_000;
+
+/** Has it start as soon as there is a place for it. */
+export const requestStart = (draft: Draft, name: string, origin: Origin, request?: number): void =>
+  draft.queueStart({ name, origin, ...(request !== undefined && { request }) });
+
 export const spawn = (draft: Draft, child: Child, origin: Origin, request?: number): void => {
   const { name } = child.rules;
   const zombies = draft.zombiesOf(name).map((zombie) => zombie.incarnation);
@@ -33,7 +37,8 @@ export const spawn = (draft: Draft, child: Child, origin: Origin, request?: numb
   const incarnation = Math.max(child.persisted.incarnation, ...zombies) + 1;
   const restarts = child.persisted.restarts + (origin === 'restart' ? 1 : 0);
   draft.persist(name, { phase: 'starting', incarnation, restarts });
-  draft.setThread(name, { incarnation, origin, ...(request !== undefined && { request }) });
+  const placeUntilMs = draft.likeOtp ? Infinity : draft.livedMs + PLACE_MS;
+  draft.setThread(name, { incarnation, origin, placeUntilMs, ...(request !== undefined && { request }) });
   if (draft.likeOtp) draft.blockedOn = name;
   const [beside] = zombies;
   draft.effect({ kind: 'spawn', name, incarnation, ...(beside !== undefined && { beside }) });
@@ -201,14 +206,15 @@ const restartLikeOtp = (draft: Draft, child: Child): void => {
 
 const restartOrPark = (draft: Draft, child: Child): void => {
   const { name } = child.rules;
-  const verdict = addChildRestart(child.persisted.restartTimesMs, draft.now.monoMs, child.rules);
-  if (!verdict.allowed) return park(draft, child, verdict);
+  const { restartTimesMs, hungTimesMs = [], lastExit } = child.persisted;
+  const { monoMs } = draft.now;
+  const verdict = addChildRestart(restartTimesMs, monoMs, child.rules);
+  const hasHung = lastExit?.reason.kind === 'hung';
+  const hung = hasHung ? addHungRestart(hungTimesMs, monoMs, child.rules) : { allowed: true, times: hungTimesMs };
+  const times = { restartTimesMs: verdict.times, ...(hung.times.length > 0 && { hungTimesMs: hung.times }) };
+  if (!verdict.allowed || !hung.allowed) return park(draft, child, times);
   const inMs = restartWaitMs(verdict.times.length);
-  draft.persist(name, {
-    phase: 'restarting',
-    restartTimesMs: verdict.times,
-    dueMonoMs: draft.now.monoMs + inMs,
-  });
+  draft.persist(name, { phase: 'restarting', ...times, ...(inMs > 0 && { dueMonoMs: monoMs + inMs }) });
   announceAndSpawn(draft, name, inMs);
 };
 
@@ -216,26 +222,27 @@ const announceAndSpawn = (draft: Draft, name: string, inMs: number): void => {
   const child = draft.find(name);
   if (!child) return;
   draft.notice({ type: 'child:restarting', name, incarnation: child.persisted.incarnation + 1, inMs });
-  if (inMs === 0) spawn(draft, child, 'restart');
+  if (inMs === 0) requestStart(draft, name, 'restart');
 };
 
-const park = (draft: Draft, child: Child, verdict: RestartVerdict): void => {
+const park = (draft: Draft, child: Child, times: Pick<PersistedChild, 'restartTimesMs' | 'hungTimesMs'>): void => {
   const { name } = child.rules;
   const parkedTimes = child.persisted.parkedTimes + 1;
   const retryInMs = parkMsOf(draft, parkedTimes);
   const dueMonoMs = draft.now.monoMs + retryInMs;
-  draft.persist(name, { phase: 'parked', restartTimesMs: verdict.times, parkedTimes, dueMonoMs });
+  draft.persist(name, { phase: 'parked', ...times, parkedTimes, dueMonoMs });
   draft.notice({ type: 'child:parked', name, why: 'restart_intensity', retryInMs });
 };
+
+/** What a person's start begins with. */
+export const cleanCount = { restartTimesMs: [], hungTimesMs: [], parkedTimes: 0 };
 
 /** A person un-parks with a clean count; a probe that dies within the old period goes straight back. */
 export const resume = (draft: Draft, child: Child, by: 'user' | 'probe'): void => {
   const { name } = child.rules;
-  const clean = by === 'user' && { restartTimesMs: [], parkedTimes: 0 };
-  draft.persist(name, { phase: 'restarting', ...clean });
+  draft.persist(name, { phase: 'restarting', ...(by === 'user' && cleanCount) });
   draft.notice({ type: 'child:resumed', name, by });
-  const resumed = draft.find(name);
-  if (resumed) spawn(draft, resumed, 'restart');
+  requestStart(draft, name, 'restart');
 };
 
 // Stop
@@ -245,8 +252,7 @@ export const stop = (draft: Draft, child: Child, requests: readonly number[]): v
   const { name, shutdown } = child.rules;
   const { thread } = child;
   if (!thread) {
-    draft.launching = draft.launching.filter((waiting) => waiting !== name);
-    if (child.persisted.phase !== 'stopped') settleStopped(draft, child);
+    stopWaiting(draft, child);
     for (const request of requests) draft.reply(request, { ok: true });
     return;
   }
@@ -265,10 +271,20 @@ export const stop = (draft: Draft, child: Child, requests: readonly number[]): v
   if (thread.stop) return;
   if (shutdown === 'brutal') return kill(draft, stopping, 'killed');
   if (shutdown !== 'infinity') {
-    const killAtMs = draft.now.monoMs + shutdown;
+    const killAtMs = draft.livedMs + shutdown;
     draft.setThread(name, { ...thread, stop: { ...asked, killAtMs } });
   }
   draft.effect({ kind: 'shut_down', name, incarnation: thread.incarnation });
+};
+
+/** Stops a child that has no thread: one that waits for a place, or for its time, waits for it no more. */
+const stopWaiting = (draft: Draft, child: Child): void => {
+  const waiting = draft.unqueueStart(child.rules.name);
+  if (waiting?.origin === 'start_child') drop(draft, child);
+  else if (child.persisted.phase !== 'stopped') settleStopped(draft, child);
+  if (waiting?.request !== undefined) {
+    draft.reply(waiting.request, { ok: false, error: stoppedMeanwhile(child.rules.name) });
+  }
 };
 
 /** Once for each thread. */
@@ -276,7 +292,7 @@ const kill = (draft: Draft, child: LiveChild, reason: 'killed' | 'hung'): void =
   const { thread } = child;
   const { name } = child.rules;
   if (thread.stop?.zombieAtMs !== undefined || child.persisted.phase === 'zombie') return;
-  const zombieAtMs = draft.now.monoMs + draft.rules.zombieAfterMs;
+  const zombieAtMs = draft.livedMs + draft.rules.zombieAfterMs;
   const { asked, requests } = thread.stop ?? { asked: false, requests: [] };
   draft.setThread(name, { ...thread, stop: { asked, requests, reason, zombieAtMs } });
   draft.effect({ kind: 'kill', name, incarnation: thread.incarnation, reason });
@@ -329,14 +345,16 @@ const unblock = (draft: Draft, name: string): void => {
 
 /** The time is past a deadline of the child's, perhaps. */
 export const meetDeadlines = (draft: Draft, child: Child): void => {
-  const { monoMs } = draft.now;
+  const { livedMs } = draft;
   const { thread, persisted } = child;
   const { killAtMs = Infinity, zombieAtMs = Infinity } = thread?.stop ?? {};
-  if (thread && !thread.ended && killAtMs <= monoMs) kill(draft, { ...child, thread }, 'killed');
-  if (thread && !thread.ended && zombieAtMs <= monoMs) becomeZombie(draft, { ...child, thread });
-  if (draft.ending || (persisted.dueMonoMs ?? Infinity) > monoMs) return;
-  if (persisted.phase === 'parked') resume(draft, child, 'probe');
-  if (persisted.phase === 'restarting') spawn(draft, child, 'restart');
+  if (thread && !thread.ended && killAtMs <= livedMs) kill(draft, { ...child, thread }, 'killed');
+  if (thread && !thread.ended && zombieAtMs <= livedMs) becomeZombie(draft, { ...child, thread });
+  if (draft.ending || (persisted.dueMonoMs ?? Infinity) > draft.now.monoMs) return;
+  if (persisted.phase === 'parked') return resume(draft, child, 'probe');
+  // Its time has come, and is over with it: what it waits for now is a place.
+  draft.persist(child.rules.name, { phase: 'restarting' });
+  requestStart(draft, child.rules.name, 'restart');
 };
 
 const becomeZombie = (draft: Draft, child: LiveChild): void => {

@@ -5,15 +5,25 @@
 import type { MessagePort } from 'node:worker_threads';
 import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
-import { NO_INSTANTS, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
+import {
+  NO_INSTANTS,
+  type ReadRecord,
+  readRecord,
+  RecordWriter,
+  takeSeat,
+  wipeAfter,
+  withdrawRecord,
+  type WriterSeat,
+} from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
+import { systemClock } from '../clock.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { CallEndpoint } from '../actor/call-endpoint.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
-import { HeartbeatWatch } from './heartbeat-watch.js';
+import { BootWatch, HeartbeatWatch, type WatchedThread } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from './types.js';
 import { WriterLines } from './writer-lines.js';
 
@@ -31,8 +41,10 @@ export interface ChildPlan {
   readonly resourceLimits: IncarnationPlan['resourceLimits'];
   readonly mailboxLimit: number;
   readonly initTimeoutMs: number;
-  readonly hangTimeoutMs: number;
 }
+
+/** So long at least may a thread take until it runs our entry: a loader of the user's may wait for libuv's pool. */
+const BOOT_SILENT_MS = 10_000;
 
 const encoder = new TextEncoder();
 
@@ -43,7 +55,7 @@ const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
 /** An incarnation that was started, in a thread of its own or, for tests, in this one. */
 export type StartedIncarnation = Pick<
   Incarnation,
-  'seats' | 'booting' | 'shutDown' | 'connect' | 'kill' | 'reconfigure'
+  'seats' | 'booting' | 'threadId' | 'shutDown' | 'connect' | 'kill' | 'timeOutStart' | 'reconfigure'
 >;
 
 export type Launch = (plan: IncarnationPlan, listener: IncarnationListener) => StartedIncarnation;
@@ -60,6 +72,8 @@ export class ChildShell {
   readonly #lines: WriterLines;
   #plan: ChildPlan;
   #latest = 0;
+  /** Of the latest incarnation, while it boots and while it runs. */
+  #boot: BootWatch | undefined;
   #heartbeat: HeartbeatWatch | undefined;
 
   constructor(plan: ChildPlan, entry: string, launch = launchThread) {
@@ -85,6 +99,12 @@ export class ChildShell {
     return readSupervision(this.#shared);
   }
 
+  /** Until when readers go on with what is published; undefined if there is nothing, or it is over. */
+  get servedUntilMs(): number | undefined {
+    const { payload, usableUntilMs = 0 } = readRecord(this.#shared, SNAPSHOT) as Partial<ReadRecord>;
+    return payload && usableUntilMs > systemClock.wallMs() ? usableUntilMs : undefined;
+  }
+
   /** Writes what must outlive this thread, and wakes whoever waits for a change. */
   persist(persisted: PersistedChild): void {
     const payload = encoder.encode(JSON.stringify(persisted));
@@ -100,9 +120,12 @@ export class ChildShell {
   /** Starts an incarnation, beside a zombie if there is one. */
   spawn(incarnation: number, listener: IncarnationListener): void {
     const seats = this.#takeSeats(incarnation);
-    const { rules, module, owner, options, memory, hangTimeoutMs } = this.#plan;
+    const { rules, module, owner, options, memory, initTimeoutMs } = this.#plan;
+    const { hangTimeoutMs } = rules;
+    const { bank } = seats.snapshot;
     const heartbeat = {
-      index: Header.HEARTBEAT + seats.snapshot.bank,
+      index: Header.HEARTBEAT + bank,
+      threadId: Header.THREAD_ID + bank,
       everyMs: Math.min(2_500, Math.max(20, hangTimeoutMs / 4)),
     };
     const plan: IncarnationPlan = {
@@ -123,26 +146,37 @@ export class ChildShell {
     };
     this.#latest = incarnation;
     this.#heartbeat = undefined;
+    const watched: WatchedThread = {
+      tick: () => this.#shared.load(heartbeat.index),
+      threadId: () => this.#shared.load(heartbeat.threadId),
+    };
     const connect = (endpoint: CallEndpoint): void => this.#incarnations.get(incarnation)?.connect(endpoint);
     const started = this.#launch(plan, {
       ...listener,
       ready: (calls) => {
         // A zombie that was killed in its start has come to the end of it: it is not the one to call, or to watch.
         if (incarnation !== this.#latest) return calls.port.close();
-        this.#heartbeat = new HeartbeatWatch(incarnation, () => this.#shared.load(heartbeat.index), hangTimeoutMs);
+        this.#boot = undefined;
+        this.#heartbeat = new HeartbeatWatch(watched, hangTimeoutMs);
         this.#lines.connect(incarnation, connect);
         listener.ready(calls);
       },
       exited: (reason) => {
         this.#incarnations.delete(incarnation);
         this.#wipeAfter(seats);
-        if (this.#heartbeat?.incarnation === incarnation) this.#heartbeat = undefined;
+        if (incarnation === this.#latest) this.#boot = this.#heartbeat = undefined;
         ring(this.#shared, Header.CHANGE);
         this.#lines.exited(incarnation);
         listener.exited(reason);
       },
     });
     this.#incarnations.set(incarnation, started);
+    // Until it says so itself.
+    this.#shared.store(heartbeat.threadId, started.threadId);
+    this.#boot = new BootWatch(watched, {
+      silentMs: Math.max(hangTimeoutMs, BOOT_SILENT_MS),
+      initMs: initTimeoutMs,
+    });
   }
 
   /** Ends a thread, if it lives, whatever it is doing. */
@@ -180,13 +214,18 @@ export class ChildShell {
     return phase === 'starting' || phase === 'running';
   }
 
-  /** The incarnation whose heartbeat has been silent for too long, if any. */
-  hung(elapsedMs: number): number | undefined {
-    if (!this.#heartbeat?.silent(elapsedMs)) return undefined;
-    const { incarnation } = this.#heartbeat;
-    // It is told once, and runs no more: nobody waits for a word of it, not even if it can't be ended.
-    this.#heartbeat = undefined;
-    return incarnation;
+  /** One look at the latest thread, of one each `everyMs`: the incarnation, if it hangs. A start that is late fails. */
+  hung(everyMs: number): number | undefined {
+    const overdue = this.#boot?.overdue(everyMs);
+    if (overdue === 'init') {
+      this.#boot = undefined;
+      this.#current?.timeOutStart();
+      return undefined;
+    }
+    if (overdue === undefined && this.#heartbeat?.isSilent(everyMs) !== true) return undefined;
+    // It is told once, and runs no more: a word of it is not waited for, not even if it can't be ended.
+    this.#boot = this.#heartbeat = undefined;
+    return this.#latest;
   }
 
   /** Takes the token back: no reader is given it any more, and no zombie can publish another. */

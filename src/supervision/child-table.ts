@@ -76,10 +76,10 @@ export class ChildTable {
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
     const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
     const fenceable = checked.fenceable && !memory.table;
-    const { restart, shutdown, maxRestarts, maxSeconds, ...rest } = options;
+    const { restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, ...rest } = options;
     const plan: ChildPlan = {
       ...rest,
-      rules: { name, restart, shutdown, maxRestarts, maxSeconds, fenceable, onExit },
+      rules: { name, restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, fenceable, onExit },
       module: spec.kind.module,
       export: spec.kind.export,
       options: wire,

@@ -1,32 +1,138 @@
 /**
- * Watches a heartbeat word: silent for too long means hung.
+ * Watches a thread from another one: a heartbeat that stands still for too long means hung, a boot that takes too long has
+ * failed. A busy or frozen machine is neither.
  *
- * Silence is counted in turns of the watcher, each worth no more than it should have taken: a watcher that was itself
- * kept from running (a busy machine, a suspend) has not seen silence.
+ * Silence is counted in looks of the watcher. A look that comes late (a suspend, a stop, a throttled or busy machine) counts
+ * for little, since the other thread may have been kept from running as well. And what a thread has waited for a processor
+ * is taken off, where the system tells it.
  */
-export class HeartbeatWatch {
-  readonly incarnation: number;
-  readonly #read: () => number;
-  readonly #timeoutMs: number;
-  #tick: number;
-  #silentMs = 0;
+import { systemClock } from '../clock.js';
+import { LivedTime, threadTimes, type ThreadTimes } from '../thread-time.js';
 
-  constructor(incarnation: number, read: () => number, timeoutMs: number) {
-    this.incarnation = incarnation;
-    this.#read = read;
-    this.#timeoutMs = timeoutMs;
-    this.#tick = read();
+/** A look that took so many times as long as it should have is late. */
+const LATE = 1.5;
+/** So little of a late look counts: a thread that sleeps for ever on a machine that is always busy is found even so. */
+const LATE_SHARE = 1 / 16;
+/** So long at least is a silent thread looked at closely, before it counts as hung: ms. */
+const LEAST_CONFIRMED_MS = 500;
+/** Whatever the system tells of its waits: so many times the bound, in looks of the watcher, is too long. */
+const CEILING = 8;
+
+/** The looks of a watcher that should look each `everyMs`. */
+class Looks {
+  readonly #nowMs: () => number;
+  #lastMs: number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+    this.#lastMs = nowMs();
   }
 
-  /** True if the word has not moved for the whole time-out; `elapsedMs` is since the last look. */
-  silent(elapsedMs: number): boolean {
-    const tick = this.#read();
-    if (tick === this.#tick) {
-      this.#silentMs += elapsedMs;
-    } else {
+  /** How long it is since the last look, and how much of it counts as seen. */
+  next(everyMs: number): { readonly elapsedMs: number; readonly seenMs: number } {
+    const nowMs = this.#nowMs();
+    const elapsedMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    return { elapsedMs, seenMs: elapsedMs > everyMs * LATE ? everyMs * LATE_SHARE : Math.min(elapsedMs, everyMs) };
+  }
+}
+
+/** What is watched. */
+export interface WatchedThread {
+  /** Its heartbeat word. */
+  tick(): number;
+  /** The system's number of it; 0 if it is unknown. */
+  threadId(): number;
+}
+
+/** What a watcher takes its time from; tests have their own. */
+export interface WatchPorts {
+  nowMs(): number;
+  threadTimes(threadId: number): ThreadTimes | undefined;
+}
+
+const systemPorts: WatchPorts = { nowMs: () => systemClock.monoMs(), threadTimes };
+
+/** Watches the heartbeat of a thread whose event loop should turn. */
+export class HeartbeatWatch {
+  readonly #thread: WatchedThread;
+  readonly #timeoutMs: number;
+  readonly #ports: WatchPorts;
+  readonly #looks: Looks;
+  #tick: number;
+  #silentMs = 0;
+  #lookedMs = 0;
+  /** While it is under suspicion: a look at its times costs some 50 us. */
+  #lived: LivedTime | undefined;
+
+  constructor(thread: WatchedThread, timeoutMs: number, ports = systemPorts) {
+    this.#thread = thread;
+    this.#timeoutMs = timeoutMs;
+    this.#ports = ports;
+    this.#looks = new Looks(() => ports.nowMs());
+    this.#tick = thread.tick();
+  }
+
+  /** One look, of one each `everyMs`: true if it is hung. */
+  isSilent(everyMs: number): boolean {
+    const { elapsedMs, seenMs } = this.#looks.next(everyMs);
+    const tick = this.#thread.tick();
+    if (tick !== this.#tick) {
       this.#tick = tick;
       this.#silentMs = 0;
+      this.#lookedMs = 0;
+      this.#lived = undefined;
+      return false;
     }
-    return this.#silentMs >= this.#timeoutMs;
+    this.#lookedMs += everyMs;
+    if (this.#lookedMs >= CEILING * this.#timeoutMs) return true;
+    const halfMs = this.#timeoutMs / 2;
+    if (this.#silentMs < halfMs) {
+      this.#silentMs += seenMs;
+      return false;
+    }
+    if (!this.#lived) {
+      this.#lived = new LivedTime(() => this.#ports.threadTimes(this.#thread.threadId()));
+      return false;
+    }
+    this.#silentMs = Math.max(halfMs, this.#silentMs + this.#lived.of(seenMs, elapsedMs));
+    return this.#silentMs >= halfMs + Math.max(halfMs, LEAST_CONFIRMED_MS);
+  }
+}
+
+/** The bounds of a boot: ms. */
+export interface BootBounds {
+  /** Until the thread is there and runs our entry. Only what the user has preloaded runs before. */
+  readonly silentMs: number;
+  /** Until its `init` is done: this is the user's code, and a thread that loads or computes has no turns. */
+  readonly initMs: number;
+}
+
+/** Watches a thread from its making until its `init` is done. Its first heartbeat says that it runs our entry. */
+export class BootWatch {
+  readonly #thread: WatchedThread;
+  readonly #bounds: BootBounds;
+  readonly #looks: Looks;
+  readonly #lived: LivedTime;
+  readonly #tick: number;
+  #bootMs = 0;
+  #lookedMs = 0;
+
+  constructor(thread: WatchedThread, bounds: BootBounds, ports = systemPorts) {
+    this.#thread = thread;
+    this.#bounds = bounds;
+    this.#looks = new Looks(() => ports.nowMs());
+    this.#lived = new LivedTime(() => ports.threadTimes(thread.threadId()));
+    this.#tick = thread.tick();
+  }
+
+  /** One look, of one each `everyMs`: which bound is over, if one is. */
+  overdue(everyMs: number): 'silent' | 'init' | undefined {
+    const { elapsedMs, seenMs } = this.#looks.next(everyMs);
+    this.#bootMs = Math.max(0, this.#bootMs + this.#lived.of(seenMs, elapsedMs));
+    this.#lookedMs += everyMs;
+    const isOver = (boundMs: number): boolean => this.#bootMs >= boundMs || this.#lookedMs >= CEILING * boundMs;
+    if (isOver(this.#bounds.initMs)) return 'init';
+    return this.#thread.tick() === this.#tick && isOver(this.#bounds.silentMs) ? 'silent' : undefined;
   }
 }

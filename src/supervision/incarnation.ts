@@ -15,6 +15,7 @@ import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import { isError } from '../realm.js';
+import { threadMadeBy } from '../thread-time.js';
 import type { ExitReason } from './types.js';
 
 export interface IncarnationPlan {
@@ -37,6 +38,8 @@ export interface IncarnationListener {
 }
 
 export class Incarnation {
+  /** The system's number of its thread; 0 if it is unknown. */
+  readonly threadId: number;
   readonly #plan: IncarnationPlan;
   readonly #listener: IncarnationListener;
   readonly #pool: Piscina;
@@ -46,7 +49,6 @@ export class Incarnation {
   /** Held for as long as the incarnation: a proxy that nobody holds may be collected in mid-call. */
   readonly #control: Comlink.Remote<ActorControl>;
   readonly #controlPort: MessagePort;
-  readonly #initTimer: NodeJS.Timeout;
   readonly #pending = new Set<(error: WireError) => void>();
   #booting = true;
   #made = false;
@@ -86,7 +88,8 @@ export class Incarnation {
       events: events.port2,
       calls: { port: calls.port2, counts, mailboxLimit },
     };
-    const life = this.#launch(task);
+    const { made: life, threadId } = threadMadeBy(() => this.#launch(task));
+    this.threadId = threadId;
     const [thread] = this.#pool.threads as readonly (Worker | undefined)[];
     this.#made = thread !== undefined;
     thread?.on('error', (error) => (this.#uncaught ??= error));
@@ -104,7 +107,6 @@ export class Incarnation {
         if (!thread) this.#exit(1);
       },
     );
-    this.#initTimer = setTimeout(() => this.#initTimedOut(), plan.initTimeoutMs);
   }
 
   /** Rejects if no thread can be made: of options that Node refuses, or because there are too many. */
@@ -150,6 +152,15 @@ export class Incarnation {
     this.#end();
   }
 
+  /** Its start has taken too long: it has failed, and the thread is ended. */
+  timeOutStart(): void {
+    if (!this.#booting) return;
+    const { name } = this.#plan.start;
+    const message = `'${name}' was not started within its initTimeoutMs of ${this.#plan.initTimeoutMs} ms`;
+    this.#failStart(toWireError(new TokenvisorError('START_FAILED', message, { child: name })));
+    this.kill('killed');
+  }
+
   /** Hands new options to the actor. Resolves with its refusal, if any; also when it dies over it. */
   reconfigure(options: WireOptions): Promise<WireError | undefined> {
     return new Promise((resolve) => {
@@ -169,22 +180,13 @@ export class Incarnation {
     if (!isReady(message)) return this.#listener.event('error', strangeMessage('the port of an actor', message));
     if (!this.#booting) return;
     this.#booting = false;
-    clearTimeout(this.#initTimer);
     this.#listener.ready(this.#calls);
   }
 
   #failStart(error: WireError): void {
     if (!this.#booting) return;
     this.#booting = false;
-    clearTimeout(this.#initTimer);
     this.#listener.startFailed(error);
-  }
-
-  #initTimedOut(): void {
-    const { name } = this.#plan.start;
-    const message = `'${name}' was not started within its initTimeoutMs of ${this.#plan.initTimeoutMs} ms`;
-    this.#failStart(toWireError(new TokenvisorError('START_FAILED', message, { child: name })));
-    this.kill('killed');
   }
 
   /** abort() ends a running task's thread; destroy() one that is still booting. */
@@ -198,7 +200,6 @@ export class Incarnation {
   #exit(code: number): void {
     // What the actor said before it died may not have been delivered yet; that its init was done is a part of it.
     drainPort(this.#events, (message) => this.#receive(message as ActorMessage));
-    clearTimeout(this.#initTimer);
     const reason = this.#reason(code);
     const { name } = this.#plan.start;
     this.#failStart(

@@ -49,7 +49,7 @@ export interface SupervisorOptions {
    */
   readonly maxSeconds?: number;
   /**
-   * How many threads boot at once: 1 to 64.
+   * How many threads boot at once, at the start, by `startChild()` or in a restart: 1 to 64. A boot counts for 5 s at most.
    * @default 4
    */
   readonly startConcurrency?: number;

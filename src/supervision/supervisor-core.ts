@@ -6,9 +6,9 @@
  * notes what it would be blocked on and lets all else wait in its inbox, in order. Under `escalation: 'child'`
  * children are independent: only commands wait, for the first start and for the stop of the very child they name.
  */
-import type { Instant } from '../clock.js';
 import {
   bury,
+  cleanCount,
   exited,
   failed,
   hung,
@@ -16,13 +16,14 @@ import {
   meetDeadlines,
   restart,
   resume,
+  requestStart,
   spawn,
   started,
   stop,
   zombieExited,
 } from './child-life.js';
 import { secondOf } from './restart-intensity.js';
-import { Draft } from './supervisor-draft.js';
+import { Draft, holdsPlace } from './supervisor-draft.js';
 import {
   alreadyStarted,
   notFound,
@@ -32,7 +33,14 @@ import {
   supervisorStopped,
   zombieLives,
 } from './supervisor-errors.js';
-import { newPersistedChild, type Child, type SupervisorState, type Waiting } from './supervisor-state.js';
+import {
+  newPersistedChild,
+  type Child,
+  type Launch,
+  type SupervisorInstant,
+  type SupervisorState,
+  type Waiting,
+} from './supervisor-state.js';
 import type { ChildRules, SupervisorCommand, SupervisorEffect, SupervisorEvent } from './types.js';
 
 export {
@@ -41,6 +49,7 @@ export {
   whichChildren,
   type ChildCounts,
   type ChildSummary,
+  type SupervisorInstant,
   type SupervisorState,
 } from './supervisor-state.js';
 
@@ -50,7 +59,7 @@ type EventOf<Kind extends SupervisorEvent['kind']> = Extract<SupervisorEvent, { 
 export const supervise = (
   state: SupervisorState,
   event: SupervisorEvent,
-  now: Instant,
+  now: SupervisorInstant,
 ): { readonly state: SupervisorState; readonly effects: readonly SupervisorEffect[] } => {
   const draft = new Draft(state, now);
   accept(draft, event);
@@ -128,7 +137,7 @@ const start = (draft: Draft, { request, children }: EventOf<'start'>): void => {
   draft.stage = 'booting';
   draft.startRequest = request;
   for (const rules of children) addChild(draft, rules);
-  draft.launching = children.map((rules) => rules.name);
+  draft.launching = children.map(({ name }) => ({ name, origin: 'first' }));
 };
 
 const addChild = (draft: Draft, rules: ChildRules): void => {
@@ -140,45 +149,59 @@ const adopt = (draft: Draft, { children }: EventOf<'adopt'>): void => {
   if (draft.stage !== 'new' || draft.ending) return;
   draft.stage = 'open';
   for (const { rules, persisted } of children) draft.add(rules, persisted);
-  for (const child of draft.children) adoptChild(draft, child);
+  // Those whose readers are without first, then in the order in which they will be. OTP's order is that of the start.
+  const byNeed = draft.likeOtp
+    ? children
+    : [...children].sort((a, b) => (a.servedUntilMs ?? -Infinity) - (b.servedUntilMs ?? -Infinity) || 0);
+  for (const { rules } of byNeed) adoptChild(draft, draft.find(rules.name));
   draft.restartSeconds = draft.children
     .flatMap(({ persisted }) => persisted.restartTimesMs.map(secondOf))
     .sort((a, b) => b - a);
 };
 
 /** What stood still stands still; what ran, runs again. Not a restart of the child's: the supervisor died. */
-const adoptChild = (draft: Draft, child: Child): void => {
+const adoptChild = (draft: Draft, child: Child | undefined): void => {
+  if (!child) return;
   const { name } = child.rules;
   const { phase, dueMonoMs, stopAsked } = child.persisted;
   if (phase === 'stopped') return;
   if (stopAsked) return stop(draft, child, []);
   if (phase === 'parked' || (phase === 'restarting' && dueMonoMs !== undefined)) return;
   draft.persist(name, { phase: child.persisted.incarnation === 0 ? 'starting' : 'restarting' });
-  draft.launching = [...draft.launching, name];
+  draft.queueStart({ name, origin: 'adopted' });
 };
 
-/** Fills the places for starts, in order, and opens when all have started. */
+/** Fills the places for starts, and opens when all of the first start have started. */
 const launch = (draft: Draft): void => {
-  const places = draft.likeOtp ? 1 : Math.max(1, draft.rules.startConcurrency);
-  while (draft.launching.length > 0 && starting(draft) < places && draft.blockedOn === undefined) {
-    const [name = '', ...rest] = draft.launching;
-    draft.launching = rest;
-    const child = draft.find(name);
-    if (child) spawn(draft, child, draft.stage === 'booting' ? 'first' : 'adopted');
+  // OTP's supervisor is blocked in each start: there is one at a time.
+  const places = draft.likeOtp ? Infinity : draft.rules.startConcurrency;
+  while (draft.blockedOn === undefined && booting(draft) < places) {
+    const next = nextLaunch(draft);
+    if (!next) break;
+    draft.unqueueStart(next.name);
+    const child = draft.find(next.name);
+    if (child) spawn(draft, child, next.origin, next.request);
   }
-  if (draft.stage !== 'booting' || draft.launching.length > 0 || starting(draft) > 0) return;
+  if (draft.stage !== 'booting' || isInFirstStart(draft)) return;
   draft.stage = 'open';
   answerStart(draft);
 };
 
-/** How many are in their first start under this supervisor. */
-const starting = (draft: Draft): number =>
-  draft.children.filter(
-    ({ thread }) =>
-      (thread?.origin === 'first' || thread?.origin === 'adopted') &&
-      thread.runningSinceMs === undefined &&
-      !thread.ended,
-  ).length;
+/** A child that has had readers goes before one that has none yet; else the first comes first. */
+const nextLaunch = (draft: Draft): Launch | undefined => {
+  const isBack = ({ origin }: Launch): boolean => origin === 'adopted' || origin === 'restart';
+  return (draft.likeOtp ? undefined : draft.launching.find(isBack)) ?? draft.launching[0];
+};
+
+/** How many hold a place: a thread in mid-start takes a processor. */
+const booting = (draft: Draft): number =>
+  draft.children.filter(({ thread }) => thread !== undefined && holdsPlace(thread, draft.livedMs)).length;
+
+const isInFirstStart = (draft: Draft): boolean =>
+  draft.launching.some(({ origin }) => origin === 'first') ||
+  draft.children.some(
+    ({ thread }) => thread?.origin === 'first' && thread.runningSinceMs === undefined && !thread.ended,
+  );
 
 const answerStart = (draft: Draft): void => {
   if (draft.startRequest === undefined) return;
@@ -239,7 +262,7 @@ const startChild = (draft: Draft, request: number, rules: ChildRules): void => {
   }
   if (!maySpawn(draft, name, fenceable)) return draft.reply(request, { ok: false, error: zombieLives(name) });
   addChild(draft, rules);
-  spawn(draft, { rules, persisted: newPersistedChild }, 'start_child', request);
+  requestStart(draft, name, 'start_child', request);
 };
 
 const restartChild = (draft: Draft, request: number, child: Child): void => {
@@ -247,8 +270,8 @@ const restartChild = (draft: Draft, request: number, child: Child): void => {
   if (!answerUnlessStopped(draft, request, child)) return;
   if (!maySpawn(draft, name, fenceable)) return draft.reply(request, { ok: false, error: zombieLives(name) });
   // A person's start begins with a clean count. OTP's count is the supervisor's: nobody's start clears it.
-  if (!draft.likeOtp) draft.persist(name, { phase: 'stopped', restartTimesMs: [], parkedTimes: 0 });
-  spawn(draft, draft.find(name) ?? child, 'restart_child', request);
+  draft.persist(name, { phase: 'starting', ...(!draft.likeOtp && cleanCount) });
+  requestStart(draft, name, 'restart_child', request);
 };
 
 const deleteChild = (draft: Draft, request: number, child: Child): void => {
@@ -261,7 +284,7 @@ const deleteChild = (draft: Draft, request: number, child: Child): void => {
 const answerUnlessStopped = (draft: Draft, request: number, { rules, persisted, thread }: Child): boolean => {
   const { phase } = persisted;
   if (phase === 'stopped') return true;
-  const between = !thread || phase === 'zombie' || thread.failure !== undefined;
+  const between = (!thread && phase !== 'starting') || phase === 'zombie' || thread?.failure !== undefined;
   const error = between ? stillRestarting(rules.name, phase) : stillRunning(rules.name);
   draft.reply(request, { ok: false, error });
   return false;

@@ -2,8 +2,16 @@
  * The next state while it is being made, and the effects so far. It lives for one event: from outside, the supervisor
  * is a function. Its one duty is the order of effects: no child changes without a `persist` at that point.
  */
-import type { Instant } from '../clock.js';
-import type { Child, Ending, SupervisorState, Thread, Waiting, Zombie } from './supervisor-state.js';
+import type {
+  Child,
+  Ending,
+  Launch,
+  SupervisorInstant,
+  SupervisorState,
+  Thread,
+  Waiting,
+  Zombie,
+} from './supervisor-state.js';
 import type {
   ChildRules,
   CommandOutcome,
@@ -19,11 +27,17 @@ const sameMembers = (a: PersistedChild, b: PersistedChild): boolean => {
   return [...keys].every((key) => a[key] === b[key]);
 };
 
+/** True while a thread boots, and has not done so for too long. */
+export const holdsPlace = (thread: Thread, livedMs: number): boolean =>
+  thread.runningSinceMs === undefined && !thread.ended && livedMs < thread.placeUntilMs;
+
 export class Draft {
   readonly rules: SupervisorRules;
-  readonly now: Instant;
+  readonly now: SupervisorInstant;
+  /** The instant in lived time: what bounds on others are in. */
+  readonly livedMs: number;
   stage: SupervisorState['stage'];
-  launching: readonly string[];
+  launching: readonly Launch[];
   startRequest: number | undefined;
   blockedOn: string | undefined;
   restartSeconds: readonly number[];
@@ -34,8 +48,9 @@ export class Draft {
   readonly #wakeAtMs: number | undefined;
   readonly #effects: SupervisorEffect[] = [];
 
-  constructor(state: SupervisorState, now: Instant) {
+  constructor(state: SupervisorState, now: SupervisorInstant) {
     this.now = now;
+    this.livedMs = now.monoMs - (now.notLivedMs ?? 0);
     this.rules = state.rules;
     this.stage = state.stage;
     this.launching = state.launching;
@@ -100,6 +115,20 @@ export class Draft {
     const child = this.#children.get(name);
     if (!child) throw new Error(`the supervisor has lost its child '${name}'`);
     return child;
+  }
+
+  // Starts
+
+  /** Has an incarnation wait for a place. Its child has no thread. */
+  queueStart(launch: Launch): void {
+    this.launching = [...this.launching, launch];
+  }
+
+  /** Takes back what waits for a place. */
+  unqueueStart(name: string): Launch | undefined {
+    const waiting = this.launching.find((launch) => launch.name === name);
+    if (waiting) this.launching = this.launching.filter((launch) => launch !== waiting);
+    return waiting;
   }
 
   // Zombies
@@ -173,11 +202,15 @@ export class Draft {
   }
 
   #nextDeadlineMs(): number | undefined {
+    const { notLivedMs = 0 } = this.now;
     let nextMs = Infinity;
     for (const { persisted, thread } of this.#children.values()) {
       if (!this.ending) nextMs = Math.min(nextMs, persisted.dueMonoMs ?? Infinity);
-      if (thread?.ended) continue;
-      nextMs = Math.min(nextMs, thread?.stop?.killAtMs ?? Infinity, thread?.stop?.zombieAtMs ?? Infinity);
+      if (!thread || thread.ended) continue;
+      const { killAtMs = Infinity, zombieAtMs = Infinity } = thread.stop ?? {};
+      const placeUntilMs =
+        this.launching.length > 0 && holdsPlace(thread, this.livedMs) ? thread.placeUntilMs : Infinity;
+      nextMs = Math.min(nextMs, Math.min(killAtMs, zombieAtMs, placeUntilMs) + notLivedMs);
     }
     return nextMs === Infinity ? undefined : nextMs;
   }

@@ -6,8 +6,10 @@ import * as Comlink from 'comlink';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import { presentFile } from '../own-files.js';
+import { threadMadeBy } from '../thread-time.js';
 import { within } from '../within.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
+import { Pulse } from './supervisor-pulse.js';
 import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
 import type { SupervisorRules } from './types.js';
 
@@ -44,21 +46,29 @@ export class SupervisorLink {
     const actorEntry = presentFile(new URL('../actor/actor-entry.cjs', workerUrl));
     const control = new MessageChannel();
     const messages = new MessageChannel();
-    const pulse = new SharedArrayBuffer(4);
-    const boot: SupervisorBoot = { rules, actorEntry, pulse, control: control.port2, messages: messages.port2 };
-    this.#worker = newThread(entry, {
-      workerData: boot,
-      transferList: [control.port2, messages.port2],
-      // The default would hand every secret in the environment, and a loader's options, to every thread.
-      env: {},
-      execArgv: [],
-    });
+    const pulse = new Int32Array(new SharedArrayBuffer(Pulse.BYTES));
+    const boot: SupervisorBoot = {
+      ...{ rules, actorEntry, pulse: pulse.buffer },
+      ...{ control: control.port2, messages: messages.port2 },
+    };
+    const { made, threadId } = threadMadeBy(() =>
+      newThread(entry, {
+        workerData: boot,
+        transferList: [control.port2, messages.port2],
+        // The default would hand every secret in the environment, and a loader's options, to every thread.
+        env: {},
+        execArgv: [],
+      }),
+    );
+    this.#worker = made;
+    // Until it says so itself.
+    Atomics.compareExchange(pulse, Pulse.THREAD_ID, 0, threadId);
     this.#service = Comlink.wrap<SupervisorService>(control.port1);
     this.#messages = messages.port1;
     this.#onMessage = onMessage;
     this.#messages.on('message', onMessage);
     this.#worker.on('error', (error) => (this.#error ??= error));
-    this.#watch = this.#watchPulse(new Int32Array(pulse));
+    this.#watch = this.#watchPulse(pulse);
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         this.#down();
@@ -121,9 +131,13 @@ export class SupervisorLink {
   }
 
   #watchPulse(pulse: Int32Array): NodeJS.Timeout {
-    const watch = new HeartbeatWatch(0, () => Atomics.load(pulse, 0), SILENT_MS);
+    const watched = {
+      tick: () => Atomics.load(pulse, Pulse.TICK),
+      threadId: () => Atomics.load(pulse, Pulse.THREAD_ID),
+    };
+    const watch = new HeartbeatWatch(watched, SILENT_MS);
     return setInterval(() => {
-      if (!watch.silent(LOOK_EVERY_MS)) return;
+      if (!watch.isSilent(LOOK_EVERY_MS)) return;
       // Once: its exit may have to wait for that of an actor which can't be ended, and is awaited anew by each call.
       clearInterval(this.#watch);
       this.#error ??= new TokenvisorError('INTERNAL', 'The supervisor thread was silent for too long and was ended');

@@ -2,6 +2,7 @@
  * What the supervisor remembers between two events, and what can be asked of it. Immutable: every event makes a new one.
  */
 import type { WireError } from '../actor/wire.js';
+import type { Instant } from '../clock.js';
 import type {
   ChildPhase,
   ChildRules,
@@ -23,9 +24,9 @@ export interface Stop {
   readonly requests: readonly number[];
   /** How a kill, once sent, is called in the exit's reason. */
   readonly reason: 'killed' | 'hung';
-  /** Asked to end: killed when this has come. */
+  /** Asked to end: killed when this has come, in lived time. */
   readonly killAtMs?: number;
-  /** Killed: a zombie when this has come. */
+  /** Killed: a zombie when this has come, in lived time. */
   readonly zombieAtMs?: number;
 }
 
@@ -35,6 +36,8 @@ export interface Thread {
   readonly origin: Origin;
   /** The command that is answered when the start is done. */
   readonly request?: number;
+  /** Until when its boot holds one of the `startConcurrency` places, in lived time: then the next one may start. */
+  readonly placeUntilMs: number;
   /** Since when init is done. */
   readonly runningSinceMs?: number;
   /** Why its start failed. */
@@ -54,6 +57,14 @@ export interface Child {
 export interface Zombie {
   readonly name: string;
   readonly incarnation: number;
+}
+
+/** An incarnation that waits for one of the `startConcurrency` places. Its child has no thread. */
+export interface Launch {
+  readonly name: string;
+  readonly origin: Origin;
+  /** The command that is answered when the start is done. */
+  readonly request?: number;
 }
 
 /** What waits for its turn: OTP's message box. */
@@ -78,8 +89,7 @@ export interface SupervisorState {
   /** In order of their start: stops go through it backwards. */
   readonly children: ReadonlyMap<string, Child>;
   readonly zombies: readonly Zombie[];
-  /** Names whose first incarnation under this supervisor waits for one of `startConcurrency` places. */
-  readonly launching: readonly string[];
+  readonly launching: readonly Launch[];
   /** The `start` event's request, until it is answered. */
   readonly startRequest?: number;
   readonly inbox: readonly Waiting[];
@@ -90,6 +100,15 @@ export interface SupervisorState {
   readonly ending?: Ending;
   /** The last `wake` that was asked for. */
   readonly wakeAtMs?: number;
+}
+
+/** The instant of an event, and how much of the time before it this supervisor did not run. */
+export interface SupervisorInstant extends Instant {
+  /**
+   * All time in which this thread was kept from running (a suspend, a stop, a throttled processor): bounds on what others
+   * do are in lived time, which is monotonic time less this. Never shrinks; 0 by default.
+   */
+  readonly notLivedMs?: number;
 }
 
 /** The state before `start` or `adopt`. */

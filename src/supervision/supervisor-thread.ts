@@ -18,8 +18,11 @@ import {
   whichChildren,
   type SupervisorState,
 } from './supervisor-core.js';
+import { LostTime } from './lost-time.js';
 import { notFound } from './supervisor-errors.js';
+import { Pulse } from './supervisor-pulse.js';
 import { newPersistedChild } from './supervisor-state.js';
+import { ownThreadId } from '../thread-time.js';
 import type { CommandOutcome, SupervisorCommand, SupervisorEffect, SupervisorEvent, SupervisorRules } from './types.js';
 
 /** What the thread is made with. */
@@ -27,7 +30,7 @@ export interface SupervisorBoot {
   readonly rules: SupervisorRules;
   /** The actor's entry file. */
   readonly actorEntry: string;
-  /** Ticks while the thread's event loop turns. */
+  /** The words of {@link Pulse}. */
   readonly pulse: SharedArrayBuffer;
   readonly control: MessagePort;
   readonly messages: MessagePort;
@@ -71,9 +74,12 @@ export class SupervisorThread implements SupervisorService {
   #state: SupervisorState;
   #lastRequest = 0;
   #wake: Timer | undefined;
+  readonly #pulse: Int32Array;
+  readonly #lost = new LostTime(TICK_MS, systemClock.monoMs());
 
   constructor(boot: SupervisorBoot) {
     this.#boot = boot;
+    this.#pulse = new Int32Array(boot.pulse);
     this.#state = initialSupervisorState(boot.rules);
     this.#watch();
   }
@@ -87,8 +93,8 @@ export class SupervisorThread implements SupervisorService {
     const adopted = children.map((plan) => {
       const shell = new ChildShell(plan, this.#boot.actorEntry);
       this.#children.set(plan.rules.name, shell);
-      const persisted = shell.persisted ?? newPersistedChild;
-      return { rules: plan.rules, persisted };
+      const { persisted = newPersistedChild, servedUntilMs } = shell;
+      return { rules: plan.rules, persisted, ...(servedUntilMs !== undefined && { servedUntilMs }) };
     });
     this.#dispatch({ kind: 'adopt', children: adopted });
   }
@@ -151,12 +157,14 @@ export class SupervisorThread implements SupervisorService {
   }
 
   #dispatch(event: SupervisorEvent): void {
-    const { state, effects } = supervise(this.#state, event, systemClock.now());
+    const now = systemClock.now();
+    const { state, effects } = supervise(this.#state, event, { ...now, notLivedMs: this.#lost.at(now.monoMs) });
     this.#state = state;
     for (const effect of effects) this.#carryOut(effect);
   }
 
   #carryOut(effect: SupervisorEffect): void {
+    this.#tick();
     switch (effect.kind) {
       case 'spawn':
         return this.#spawn(effect.name, effect.incarnation);
@@ -234,12 +242,13 @@ export class SupervisorThread implements SupervisorService {
         : systemClock.setTimer(atMonoMs - systemClock.monoMs(), () => this.#dispatch({ kind: 'woken' }));
   }
 
-  /** Looks at heartbeats and clocks. A look that comes late counts as one that came in time. */
+  /** Looks at heartbeats and clocks. */
   #watch(): void {
-    const pulse = new Int32Array(this.#boot.pulse);
+    Atomics.store(this.#pulse, Pulse.THREAD_ID, ownThreadId());
     let offsetMs = wallOffsetMs(systemClock);
     setInterval(() => {
-      Atomics.add(pulse, 0, 1);
+      this.#tick();
+      this.#lost.look(systemClock.monoMs());
       for (const [name, child] of this.#children) {
         const incarnation = child.hung(TICK_MS);
         if (incarnation !== undefined) this.#dispatch({ kind: 'hung', name, incarnation });
@@ -251,6 +260,11 @@ export class SupervisorThread implements SupervisorService {
       // An actor that runs, or starts, corrects its token itself; nobody else can.
       for (const child of this.#children.values()) if (!child.isTended) child.withdraw();
     }, TICK_MS);
+  }
+
+  /** Work that gets on is a sign of life, too: a burst of starts may keep the timer of the pulse from its turn. */
+  #tick(): void {
+    Atomics.add(this.#pulse, Pulse.TICK, 1);
   }
 
   #tell(message: SupervisorMessage, transfer: readonly MessagePort[] = []): void {

@@ -23,6 +23,8 @@ export interface ChildRules {
   readonly shutdown: Shutdown;
   readonly maxRestarts: number;
   readonly maxSeconds: number;
+  /** After so long a silence its thread is ended as `hung`: it decides how far apart such deaths may be and still count. */
+  readonly hangTimeoutMs: number;
   /** False if the child writes where no fence reaches (a file): no successor before the exit of the old thread. */
   readonly fenceable: boolean;
   /** What becomes of the snapshot when the thread has ended. At a stop it is withdrawn in any case. */
@@ -41,7 +43,7 @@ export interface SupervisorRules {
   /** The shared intensity under `escalation: 'supervisor'`. */
   readonly maxRestarts: number;
   readonly maxSeconds: number;
-  /** How many children may be booting at once. Always 1, in order, under `escalation: 'supervisor'`. */
+  /** How many threads may boot at once, for whatever reason. Always 1, in order, under `escalation: 'supervisor'`. */
   readonly startConcurrency: number;
   /** How long after a kill a thread that has not exited counts as a zombie. */
   readonly zombieAfterMs: number;
@@ -86,6 +88,8 @@ export interface PersistedChild {
   readonly restarts: number;
   /** Monotonic ms of the restarts that still count. */
   readonly restartTimesMs: readonly number[];
+  /** Those of them that followed on a hang, and count for longer. */
+  readonly hungTimesMs?: readonly number[];
   readonly parkedTimes: number;
   /** While parked or restarting: when the next start is due (monotonic). */
   readonly dueMonoMs?: number;
@@ -104,13 +108,21 @@ export type SupervisorCommand =
   /** Stops all children in reverse order of their start, then the supervisor. */
   | { readonly kind: 'close' };
 
+/** A child as the supervisor before this one has left it. */
+export interface AdoptedChild {
+  readonly rules: ChildRules;
+  readonly persisted: PersistedChild;
+  /** Until when readers can go on without its actor: wall time in ms; absent if they already can't. */
+  readonly servedUntilMs?: number;
+}
+
 export type SupervisorEvent =
   /** The first start: all children in order, any failure stops all and is the answer. `request` is answered when done. */
   | { readonly kind: 'start'; readonly request: number; readonly children: readonly ChildRules[] }
   /** This supervisor replaces one that died: no thread of the old one lives. Parked stays parked, stopped stopped. */
   | {
       readonly kind: 'adopt';
-      readonly children: readonly { readonly rules: ChildRules; readonly persisted: PersistedChild }[];
+      readonly children: readonly AdoptedChild[];
     }
   | { readonly kind: 'command'; readonly request: number; readonly command: SupervisorCommand }
   /** Init is done. */

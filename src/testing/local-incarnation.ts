@@ -16,6 +16,8 @@ import type { ExitReason } from '../supervision/types.js';
 export class LocalIncarnation implements StartedIncarnation {
   /** Init is done, or has failed, when the constructor is. */
   readonly booting = false;
+  /** None of its own. */
+  readonly threadId = 0;
   readonly #plan: IncarnationPlan;
   readonly #listener: IncarnationListener;
   readonly #calls = new MessageChannel();
@@ -66,6 +68,9 @@ export class LocalIncarnation implements StartedIncarnation {
     this.#killed ??= reason;
     this.shutDown();
   }
+
+  /** Its start is over when it begins. */
+  timeOutStart(): void {}
 
   /** Resolves with the refusal, if any; also if the actor ends over it. */
   async reconfigure(...[options]: Parameters<StartedIncarnation['reconfigure']>): Promise<WireError | undefined> {

@@ -5,6 +5,7 @@ import { checkTimer, type Clock, type Instant, type Timer } from '../clock.js';
 import { optionsOf } from '../config/check.js';
 import { describeValue } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
+import { nextTurn } from '../next-turn.js';
 
 /** What {@link createSimulatedClock} returns. */
 export interface SimulatedClock extends Clock {
@@ -31,10 +32,6 @@ export interface SimulatedClock extends Clock {
   /** How many timers are pending. */
   pending(): number;
 }
-
-/** The machine's own, whatever a test may replace later. */
-const { setImmediate: nextTurn } = globalThis;
-const turn = (): Promise<void> => new Promise((resolve) => void nextTurn(resolve));
 
 /** Timers fired without any time passing: so many are a loop that makes no progress. */
 const MOST_AT_ONE_INSTANT = 10_000;
@@ -122,7 +119,7 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
     },
     async advanceAsync(ms) {
       const endMonoMs = endOf(ms);
-      do await turn();
+      do await nextTurn();
       while (fireNext(endMonoMs));
       if (endMonoMs > monoMs) moveTo(endMonoMs);
     },

@@ -66,6 +66,7 @@ export class SimulatedProcess {
         shutdown: SHUTDOWN_MS,
         maxRestarts: 3,
         maxSeconds: 5,
+        hangTimeoutMs: HANG_MS,
         fenceable: options.options.provider.fenceable,
         onExit: 'keep',
       },
@@ -79,7 +80,6 @@ export class SimulatedProcess {
       resourceLimits: {},
       mailboxLimit: 10_000,
       initTimeoutMs: 30_000,
-      hangTimeoutMs: HANG_MS,
     };
     this.#shell = new ChildShell(plan, '', ({ start, ...rest }, listener) => {
       const { incarnation } = start;

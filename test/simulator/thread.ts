@@ -121,6 +121,7 @@ const behaviourOn = (machine: Machine): Behaviour => {
 
 export class SimulatedThread implements StartedIncarnation {
   readonly booting = true;
+  readonly threadId = 0;
   readonly seats: StartedIncarnation['seats'];
   readonly #thread: Mortal;
   readonly #server: GenServer | undefined;
@@ -168,6 +169,8 @@ export class SimulatedThread implements StartedIncarnation {
   }
 
   connect(): void {}
+
+  timeOutStart(): void {}
 
   kill(): void {
     this.#thread.die();

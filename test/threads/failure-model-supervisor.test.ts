@@ -250,7 +250,7 @@ test('S9: while main is blocked: tokens to their end; the restart is at its next
   expect(control.get(Word.MINTS)).toBe(1);
 });
 
-test('S10: hung: main ends it after ten seconds of its own turning event loop, and its successor adopts', async () => {
+test('S10: hung: main ends it after ten seconds of silence, and its successor adopts', async () => {
   const control = new Control();
   const { supervisor, children, heard } = await supervise(
     { mortal: mortal(control) },

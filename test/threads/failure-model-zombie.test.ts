@@ -83,7 +83,8 @@ test('A14: a zombie that wakes up and publishes ends FENCED; the records are the
       status: seatAt(memory.shared, STATUS, incarnation),
       sealed: seatAt(memory.sealed, SEALED, incarnation, SEALED_BYTES),
     };
-    const heartbeat = { index: Header.HEARTBEAT + seats.snapshot.bank, everyMs: 100 };
+    const { bank } = seats.snapshot;
+    const heartbeat = { index: Header.HEARTBEAT + bank, threadId: Header.THREAD_ID + bank, everyMs: 100 };
     return thread('lone-actor.mjs', { memory, control: control.buffer, incarnation, seats, heartbeat });
   };
   const reader = attach({ tokenvisor: 1, kind: 'actor', name: 'lone', memory: memory.shared });

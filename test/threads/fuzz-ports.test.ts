@@ -10,6 +10,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
 import { actor, revocationLedger, startSupervisor, tokenSet } from 'tokenvisor';
 import { memoryStore } from 'tokenvisor/storage';
+import { Pulse } from '../../src/supervision/supervisor-pulse.js';
 import { SECRET } from '../support/signed-tokens.js';
 import { afterTest, BOUND_MS, cleanUp, eventually, Heard, supervise } from '../support/supervised.js';
 
@@ -40,7 +41,7 @@ const METHODS = ['start', 'adopt', 'startChild', 'command', 'reconfigure', 'open
 
 test('on the control port of the supervisor thread: told, or answered with an error, and it goes on', async () => {
   const [control, messages] = [new MessageChannel(), new MessageChannel()];
-  const pulse = new Int32Array(new SharedArrayBuffer(4));
+  const pulse = new Int32Array(new SharedArrayBuffer(Pulse.BYTES));
   const thread = new Worker(dist('supervision/supervisor-entry.cjs'), {
     workerData: {
       rules: { strategy: 'one_for_one', maxRestarts: 3, maxSeconds: 5 },
@@ -74,8 +75,8 @@ test('on the control port of the supervisor thread: told, or answered with an er
   control.port1.postMessage({ id: 'last', type: 'APPLY', path: ['whichChildren'], argumentList: [] });
   await eventually('an answer after all of them', () => answers.has('last') || exit !== undefined);
   expect([exit, deaths]).toEqual([undefined, []]);
-  const before = Atomics.load(pulse, 0);
-  await eventually('its pulse', () => Atomics.load(pulse, 0) > before);
+  const before = Atomics.load(pulse, Pulse.TICK);
+  await eventually('its pulse', () => Atomics.load(pulse, Pulse.TICK) > before);
 });
 
 test('on the port that the starting thread hears: told, and its process goes on', async () => {

@@ -255,18 +255,23 @@ describe('intensity', () => {
   test('a child past its own is parked and probed; its siblings are untouched; a person starts it with a clean count', async () => {
     const { supervisor, children, heard } = await supervise(
       { weak: scripted({ value: 'kept' }, { maxRestarts: 1, maxSeconds: 60 }), sound: scripted() },
-      { parkMs: 50, parkMaxMs: 3_600_000 },
+      // Longer than a child takes to be up and to die again: one that runs for as long is well.
+      { parkMs: 3_000, parkMaxMs: 3_600_000 },
     );
     children.weak.cast({ kind: 'throw' });
     await heard.next('child:restarted');
     children.weak.cast({ kind: 'throw' });
-    expect(await heard.next('child:parked')).toMatchObject({ name: 'weak', why: 'restart_intensity', retryInMs: 50 });
+    expect(await heard.next('child:parked')).toMatchObject({
+      name: 'weak',
+      why: 'restart_intensity',
+      retryInMs: 3_000,
+    });
     expect(children.weak.snapshot()).toBe('kept');
     expect(await heard.next('child:resumed')).toMatchObject({ by: 'probe' });
     await heard.next('child:restarted');
     children.weak.cast({ kind: 'throw' });
     // The restarts of before still count, and the second park is twice as long.
-    expect(await heard.next('child:parked')).toMatchObject({ retryInMs: 100 });
+    expect(await heard.next('child:parked')).toMatchObject({ retryInMs: 6_000 });
     await children.weak.resume();
     expect(children.weak.status().state).not.toBe('parked');
     await heard.next('child:restarted');

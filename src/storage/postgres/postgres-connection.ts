@@ -3,7 +3,7 @@
  */
 import { Socket } from 'node:net';
 import type * as Pg from 'pg';
-import type { Timer } from '../../clock.js';
+import { setBound } from '../../bound.js';
 import { TokenvisorError } from '../../errors.js';
 import { AddressBook } from '../../providers/addresses.js';
 import { readSecret } from '../../providers/secrets.js';
@@ -188,7 +188,7 @@ export class PostgresConnection {
 
   /** Calls `late` when the time is over: it is what makes `work` reject. */
   async #bounded<T>(timeoutMs: number, work: Promise<T>, late: () => void): Promise<T> {
-    const timer: Timer = this.#context.clock.setTimer(timeoutMs, late);
+    const timer = setBound(this.#context.clock, timeoutMs, late);
     try {
       return await work;
     } finally {

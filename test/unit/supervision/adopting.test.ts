@@ -56,7 +56,43 @@ it('adopt starts no more at once than may be booting, and goes on', () => {
   const again = shell.adopted();
   expect(again.log('spawn')).toEqual(['spawn a#3', 'spawn b#3']);
   again.startFails('a');
-  expect(again.log('spawn')).toEqual(['spawn a#3', 'spawn b#3', 'spawn a#4', 'spawn c#2']);
+  expect(again.log('spawn')).toEqual(['spawn a#3', 'spawn b#3', 'spawn c#2']);
+  again.started('b');
+  expect(again.log('spawn').at(-1)).toBe('spawn a#4');
+});
+
+it('adopt starts those first whose readers are without, then the soonest expiry', () => {
+  const old = new SimulatedShell({ startConcurrency: 1 });
+  old.up(rulesOf('late'), rulesOf('soon'), rulesOf('never'), rulesOf('without'));
+  const shell = old.adopted({ late: 2e12, soon: 1e12 + 200_000, never: Infinity });
+  for (const name of ['without', 'soon', 'late', 'never']) {
+    expect(shell.log('spawn').at(-1)).toBe(`spawn ${name}#2`);
+    shell.started(name);
+  }
+});
+
+it('two boots that hang keep the others from their start for seconds, not until their initTimeoutMs', () => {
+  const old = new SimulatedShell({ startConcurrency: 2 });
+  old.up(rulesOf('a'), rulesOf('b'), rulesOf('c'), rulesOf('d'));
+  const shell = old.adopted();
+  shell.passes(4_999);
+  expect(shell.log('spawn')).toEqual(['spawn a#2', 'spawn b#2']);
+  shell.passes(1);
+  expect(shell.log('spawn')).toEqual(['spawn a#2', 'spawn b#2', 'spawn c#2', 'spawn d#2']);
+  // They are not given up for that.
+  shell.started('a');
+  expect(shell.phase('a')).toBe('running');
+});
+
+it('a place is held for lived time: after a freeze a boot has its seconds still', () => {
+  const old = new SimulatedShell({ startConcurrency: 1 });
+  old.up(rulesOf('a'), rulesOf('b'));
+  const shell = old.adopted();
+  shell.passes(1_000);
+  shell.standsStill(40_000);
+  expect(shell.log('spawn')).toEqual(['spawn a#2']);
+  shell.passes(4_000);
+  expect(shell.log('spawn')).toEqual(['spawn a#2', 'spawn b#2']);
 });
 
 it("adopt under escalation 'supervisor' puts the shared count together again", () => {

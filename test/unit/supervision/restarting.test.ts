@@ -76,6 +76,42 @@ describe('after an exit', () => {
   });
 });
 
+describe('a child that hangs whenever it starts', () => {
+  const hangsAfter = (shell: SimulatedShell, ms: number): void => {
+    shell.passes(ms);
+    if (shell.phase('a') === 'starting') shell.started('a');
+    shell.hangs('a');
+    shell.exits('a', { kind: 'hung' });
+    shell.passes(1_000);
+  };
+
+  it('is parked, however far apart its bound makes its deaths', () => {
+    const shell = new SimulatedShell();
+    shell.up(rulesOf('a', { maxRestarts: 3, maxSeconds: 5, hangTimeoutMs: 10_000 }));
+    for (let nth = 0; nth < 2; nth += 1) hangsAfter(shell, 19_000);
+    // Another supervisor counts on.
+    const next = shell.adopted();
+    for (let nth = 0; nth < 2; nth += 1) hangsAfter(next, 19_000);
+    expect(next.phase('a')).toBe('parked');
+    expect(next.child('a')).toMatchObject({ restarts: 3, parkedTimes: 1 });
+  });
+
+  it('is not, if it hangs once in a while: other deaths count for maxSeconds only', () => {
+    const shell = new SimulatedShell();
+    shell.up(rulesOf('a', { maxRestarts: 3, maxSeconds: 5, hangTimeoutMs: 10_000 }));
+    for (let nth = 0; nth < 8; nth += 1) {
+      hangsAfter(shell, 60_000);
+      if (shell.phase('a') === 'starting') shell.started('a');
+      for (let deaths = 0; deaths < 2; deaths += 1) {
+        shell.exits('a', crash);
+        shell.passes(1_000);
+        shell.started('a');
+      }
+    }
+    expect(shell.notices('child:parked')).toEqual([]);
+  });
+});
+
 describe('intensity per child', () => {
   it('waits 0, 100, 200 ms, then parks; siblings run on', () => {
     const shell = new SimulatedShell();

@@ -29,6 +29,7 @@ export const rulesOf = (name: string, rules: Partial<ChildRules> = {}): ChildRul
   shutdown: 5_000,
   maxRestarts: 3,
   maxSeconds: 5,
+  hangTimeoutMs: 10_000,
   fenceable: true,
   onExit: 'keep',
   ...rules,
@@ -64,6 +65,8 @@ type Notices = SupervisionNotice['type'];
 export class SimulatedShell {
   state: SupervisorState;
   monoMs = 100_000;
+  /** What of it the supervisor's thread did not run. */
+  notLivedMs = 0;
   readonly effects: SupervisorEffect[] = [];
   /** When each of `effects` came. */
   readonly effectTimesMs: number[] = [];
@@ -84,7 +87,11 @@ export class SimulatedShell {
   send(event: SupervisorEvent): readonly SupervisorEffect[] {
     const before = JSON.stringify([...this.state.children]);
     const old = this.state;
-    const { state, effects } = supervise(old, event, { wallMs: 1e12 + this.monoMs, monoMs: this.monoMs });
+    const { state, effects } = supervise(old, event, {
+      wallMs: 1e12 + this.monoMs,
+      monoMs: this.monoMs,
+      notLivedMs: this.notLivedMs,
+    });
     expect(JSON.stringify([...old.children]), 'the old state is left alone').toBe(before);
     this.state = state;
     for (const effect of effects) this.#carryOut(effect);
@@ -205,13 +212,21 @@ export class SimulatedShell {
     this.monoMs = untilMs;
   }
 
-  /** Another supervisor thread takes over: no thread of the old one lives. */
-  adopted(): SimulatedShell {
+  /** The thread stands still for so long: its wake, if it is overdue then, comes at once. */
+  standsStill(ms: number): void {
+    this.monoMs += ms;
+    this.notLivedMs += ms;
+    this.passes(0);
+  }
+
+  /** Another supervisor thread takes over: no thread of the old one lives. `served`: until when readers can go on. */
+  adopted(served: Readonly<Record<string, number>> = {}): SimulatedShell {
     const next = new SimulatedShell(this.state.rules);
     next.monoMs = this.monoMs;
     const children = [...this.state.children.values()].map(({ rules }) => ({
       rules,
       persisted: structuredClone(this.persisted.get(rules.name))!,
+      ...(served[rules.name] !== undefined && { servedUntilMs: served[rules.name]! }),
     }));
     for (const { rules, persisted } of children) next.persisted.set(rules.name, persisted);
     next.send({ kind: 'adopt', children });

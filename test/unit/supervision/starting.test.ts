@@ -84,6 +84,78 @@ describe('the first start', () => {
   });
 });
 
+describe('a burst of start_child', () => {
+  const burst = (shell: SimulatedShell, ...names: readonly string[]): readonly number[] =>
+    names.map((name) => shell.command({ kind: 'start_child', rules: rulesOf(name) }));
+
+  it('boots no more at once than the first start, and each is answered', () => {
+    const shell = new SimulatedShell({ startConcurrency: 2 });
+    shell.up(rulesOf('a'));
+    const requests = burst(shell, 'b', 'c', 'd');
+    expect(shell.log('spawn')).toEqual(['spawn a#1', 'spawn b#1', 'spawn c#1']);
+    shell.startFails('b');
+    expect(shell.log('spawn').at(-1)).toBe('spawn d#1');
+    for (const name of ['c', 'd']) shell.started(name);
+    expect(requests.map((request) => shell.outcome(request))).toEqual(['START_FAILED', 'ok', 'ok']);
+  });
+
+  it('lets a child that had died before it go first', () => {
+    const shell = new SimulatedShell({ startConcurrency: 1 });
+    shell.up(rulesOf('a'));
+    burst(shell, 'b', 'c');
+    shell.exits('a', crash);
+    expect(shell.phase('a')).toBe('restarting');
+    shell.started('b');
+    expect(shell.log('spawn').at(-1)).toBe('spawn a#2');
+  });
+
+  it('can be terminated while it waits: it is told so, and leaves nothing', () => {
+    const shell = new SimulatedShell({ startConcurrency: 1 });
+    shell.up(rulesOf('a'));
+    const [, second = 0] = burst(shell, 'b', 'c');
+    const terminate = shell.command({ kind: 'terminate_child', name: 'c' });
+    expect([shell.outcome(second), shell.outcome(terminate)]).toEqual(['STOPPED', 'ok']);
+    expect(shell.phase('c')).toBeUndefined();
+    shell.started('b');
+    expect(shell.log('spawn')).toEqual(['spawn a#1', 'spawn b#1']);
+    expect(shell.outcome(shell.command({ kind: 'terminate_child', name: 'c' }))).toBe('NOT_FOUND');
+  });
+
+  it('and its like are RUNNING for other commands while they wait', () => {
+    const shell = new SimulatedShell({ startConcurrency: 1 });
+    shell.up(rulesOf('a'), rulesOf('b'));
+    shell.command({ kind: 'terminate_child', name: 'a' });
+    shell.exits('a', { kind: 'shutdown' });
+    burst(shell, 'c', 'd');
+    const restart = shell.command({ kind: 'restart_child', name: 'a' });
+    const others = [
+      shell.command({ kind: 'restart_child', name: 'a' }),
+      shell.command({ kind: 'delete_child', name: 'a' }),
+      shell.command({ kind: 'restart_child', name: 'd' }),
+      shell.command({ kind: 'start_child', rules: rulesOf('d') }),
+    ];
+    expect(others.map((request) => shell.outcome(request))).toEqual([
+      'RUNNING',
+      'RUNNING',
+      'RUNNING',
+      'ALREADY_STARTED',
+    ]);
+    for (const name of ['c', 'd', 'a']) shell.started(name);
+    expect(shell.outcome(restart)).toBe('ok');
+  });
+
+  it('is cut short by close', () => {
+    const shell = new SimulatedShell({ startConcurrency: 1 });
+    shell.up(rulesOf('a', { shutdown: 'brutal' }));
+    const requests = burst(shell, 'b', 'c');
+    shell.command({ kind: 'close' });
+    shell.exits('b', { kind: 'killed' });
+    shell.exits('a', { kind: 'killed' });
+    expect(requests.map((request) => shell.outcome(request))).toEqual(['STOPPED', 'STOPPED']);
+    expect(shell.ended).toBe('closed');
+  });
+});
+
 describe('commands', () => {
   it('start_child: a new child, one that exists, one that does not start', () => {
     const shell = new SimulatedShell();

@@ -8,6 +8,26 @@ const upAndTerminate = (rules: Parameters<typeof rulesOf>[1]): SimulatedShell =>
   return shell;
 };
 
+describe('a thread that stood still with the supervisor', () => {
+  it('is not killed for time in which neither ran, and is no zombie for it', () => {
+    const shell = new SimulatedShell();
+    shell.up(rulesOf('a', { shutdown: 5_000 }));
+    shell.command({ kind: 'terminate_child', name: 'a' });
+    shell.passes(1_000);
+    shell.standsStill(40_000);
+    expect(shell.log('kill')).toEqual([]);
+    shell.passes(3_999);
+    expect(shell.log('kill')).toEqual([]);
+    shell.passes(1);
+    expect(shell.log('kill')).toEqual(['kill a#1']);
+    shell.standsStill(40_000);
+    shell.passes(9_999);
+    expect(shell.notices('child:zombie')).toEqual([]);
+    shell.passes(1);
+    expect(shell.notices('child:zombie')).toHaveLength(1);
+  });
+});
+
 describe('shutdown', () => {
   it('brutal kills at once', () => {
     const shell = upAndTerminate({ shutdown: 'brutal' });

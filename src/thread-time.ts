@@ -1,0 +1,87 @@
+/**
+ * What the scheduler has given a thread of this process: silence of a thread that waits for a processor is not its own.
+ * From Linux's `/proc/self/task/TID/schedstat`, whose second field counts the wait for a processor, a throttled control
+ * group included. Elsewhere, and where the permission model forbids the look, it is unknown.
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+const TASKS = '/proc/self/task';
+
+/** The system's number of this thread; 0 if it is unknown. */
+export const ownThreadId = (): number => {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1)) || 0;
+  } catch {
+    return 0;
+  }
+};
+
+const threadIds = (): readonly string[] => {
+  try {
+    return readdirSync(TASKS);
+  } catch {
+    return [];
+  }
+};
+
+/** Runs what makes one thread. Its number is 0 if it is unknown, or if another thread was made meanwhile. */
+export const threadMadeBy = <T>(make: () => T): { readonly made: T; readonly threadId: number } => {
+  const before = new Set(threadIds());
+  const made = make();
+  const fresh = threadIds().filter((id) => !before.has(id));
+  return { made, threadId: fresh.length === 1 ? Number(fresh[0]) : 0 };
+};
+
+/** Since the thread was made. */
+export interface ThreadTimes {
+  /** How long it has run: ms. */
+  readonly ranMs: number;
+  /** How long it has waited for a processor: ms. A wait counts when it is over. */
+  readonly waitedMs: number;
+  /** It runs, or waits for a processor, at this moment. */
+  readonly isRunnable: boolean;
+}
+
+/** Reads the times of a thread; undefined if they are unknown, or the thread has ended. */
+export const threadTimes = (threadId: number): ThreadTimes | undefined => {
+  if (threadId <= 0) return undefined;
+  try {
+    const [ranNs = NaN, waitedNs = NaN] = readFileSync(`${TASKS}/${threadId}/schedstat`, 'latin1')
+      .split(' ')
+      .map(Number);
+    // The name before the state, in parentheses, may hold anything.
+    const stat = readFileSync(`${TASKS}/${threadId}/stat`, 'latin1');
+    const state = stat[stat.lastIndexOf(')') + 2];
+    if (Number.isNaN(ranNs + waitedNs)) return undefined;
+    return { ranMs: ranNs / 1e6, waitedMs: waitedNs / 1e6, isRunnable: state === 'R' };
+  } catch {
+    return undefined;
+  }
+};
+
+/** How much of the time that a watcher has seen pass was a thread's own. */
+export class LivedTime {
+  readonly #read: () => ThreadTimes | undefined;
+  #last: ThreadTimes | undefined;
+
+  constructor(read: () => ThreadTimes | undefined) {
+    this.#read = read;
+    this.#last = read();
+  }
+
+  /**
+   * Since the last call: `seenMs`, of the `elapsedMs` that have passed, less what the thread has waited for a processor.
+   * Below 0 if the end of a wait shows that earlier answers were too high. All of `seenMs` if its times are unknown.
+   */
+  of(seenMs: number, elapsedMs: number): number {
+    const last = this.#last;
+    const now = this.#read();
+    this.#last = now;
+    if (!last || !now) return seenMs;
+    const ranMs = now.ranMs - last.ranMs;
+    const waitedMs = now.waitedMs - last.waitedMs;
+    // It may wait since long ago: only what it has run is sure. That is how a loop is found.
+    if (now.isRunnable) return ranMs + Math.min(0, elapsedMs - ranMs - waitedMs);
+    return Math.max(seenMs - waitedMs, -elapsedMs);
+  }
+}
