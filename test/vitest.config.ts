@@ -64,6 +64,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          ...onTheBuild,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'examples',
           include: ['test/examples/**/*.test.ts'],
           testTimeout: 60_000,

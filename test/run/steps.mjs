@@ -11,6 +11,7 @@
  * @property {string[][]} [commands] each a program of node_modules/.bin, or `node`, and its arguments; all are run
  * @property {boolean} [isTest] what the commands do counts as a test
  * @property {string} [project] or the vitest project to run
+ * @property {boolean} [onlyByName] it is run when it is named, and not with all others
  */
 
 const MINUTE = 60_000;
@@ -62,6 +63,14 @@ export const STEPS = [
     limitMs: 3 * MINUTE,
     commands: [['node', 'test/run/chaos.mjs', '--minutes', '0.5']],
     isTest: true,
+  },
+  {
+    name: 'long',
+    does: 'what takes more than a minute by nature: npm run test:long',
+    dist: true,
+    limitMs: 90 * MINUTE,
+    project: 'long',
+    onlyByName: true,
   },
   { name: 'examples', does: 'each run as a new user would', dist: true, limitMs: 5 * MINUTE, project: 'examples' },
   { name: 'docs', does: 'code blocks, links, the API reference', dist: true, limitMs: 2 * MINUTE, project: 'docs' },
