@@ -13,27 +13,49 @@ import { LivedTime, threadTimes, type ThreadTimes } from '../thread-time.js';
 const LATE = 1.5;
 /** So little of a late look counts: a thread that sleeps for ever on a machine that is always busy is found even so. */
 const LATE_SHARE = 1 / 16;
+/**
+ * Once a thread is looked at closely, a late look takes so many in time back: one that sleeps may wait for a lock of a thread
+ * that waits for a processor.
+ */
+const LATE_TAKES_BACK = 2;
 /** So long at least is a silent thread looked at closely, before it counts as hung: ms. */
 const LEAST_CONFIRMED_MS = 500;
-/** Whatever the system tells of its waits: so many times the bound, in looks of the watcher, is too long. */
+/** Whatever the system tells of its waits: so many times the bound, in what the watcher has seen, is too long. */
 const CEILING = 8;
+
+interface Look {
+  /** How long it is since the last look. */
+  readonly elapsedMs: number;
+  /** How much of it counts as seen. */
+  readonly seenMs: number;
+  readonly isLate: boolean;
+}
 
 /** The looks of a watcher that should look each `everyMs`. */
 class Looks {
-  readonly #nowMs: () => number;
+  readonly #ports: WatchPorts;
   #lastMs: number;
+  #ranMs: number;
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-    this.#lastMs = nowMs();
+  constructor(ports: WatchPorts) {
+    this.#ports = ports;
+    this.#lastMs = ports.nowMs();
+    this.#ranMs = this.#ownRanMs();
   }
 
-  /** How long it is since the last look, and how much of it counts as seen. */
-  next(everyMs: number): { readonly elapsedMs: number; readonly seenMs: number } {
-    const nowMs = this.#nowMs();
+  next(everyMs: number): Look {
+    const nowMs = this.#ports.nowMs();
     const elapsedMs = nowMs - this.#lastMs;
     this.#lastMs = nowMs;
-    return { elapsedMs, seenMs: elapsedMs > everyMs * LATE ? everyMs * LATE_SHARE : Math.min(elapsedMs, everyMs) };
+    const ranMs = this.#ownRanMs();
+    // What its own work has delayed it by says nothing of the machine.
+    const isLate = elapsedMs - (ranMs - this.#ranMs) > everyMs * LATE;
+    this.#ranMs = ranMs;
+    return { elapsedMs, seenMs: isLate ? everyMs * LATE_SHARE : Math.min(elapsedMs, everyMs), isLate };
+  }
+
+  #ownRanMs(): number {
+    return this.#ports.ownTimes?.()?.ranMs ?? 0;
   }
 }
 
@@ -49,9 +71,11 @@ export interface WatchedThread {
 export interface WatchPorts {
   nowMs(): number;
   threadTimes(threadId: number): ThreadTimes | undefined;
+  /** The times of the watcher's own thread, if that has other work to do, which may take long. */
+  ownTimes?(): ThreadTimes | undefined;
 }
 
-const systemPorts: WatchPorts = { nowMs: () => systemClock.monoMs(), threadTimes };
+export const systemPorts: WatchPorts = { nowMs: () => systemClock.monoMs(), threadTimes };
 
 /** Watches the heartbeat of a thread whose event loop should turn. */
 export class HeartbeatWatch {
@@ -61,7 +85,8 @@ export class HeartbeatWatch {
   readonly #looks: Looks;
   #tick: number;
   #silentMs = 0;
-  #lookedMs = 0;
+  /** All that was seen of this silence. */
+  #seenMs = 0;
   /** While it is under suspicion: a look at its times costs some 50 us. */
   #lived: LivedTime | undefined;
 
@@ -69,23 +94,23 @@ export class HeartbeatWatch {
     this.#thread = thread;
     this.#timeoutMs = timeoutMs;
     this.#ports = ports;
-    this.#looks = new Looks(() => ports.nowMs());
+    this.#looks = new Looks(ports);
     this.#tick = thread.tick();
   }
 
   /** One look, of one each `everyMs`: true if it is hung. */
   isSilent(everyMs: number): boolean {
-    const { elapsedMs, seenMs } = this.#looks.next(everyMs);
+    const { elapsedMs, seenMs, isLate } = this.#looks.next(everyMs);
     const tick = this.#thread.tick();
     if (tick !== this.#tick) {
       this.#tick = tick;
       this.#silentMs = 0;
-      this.#lookedMs = 0;
+      this.#seenMs = 0;
       this.#lived = undefined;
       return false;
     }
-    this.#lookedMs += everyMs;
-    if (this.#lookedMs >= CEILING * this.#timeoutMs) return true;
+    this.#seenMs += seenMs;
+    if (this.#seenMs >= CEILING * this.#timeoutMs) return true;
     const halfMs = this.#timeoutMs / 2;
     if (this.#silentMs < halfMs) {
       this.#silentMs += seenMs;
@@ -95,7 +120,8 @@ export class HeartbeatWatch {
       this.#lived = new LivedTime(() => this.#ports.threadTimes(this.#thread.threadId()));
       return false;
     }
-    this.#silentMs = Math.max(halfMs, this.#silentMs + this.#lived.of(seenMs, elapsedMs));
+    const closelyMs = this.#lived.of(isLate ? -LATE_TAKES_BACK * everyMs : seenMs, elapsedMs);
+    this.#silentMs = Math.max(halfMs, this.#silentMs + closelyMs);
     return this.#silentMs >= halfMs + Math.max(halfMs, LEAST_CONFIRMED_MS);
   }
 }
@@ -116,12 +142,12 @@ export class BootWatch {
   readonly #lived: LivedTime;
   readonly #tick: number;
   #bootMs = 0;
-  #lookedMs = 0;
+  #seenMs = 0;
 
   constructor(thread: WatchedThread, bounds: BootBounds, ports = systemPorts) {
     this.#thread = thread;
     this.#bounds = bounds;
-    this.#looks = new Looks(() => ports.nowMs());
+    this.#looks = new Looks(ports);
     this.#lived = new LivedTime(() => ports.threadTimes(thread.threadId()));
     this.#tick = thread.tick();
   }
@@ -130,8 +156,8 @@ export class BootWatch {
   overdue(everyMs: number): 'silent' | 'init' | undefined {
     const { elapsedMs, seenMs } = this.#looks.next(everyMs);
     this.#bootMs = Math.max(0, this.#bootMs + this.#lived.of(seenMs, elapsedMs));
-    this.#lookedMs += everyMs;
-    const isOver = (boundMs: number): boolean => this.#bootMs >= boundMs || this.#lookedMs >= CEILING * boundMs;
+    this.#seenMs += seenMs;
+    const isOver = (boundMs: number): boolean => this.#bootMs >= boundMs || this.#seenMs >= CEILING * boundMs;
     if (isOver(this.#bounds.initMs)) return 'init';
     return this.#thread.tick() === this.#tick && isOver(this.#bounds.silentMs) ? 'silent' : undefined;
   }

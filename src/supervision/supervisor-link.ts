@@ -6,9 +6,9 @@ import * as Comlink from 'comlink';
 import { drainPort } from '../drain-port.js';
 import { TokenvisorError } from '../errors.js';
 import { presentFile } from '../own-files.js';
-import { threadMadeBy } from '../thread-time.js';
+import { ownThreadId, threadMadeBy, threadTimes } from '../thread-time.js';
 import { within } from '../within.js';
-import { HeartbeatWatch } from './heartbeat-watch.js';
+import { HeartbeatWatch, systemPorts } from './heartbeat-watch.js';
 import { Pulse } from './supervisor-pulse.js';
 import type { SupervisorBoot, SupervisorMessage, SupervisorService } from './supervisor-thread.js';
 import type { SupervisorRules } from './types.js';
@@ -135,7 +135,9 @@ export class SupervisorLink {
       tick: () => Atomics.load(pulse, Pulse.TICK),
       threadId: () => Atomics.load(pulse, Pulse.THREAD_ID),
     };
-    const watch = new HeartbeatWatch(watched, SILENT_MS);
+    // The thread that starts a supervisor may be busy all the time.
+    const ownId = ownThreadId();
+    const watch = new HeartbeatWatch(watched, SILENT_MS, { ...systemPorts, ownTimes: () => threadTimes(ownId) });
     return setInterval(() => {
       if (!watch.isSilent(LOOK_EVERY_MS)) return;
       // Once: its exit may have to wait for that of an actor which can't be ended, and is awaited anew by each call.

@@ -11,9 +11,15 @@ testStarved({ share: { quota: 0.3 }, count: 100, ms: 5_000 }, 4 * MINUTES);
 testStarved({ share: { quota: 0.1 }, count: 40, ms: 5_000 }, 4 * MINUTES);
 testStarved({ share: { loops: 8 }, count: 150, ms: 5_000 }, 4 * MINUTES);
 testStarved({ share: { loops: 8, oneCore: true }, count: 40, ms: 30_000 }, 4 * MINUTES);
-testStarved({ share: { quota: 0.1 }, count: 3, ms: 10 * MINUTES, hangTimeoutMs: 200 }, 15 * MINUTES);
-testStarved({ share: { quota: 0.05 }, count: 3, ms: 10 * MINUTES, hangTimeoutMs: 200, isBeyond: true }, 15 * MINUTES);
-testStarved({ share: { quota: 0.02 }, count: 1, ms: 10 * MINUTES, hangTimeoutMs: 1_000, isBeyond: true }, 15 * MINUTES);
+testStarved({ share: { quota: 0.1 }, count: 5, ms: 10 * MINUTES, hangTimeoutMs: 200, onceStarted: true }, 15 * MINUTES);
+testStarved(
+  { share: { quota: 0.05 }, count: 5, ms: 10 * MINUTES, hangTimeoutMs: 200, onceStarted: true, isBeyond: true },
+  15 * MINUTES,
+);
+testStarved(
+  { share: { quota: 0.02 }, count: 5, ms: 10 * MINUTES, hangTimeoutMs: 1_000, onceStarted: true, isBeyond: true },
+  15 * MINUTES,
+);
 
 // On a free machine.
 testHang('block', 10_000, 2);

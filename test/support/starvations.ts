@@ -39,13 +39,16 @@ export interface Starvation {
   readonly count: number;
   /** Then they run for so long: ms. */
   readonly ms: number;
+  /** They are started on the machine as it is, and get little from then on. */
+  readonly onceStarted?: boolean;
   readonly hangTimeoutMs?: number;
   /** False alarms are reported only: this is less than is promised. */
   readonly isBeyond?: boolean;
 }
 
 /** All start, and none is ended. */
-export const testStarved = ({ share, isBeyond = false, ...order }: Starvation, timeoutMs: number): void => {
+export const testStarved = (starvation: Starvation, timeoutMs: number): void => {
+  const { share, isBeyond = false, onceStarted = false, ...order } = starvation;
   const hindrance = hindranceOf(share);
   const what = `${order.count} children ${inWords(share)}, hangTimeoutMs ${order.hangTimeoutMs ?? 10_000}, for ${order.ms / 1_000} s`;
   const run = hindrance === undefined ? test : test.skip;
@@ -53,8 +56,11 @@ export const testStarved = ({ share, isBeyond = false, ...order }: Starvation, t
     `${what}: all start, none is ended${hindrance === undefined ? '' : ` (skipped: ${hindrance})`}`,
     async () => {
       const process = starvedProcess();
-      starve(process, share);
+      if (!onceStarted) starve(process, share);
+      const started = process.event('test:started');
       process.order({ scenario: 'burst', ...order });
+      await started;
+      if (onceStarted) starve(process, share);
       const { failed, active, wrongs } = await process.result;
       if (isBeyond) console.log(`${what}: ${(wrongs as readonly string[]).length} false alarms`);
       else expect({ failed, active, wrongs }).toEqual({ failed: [], active: order.count, wrongs: [] });

@@ -85,6 +85,21 @@ describe('a heartbeat that stands still', () => {
     expect(found(watching, 500, 'sleeps')).toBeUndefined();
   });
 
+  it('of a thread that sleeps while looks are late now and then is a hang, if most are in time', () => {
+    const atTimes = (lateEvery: number): number | undefined => {
+      const { watch, passes, ports } = start();
+      const watching = watch(10_000);
+      for (let look = 1; ports.nowMs() < 79_000; look += 1) {
+        passes(look % lateEvery === 0 ? 300 : LOOK_MS, 'sleeps');
+        if (watching.isSilent(LOOK_MS)) return ports.nowMs();
+      }
+      return undefined;
+    };
+    expect(atTimes(20)).toBeLessThanOrEqual(20_000);
+    // It may wait for a lock of a thread that waits for a processor.
+    expect(atTimes(2)).toBeUndefined();
+  });
+
   it('of a thread that gets a twentieth of a processor counts the twentieth', () => {
     const { watch, found } = start();
     // 5 ms of each 100: the rest is a wait that is over by the next look.
@@ -99,7 +114,23 @@ describe('a heartbeat that stands still', () => {
     // One look after a freeze of 40 s.
     expect(found(watching, 40_000, 'sleeps', 40_000)).toBeUndefined();
     // A thread that sleeps for ever is found even so.
-    expect(found(watching, 120_000, 'sleeps', 2_000)).toBeDefined();
+    expect(found(watching, 3_600_000, 'sleeps', 2_000)).toBeDefined();
+  });
+});
+
+describe('a watcher that has other work', () => {
+  const busy = (ranShare: number) => {
+    const { ports, thread, found } = start({ isTold: false });
+    const own = { ...ports, ownTimes: () => ({ ranMs: ranShare * ports.nowMs(), waitedMs: 0, isRunnable: true }) };
+    return found(new HeartbeatWatch(thread, 1_000, own), 60_000, 'sleeps', 2_000);
+  };
+
+  it('is late by its own work, and has seen what it should have', () => {
+    expect(busy(0.98)).toBeLessThanOrEqual(30_000);
+  });
+
+  it('is late by the machine, and has seen little', () => {
+    expect(busy(0.5)).toBeUndefined();
   });
 });
 
