@@ -21,6 +21,8 @@ export interface KeptToken {
 export interface AttemptInFlight {
   readonly number: number;
   readonly startedMonoMs: number;
+  /** When its request was sent, by clocks as they are now: the life of its answer counts from there. */
+  readonly sentAt: Instant;
   /** As the policy had it when the attempt began: what is spent can't be cancelled by a newer policy. */
   readonly singleUse: boolean;
   /** It is made with the configuration before the last `rotate()`. */

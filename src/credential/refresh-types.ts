@@ -132,13 +132,8 @@ export type RefreshEvent =
       /** Why minting can't begin: the provider's preflight threw. */
       readonly obstacle?: MintFailure;
     }
-  /** The attempt's answer, checked. `sentAt` is when its request left. */
-  | {
-      readonly kind: 'minted';
-      readonly attempt: number;
-      readonly sentAt: Instant;
-      readonly lifetime: AnswerLifetime;
-    }
+  /** The attempt's answer, checked. */
+  | { readonly kind: 'minted'; readonly attempt: number; readonly lifetime: AnswerLifetime }
   | { readonly kind: 'mint_failed'; readonly attempt: number; readonly failure: MintFailure }
   /** The words in shared memory that any thread raises. */
   | { readonly kind: 'requested'; readonly wanted: number; readonly invalidated: number }

@@ -142,7 +142,9 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
  * every turn, and there is one each second: what is too little for a step adds up, and what passed in a suspend has passed.
  */
 const followClock = (turn: Turn, publishedMs = turn.state.token?.sentAt.wallMs): void => {
-  const { token } = turn.state;
+  const { token, attempt } = turn.state;
+  // Before its answer comes: of two changes of the clock, each the other way, only the difference can be seen by then.
+  if (attempt) turn.set({ attempt: { ...attempt, sentAt: anchored(attempt.sentAt, turn.now) } });
   if (!token) return;
   const sentAt = anchored(token.sentAt, turn.now);
   if (sentAt !== token.sentAt) turn.keep({ ...token, sentAt });
@@ -163,14 +165,14 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
   const { attempt, policy, memory } = state;
   if (attempt?.number !== event.attempt) return;
   const spans = tokenSpans(event.lifetime, policy, turn.random);
-  if (ageMs(event.sentAt, now) >= spans.usableForMs) return endInFailure(turn, attempt, expiredAnswer);
+  if (ageMs(attempt.sentAt, now) >= spans.usableForMs) return endInFailure(turn, attempt, expiredAnswer);
 
   const generation = state.generation + 1;
-  const sentAt = anchored(event.sentAt, now);
+  const sentAt = anchored(attempt.sentAt, now);
   const times = tokenTimes(spans, sentAt);
   turn.endAttempt();
   turn.set({ generation });
-  turn.keep({ generation, sentAt, mintedMonoMs: event.sentAt.monoMs, spans, expired: false });
+  turn.keep({ generation, sentAt, mintedMonoMs: attempt.startedMonoMs, spans, expired: false });
   turn.remember({ mints: memory.mints + 1, refreshes: memory.refreshes + (state.generation > 0 ? 1 : 0) });
   if (!attempt.superseded) {
     turn.remember({ failures: 0 });
@@ -262,6 +264,7 @@ const mintIfDue = (turn: Turn): void => {
     attempt: {
       number,
       startedMonoMs: now.monoMs,
+      sentAt: now,
       singleUse: policy.singleUse,
       superseded: false,
       ...(resumed && { resumed }),

@@ -127,9 +127,8 @@ describe('refresh', () => {
 
   test('an answer to an attempt that is not in flight is dropped', () => {
     const driver = new RefreshDriver().start().advance(50);
-    const sentAt = driver.clock.now();
-    driver.send({ kind: 'minted', attempt: 1, sentAt, lifetime: { lifeMs: HOUR } });
-    driver.send({ kind: 'minted', attempt: 2, sentAt, lifetime: { lifeMs: HOUR } });
+    driver.send({ kind: 'minted', attempt: 1, lifetime: { lifeMs: HOUR } });
+    driver.send({ kind: 'minted', attempt: 2, lifetime: { lifeMs: HOUR } });
     driver.send({ kind: 'mint_failed', attempt: 1, failure: failureOf() });
     expect(driver.status()).toMatchObject({ mints: 1, failures: 0, attempts: 1 });
   });
@@ -509,10 +508,10 @@ describe('rotate', () => {
     const driver = new RefreshDriver({ server: scripted('hangs', good()) }).start().advance(100);
     driver.rotate();
     expect(driver.cancelled).toEqual([1]);
-    driver.send({ kind: 'minted', attempt: 1, sentAt: driver.clock.now(), lifetime: { lifeMs: HOUR } });
+    driver.send({ kind: 'minted', attempt: 1, lifetime: { lifeMs: HOUR } });
     expect(driver.published).toBeUndefined();
     driver.advance(910);
-    driver.send({ kind: 'minted', attempt: 1, sentAt: driver.clock.now(), lifetime: { lifeMs: HOUR } });
+    driver.send({ kind: 'minted', attempt: 1, lifetime: { lifeMs: HOUR } });
     expect(driver.inFlight).toBe(1);
     expect(driver.published).toBeUndefined();
     driver.advance(2_000);
@@ -728,6 +727,27 @@ describe('clock steps', () => {
     const driver = new RefreshDriver({ server: () => good(HOUR, 2_000) }).start().advance(500);
     driver.stepWall(-86_400_000).advance(1_500);
     expect(driver.published?.times.expiresAtMs).toBe(START.wallMs - 86_400_000 + HOUR);
+  });
+
+  test('regression: a suspend and a step back while a mint was in flight prolonged its token by the step', () => {
+    // The machine sleeps for 40 s after the request is sent, and its clock is found to be 30 s fast.
+    const driver = new RefreshDriver({ server: scripted(good(100_000, 5_000), 'hangs') }).start().advance(1_000);
+    driver.stepWall(40_000).advance(2_000).stepWall(-30_000).advance(2_000);
+    // 45 s of its life are over, of which the monotonic clock knows of 5.
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 55_000);
+    driver.advance(44_999);
+    expect(driver.read()).toBeDefined();
+    driver.advance(1);
+    expect(driver.read()).toBeUndefined();
+  });
+
+  test('regression: a suspend while a mint was in flight, hidden by a step back before the answer', () => {
+    const driver = new RefreshDriver({ server: scripted(good(100_000, 5_000), 'hangs') }).start().advance(1_000);
+    // Too little for a step: the loop looks at the clocks each second.
+    driver.clock.stepWall(1_500);
+    driver.send({ kind: 'woken' });
+    driver.stepWall(-10_000).advance(4_000);
+    expect(driver.published?.times.expiresAtMs).toBe(driver.clock.wallMs() + 93_500);
   });
 
   test('back-off is monotonic: a step neither ends nor prolongs it', () => {
