@@ -127,7 +127,7 @@ const isCount = (value: unknown): value is number =>
 export const recordAsJson = (record: RefreshRecord): Json => record as unknown as Json;
 
 /** An intent is of the token beside it. One of another would count as none, and a token that may be spent be sent again. */
-const isIntentOf = (refreshToken: string, value: Partial<Intent> | null): boolean =>
+const isIntentOf = (refreshToken: string, value: Partial<Record<keyof Intent, unknown>> | null): boolean =>
   isCount(value?.attempt) &&
   isCount(value.replays) &&
   value.token === digestOf(refreshToken) &&
