@@ -5,7 +5,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import type { Clock } from '../../src/clock.js';
+import type { Clock, Instant } from '../../src/clock.js';
 import { checkAll } from '../../src/supervision/options.js';
 import type { CredentialActorOptions } from '../../src/credential/actor.js';
 import { credential, type CredentialOptions } from '../../src/credential/credential.js';
@@ -65,8 +65,8 @@ export class World {
     this.#options = options;
     // In whole ms, as the machine's has it: a fraction of one is lost in rounding where so many are counted from 1970 on.
     const wallMs = (): number => Math.floor(START.wallMs + (this.#time.monoMs() - START.monoMs) + this.#wallAheadMs);
-    const { monoMs, setTimer } = this.#time;
-    this.#clock = { wallMs, monoMs, now: () => ({ wallMs: wallMs(), monoMs: monoMs() }), setTimer };
+    const now = (): Instant => ({ wallMs: wallMs(), monoMs: this.#time.monoMs() });
+    this.#clock = { ...this.#time, wallMs, now };
     // Each timer is a step: what it led to is over before the next one, and before it is looked at.
     this.#told = {
       ...this.#clock,
@@ -238,8 +238,8 @@ export class World {
     const { random } = Math;
     const hear = (turn: unknown): void =>
       this.#observe({ kind: 'turn', turn: turn as RefreshTurn, incarnation: this.#process.incarnation });
-    const draw = this.#options.random.fork();
-    Math.random = draw.next;
+    const draw = this.#options.random.fork('loop');
+    Math.random = () => draw.next('drawn');
     subscribe('tokenvisor:refresh', hear);
     try {
       this.#process.start();

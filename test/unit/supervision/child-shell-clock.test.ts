@@ -14,13 +14,13 @@ const times = { issuedAtMs: 0, expiresAtMs: 60_000, usableUntilMs: 54_000 };
 
 let memory: ChildMemory;
 let shell: ChildShell;
-let exit: IncarnationListener['exited'];
+let listener: IncarnationListener;
 let publish: () => void;
 
 const become = (phase: 'running' | 'restarting', incarnation = 1): void =>
   shell.persist({ ...newPersistedChild, phase, incarnation });
 const die = (): void => {
-  exit({ kind: 'killed' });
+  listener.exited({ kind: 'killed' });
   become('restarting');
 };
 const look = (times = 1, stepped = false): void => {
@@ -56,8 +56,8 @@ beforeEach(() => {
       hangTimeoutMs: 10_000,
     },
     '',
-    ({ start: { seats } }, listener) => {
-      exit = listener.exited;
+    ({ start: { seats } }, told) => {
+      listener = told;
       const writer = new RecordWriter(openWords(memory.shared), SNAPSHOT, seats.snapshot);
       publish = () => writer.publish({ ...times, generation: 1 }, payload);
       const nothing = (): never => undefined as never;
