@@ -1,18 +1,19 @@
 /**
  * The refresh loop of a credential: (state, event, now) to the next state and what is to be done. Pure.
  *
- * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same four steps
- * ask what follows: is the token withdrawn, was the clock set back, has it expired, is an attempt due. So nothing depends
+ * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same five steps
+ * ask what follows: is the token withdrawn, was the clock set back, has it expired, is there none to wait with, is an attempt due. So nothing depends
  * on the order in which events come, a spurious wake is harmless, and the last effect always says when to look again.
  */
 import type { Instant } from '../clock.js';
 import { clearFailures, endInFailure, heedSource, meetObstacle, resume } from './refresh-failure.js';
-import { isOverlap, isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
+import { isOverlap, isServed, isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
 import { Turn, type EventOf } from './refresh-turn.js';
 import type { AdoptedToken, RefreshEffect, RefreshEvent } from './refresh-types.js';
 import {
   ageMs,
   anchored,
+  backOffCapMs,
   CLOCK_TOLERANCE_MS,
   expiredAnswer,
   invalidateFloorMs,
@@ -25,7 +26,7 @@ export interface RefreshResult {
   readonly effects: readonly RefreshEffect[];
 }
 
-/** No back-off is longer, so a persisted one that is has not been written by this loop. */
+/** Nothing holds an attempt back for longer, so what is persisted and claims to has not been written by this loop. */
 const LONGEST_HOLD_MS = 3_600_000;
 
 /**
@@ -46,6 +47,7 @@ export const refresh = (
   withdrawIfInvalidated(turn);
   followClock(turn);
   tellIfExpired(turn);
+  hurryIfUnserved(turn);
   mintIfDue(turn);
   const { state, effects } = turn;
   const { memory } = state;
@@ -94,12 +96,15 @@ const start = (turn: Turn, event: EventOf<'started'>): void => {
   turn.set({ policy, generation });
   if (persisted) {
     // These instants are of the past, or at most an hour ahead: what claims to be later would hold the loop for ever.
-    const { lastRequestMonoMs, notBeforeMonoMs, parked } = persisted;
+    const { lastRequestMonoMs, notBeforeMonoMs, backOffUntilMonoMs, parked } = persisted;
     turn.remember({
       ...persisted,
       ...(lastRequestMonoMs !== undefined && { lastRequestMonoMs: Math.min(lastRequestMonoMs, now.monoMs) }),
       ...(notBeforeMonoMs !== undefined && {
         notBeforeMonoMs: Math.min(notBeforeMonoMs, now.monoMs + Math.max(LONGEST_HOLD_MS, policy.retryEveryMs ?? 0)),
+      }),
+      ...(backOffUntilMonoMs !== undefined && {
+        backOffUntilMonoMs: Math.min(backOffUntilMonoMs, now.monoMs + backOffCapMs(true)),
       }),
       ...(parked && { parked: { ...parked, atMonoMs: Math.min(parked.atMonoMs, now.monoMs) } }),
     });
@@ -176,7 +181,7 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
   turn.remember({ mints: memory.mints + 1, refreshes: memory.refreshes + (state.generation > 0 ? 1 : 0) });
   if (!attempt.superseded) {
     turn.remember({ failures: 0 });
-    turn.forget('lastFailure', 'notBeforeMonoMs', 'unproved');
+    turn.forget('lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs', 'unproved');
   }
   turn.do({ kind: 'publish', attempt: attempt.number, generation, times });
   turn.emit({
@@ -249,6 +254,15 @@ const tellIfExpired = (turn: Turn): void => {
   turn.keep({ ...token, expired: true });
   const { expiresAtMs } = tokenTimes(token.spans, token.sentAt);
   turn.emit({ type: 'token:expired', generation: token.generation, expiresAtMs });
+};
+
+/** A back-off that was drawn while there was a token is too long without one; from now on it is as one drawn without. */
+const hurryIfUnserved = (turn: Turn): void => {
+  const { state, now } = turn;
+  const { backOffUntilMonoMs } = state.memory;
+  const capMs = backOffCapMs(false);
+  if (backOffUntilMonoMs === undefined || backOffUntilMonoMs - now.monoMs <= capMs || isServed(state, now)) return;
+  turn.remember({ backOffUntilMonoMs: now.monoMs + turn.random() * capMs });
 };
 
 const mintIfDue = (turn: Turn): void => {
