@@ -1,4 +1,5 @@
 /** When requests are made. */
+import type { RefreshEvent } from '../../src/credential/refresh-types.js';
 import type { HostileAnswer } from '../hostile/types.js';
 import type { Invariant } from './invariants.js';
 import { membersOf } from './members.js';
@@ -252,11 +253,17 @@ const lazyIsQuiet = (): Invariant => {
   };
 };
 
+/** A `rotate()` is heard by the actor, or by its successor. */
+const hearsNew = (event: RefreshEvent): boolean =>
+  event.kind === 'reconfigured' ||
+  (event.kind === 'started' && event.persisted !== undefined && event.persisted.revision !== event.policy.revision);
+
 /** Nine staggered 401s cost one mint: after a refusal the next waits for the smaller of 10 s and 10 % of the life. */
 const refusalsCostOneMint = (): Invariant => {
   let lastSentMonoMs = -Infinity;
   let lifeMs = 0;
   let floorUntilMonoMs = -Infinity;
+  let isNewHeard = false;
   const lives = new Map<number, { sentMonoMs: number; lifeMs: number }>();
   return {
     name: 'a refused token is replaced at its floor',
@@ -265,9 +272,11 @@ const refusalsCostOneMint = (): Invariant => {
       if (isUnparked(observation)) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'process') lives.clear();
       if (observation.kind === 'process') floorUntilMonoMs = -Infinity;
-      // Nothing holds a new configuration back, from when it is heard.
+      // Nothing holds a new configuration back, from when it is heard; nor does a refusal that is told in the same turn: a
+      // successor takes back once more what its predecessor died over.
       if (observation.kind === 'deed' && observation.deed.what === 'rotate') floorUntilMonoMs = -Infinity;
-      if (observation.kind === 'turn' && observation.turn.event.kind === 'reconfigured') floorUntilMonoMs = -Infinity;
+      if (observation.kind === 'turn') isNewHeard = hearsNew(observation.turn.event);
+      if (isNewHeard) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'event') {
         const { type, details } = observation;
         if (type === 'mint:succeeded') {
@@ -277,7 +286,7 @@ const refusalsCostOneMint = (): Invariant => {
         }
         if (type === 'token:withdrawn') {
           const token = lives.get(Number(details['generation']));
-          if (token) floorUntilMonoMs = token.sentMonoMs + Math.min(10_000, token.lifeMs * 0.1);
+          if (token && !isNewHeard) floorUntilMonoMs = token.sentMonoMs + Math.min(10_000, token.lifeMs * 0.1);
         }
       }
       if (observation.kind === 'settled' && observation.outcome.kind === 'answered') {
