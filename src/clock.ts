@@ -39,31 +39,38 @@ const monoMs = (): number => {
 };
 
 /** How far wall time is ahead of monotonic time: it changes where the wall clock is stepped, or the machine suspended. */
-export const wallOffsetMs = (clock: Clock): number => {
+const wallOffsetMs = (clock: Clock): number => {
   const { wallMs, monoMs } = clock.now();
   return wallMs - monoMs;
 };
 
 /** A change of {@link wallOffsetMs} by more than this is a step, not drift. */
-export const CLOCK_STEP_MS = 2_000;
+const CLOCK_STEP_MS = 2_000;
 
-/** Sees when the wall clock was set, for whoever looks now and then. What it drifts by meanwhile adds up. */
+/**
+ * Sees when the wall clock was set, for a thread that looks now and then. Small changes in one direction add up; one in the
+ * other direction (a short suspend, before the clock is set back) hides nothing of a step.
+ */
 export class ClockSteps {
   readonly #clock: Clock;
-  #offsetMs: number;
+  /** The least and the greatest offset seen since the last step. */
+  #leastMs: number;
+  #greatestMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#offsetMs = wallOffsetMs(clock);
+    this.#leastMs = this.#greatestMs = wallOffsetMs(clock);
   }
 
   /** By how much it was set since the last time that it was; undefined if it was not. */
   byMs(): number | undefined {
     const offsetMs = wallOffsetMs(this.#clock);
-    const byMs = offsetMs - this.#offsetMs;
-    if (Math.abs(byMs) <= CLOCK_STEP_MS) return undefined;
-    this.#offsetMs = offsetMs;
-    return Math.round(byMs);
+    this.#leastMs = Math.min(this.#leastMs, offsetMs);
+    this.#greatestMs = Math.max(this.#greatestMs, offsetMs);
+    const [aheadMs, behindMs] = [offsetMs - this.#leastMs, this.#greatestMs - offsetMs];
+    if (Math.max(aheadMs, behindMs) <= CLOCK_STEP_MS) return undefined;
+    this.#leastMs = this.#greatestMs = offsetMs;
+    return Math.round(aheadMs > behindMs ? aheadMs : -behindMs);
   }
 }
 

@@ -55,7 +55,7 @@ class Credential {
   #nextOptions: CredentialActorOptions | undefined;
   #state = initialRefreshState();
   #status = '';
-  #task: { readonly task: Task; readonly attempt: number; readonly sentAt: Instant } | undefined;
+  #task: { readonly task: Task; readonly attempt: number } | undefined;
   #answer: { readonly attempt: number; readonly payload: TokenPayload } | undefined;
   #wake: { readonly atMonoMs: number; readonly timer: Timer } | undefined;
   readonly #clockSteps: ClockSteps;
@@ -193,29 +193,27 @@ class Credential {
   }
 
   #mint(attempt: number, resumed: boolean, previous?: true): void {
-    const sentAt = this.#context.clock.now();
     const run = (signal: AbortSignal): unknown => this.#host.mint({ signal, number: attempt, resumed }, previous);
     const task = this.#context.startTask(run, attempt);
-    this.#task = { task, attempt, sentAt };
+    this.#task = { task, attempt };
   }
 
   #finish(result: TaskResult): void {
     const task = this.#task;
     if (!task || task.attempt !== result.tag) return;
     this.#task = undefined;
-    const { attempt, sentAt } = task;
-    const event = this.#read(result, attempt, sentAt);
+    const event = this.#read(result, task.attempt);
     // Before the answer: what it leads to (another mint, a probe) is the new provider's.
     this.#takeNextOptions();
     this.#dispatch(event);
   }
 
-  #read(result: TaskResult, attempt: number, sentAt: Instant): RefreshEvent {
+  #read(result: TaskResult, attempt: number): RefreshEvent {
     if (!result.ok) return { kind: 'mint_failed', attempt, failure: this.#host.failure(result.error) };
-    const reading = readAnswer(result.value, sentAt);
+    const reading = readAnswer(result.value, this.#state.attempt!.sentAt);
     if (!reading.ok) return { kind: 'mint_failed', attempt, failure: reading.failure };
     this.#answer = { attempt, payload: reading.payload };
-    return { kind: 'minted', attempt, sentAt, lifetime: reading.lifetime };
+    return { kind: 'minted', attempt, lifetime: reading.lifetime };
   }
 
   #takeNextOptions(): void {

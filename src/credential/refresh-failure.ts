@@ -2,10 +2,10 @@
  * What failures do to the refresh loop: back-off, parking, and how it comes out of them.
  */
 import type { FailureClass, MintFailure } from '../errors.js';
-import { isOverlap, nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
+import { isOverlap, isServed, nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
 import type { Turn } from './refresh-turn.js';
 import type { ParkReason } from './refresh-types.js';
-import { retryAfterWaitMs, retryDelayMs } from './schedule.js';
+import { backOffMs, leastRetryMs, retryAfterWaitMs } from './schedule.js';
 
 /** The attempt is over without a token. */
 export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
@@ -69,7 +69,10 @@ const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): P
   turn.remember({ failures, lastFailure: { ...failure, atMs: now.wallMs } });
   if (treatAs === 'transient') {
     // A probe that fails in passing has not shown that the cause of the park is gone: it stays parked.
-    turn.holdUntil(now.monoMs + retryDelayMs(failures, failure.retryAfterMs, policy, random));
+    turn.holdUntil(now.monoMs + leastRetryMs(failure.retryAfterMs, policy));
+    if (policy.retryEveryMs === undefined) {
+      turn.backOffUntil(now.monoMs + backOffMs(failures, isServed(turn.state, now), random));
+    }
     return undefined;
   }
   const why = treatAs === 'ambiguous' ? 'ambiguous_exchange' : 'fatal_answer';
@@ -82,7 +85,7 @@ const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): P
 /** Somebody says that the cause is mended: the next attempt is made as if there had been no failure. */
 export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'token' | 'rotate'): void => {
   const wasParked = turn.state.memory.parked !== undefined;
-  turn.forget('parked', 'lastFailure', 'notBeforeMonoMs');
+  turn.forget('parked', 'lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs');
   turn.remember({ failures: 0 });
   if (wasParked) turn.emit({ type: 'child:resumed', by });
 };
@@ -100,11 +103,14 @@ export const resume = (turn: Turn, by: 'user' | 'secret'): void => {
 /** The token that this one was minted from has been replaced: it is minted anew, and what waited for it waits no more. */
 export const heedSource = (turn: Turn): void => {
   const { memory, generation, wanted } = turn.state;
-  const { notBeforeMonoMs } = memory;
+  const { notBeforeMonoMs, backOffUntilMonoMs } = memory;
   const waited = memory.lastFailure?.reason === 'token_unavailable';
   if (memory.parked?.why === 'fatal_answer') clearFailures(turn, 'token');
-  if (waited) turn.forget('notBeforeMonoMs');
-  else if (notBeforeMonoMs !== undefined) turn.holdUntil(notBeforeMonoMs);
+  if (waited) turn.forget('notBeforeMonoMs', 'backOffUntilMonoMs');
+  else {
+    if (notBeforeMonoMs !== undefined) turn.holdUntil(notBeforeMonoMs);
+    if (backOffUntilMonoMs !== undefined) turn.backOffUntil(backOffUntilMonoMs);
+  }
   turn.set({ wanted: Math.max(wanted, generation + 1) });
 };
 

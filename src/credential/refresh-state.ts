@@ -21,6 +21,8 @@ export interface KeptToken {
 export interface AttemptInFlight {
   readonly number: number;
   readonly startedMonoMs: number;
+  /** When its request was sent, by clocks as they are now: the life of its answer counts from there. */
+  readonly sentAt: Instant;
   /** As the policy had it when the attempt began: what is spent can't be cancelled by a newer policy. */
   readonly singleUse: boolean;
   /** It is made with the configuration before the last `rotate()`. */
@@ -73,6 +75,9 @@ const usableMs = (token: KeptToken, now: Instant): number => token.spans.usableF
 
 export const isUsable = (token: KeptToken, now: Instant): boolean => usableMs(token, now) > 0;
 
+/** True while readers have a token. */
+export const isServed = ({ token }: RefreshState, now: Instant): boolean => token !== undefined && isUsable(token, now);
+
 /** True while a server may know the newer secret not yet, or the older one no longer. */
 export const isOverlap = (overlap: Overlap | undefined, monoMs: number): boolean =>
   overlap !== undefined && monoMs < overlap.untilMonoMs;
@@ -96,8 +101,9 @@ const wishedMonoMs = (state: RefreshState, now: Instant): number => {
 /** When the next attempt is due, monotonic, not before now; `Infinity`: none is planned, or one is in flight. */
 export const nextAttemptMonoMs = (state: RefreshState, now: Instant): number => {
   if (state.attempt) return Infinity;
-  const { lastRequestMonoMs = -Infinity, notBeforeMonoMs = -Infinity } = state.memory;
-  return Math.max(now.monoMs, wishedMonoMs(state, now), notBeforeMonoMs, lastRequestMonoMs + state.policy.floorMs);
+  const { lastRequestMonoMs = -Infinity, notBeforeMonoMs = -Infinity, backOffUntilMonoMs = -Infinity } = state.memory;
+  const heldUntilMonoMs = Math.max(notBeforeMonoMs, backOffUntilMonoMs, lastRequestMonoMs + state.policy.floorMs);
+  return Math.max(now.monoMs, wishedMonoMs(state, now), heldUntilMonoMs);
 };
 
 /** When something is due next: an attempt, or the word that the token has expired. */
@@ -116,10 +122,10 @@ export const nextAttemptAtMs = (state: RefreshState, now: Instant): number | und
 };
 
 const stateName = (state: RefreshState, now: Instant): RefreshStatus['state'] => {
-  const { memory, token } = state;
+  const { memory } = state;
   if (memory.parked) return 'parked';
   if (state.generation === 0) return 'starting';
-  if (!token || !isUsable(token, now)) return 'expired';
+  if (!isServed(state, now)) return 'expired';
   if (memory.failures > 0) return 'degraded';
   return state.attempt ? 'refreshing' : 'fresh';
 };

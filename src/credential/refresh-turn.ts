@@ -29,7 +29,9 @@ export class Turn {
   }
 
   forget(
-    ...names: readonly ('lastFailure' | 'notBeforeMonoMs' | 'parked' | 'token' | 'revision' | 'unproved')[]
+    ...names: readonly (
+      'lastFailure' | 'notBeforeMonoMs' | 'backOffUntilMonoMs' | 'parked' | 'token' | 'revision' | 'unproved'
+    )[]
   ): void {
     const memory = { ...this.state.memory };
     for (const name of names) delete memory[name];
@@ -59,6 +61,11 @@ export class Turn {
   /** Nothing is tried before then, for any reason. */
   holdUntil(monoMs: number): void {
     this.remember({ notBeforeMonoMs: Math.max(this.state.memory.notBeforeMonoMs ?? -Infinity, monoMs) });
+  }
+
+  /** Waits for as long as it has been drawn, or less if no token can be served meanwhile. */
+  backOffUntil(monoMs: number): void {
+    this.remember({ backOffUntilMonoMs: Math.max(this.state.memory.backOffUntilMonoMs ?? -Infinity, monoMs) });
   }
 
   do(effect: RefreshEffect): void {

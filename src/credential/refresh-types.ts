@@ -21,7 +21,7 @@ export interface RefreshPolicy {
   readonly marginMs?: number;
   /** A fixed interval between mints; undefined: off. */
   readonly refreshEveryMs?: number;
-  /** A fixed wait between retries; undefined: full jitter, base 500, doubling to 30,000. */
+  /** A fixed wait between retries; undefined: full jitter, base 500, doubling to 30,000, or 5,000 without a good token. */
   readonly retryEveryMs?: number;
   /** The life of a token whose answer names none. */
   readonly assumeLifetimeMs: number | 'never';
@@ -82,8 +82,10 @@ export interface PersistedRefresh {
   readonly refreshes: number;
   /** Monotonic time of the last request. */
   readonly lastRequestMonoMs?: number;
-  /** Monotonic time before which no attempt may be made (back-off, Retry-After, the floor of `invalidate`). */
+  /** Monotonic time before which no attempt may be made (Retry-After, `retryEveryMs`, the floor of `invalidate`). */
   readonly notBeforeMonoMs?: number;
+  /** The same for back-off. It is brought forward when no token can be served any more. */
+  readonly backOffUntilMonoMs?: number;
   readonly lastFailure?: TimedFailure;
   readonly parked?: { readonly why: ParkReason; readonly atMonoMs: number };
   /** The policy's that all this is about. */
@@ -132,13 +134,8 @@ export type RefreshEvent =
       /** Why minting can't begin: the provider's preflight threw. */
       readonly obstacle?: MintFailure;
     }
-  /** The attempt's answer, checked. `sentAt` is when its request left. */
-  | {
-      readonly kind: 'minted';
-      readonly attempt: number;
-      readonly sentAt: Instant;
-      readonly lifetime: AnswerLifetime;
-    }
+  /** The attempt's answer, checked. */
+  | { readonly kind: 'minted'; readonly attempt: number; readonly lifetime: AnswerLifetime }
   | { readonly kind: 'mint_failed'; readonly attempt: number; readonly failure: MintFailure }
   /** The words in shared memory that any thread raises. */
   | { readonly kind: 'requested'; readonly wanted: number; readonly invalidated: number }

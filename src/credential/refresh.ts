@@ -1,18 +1,19 @@
 /**
  * The refresh loop of a credential: (state, event, now) to the next state and what is to be done. Pure.
  *
- * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same four steps
- * ask what follows: is the token withdrawn, was the clock set back, has it expired, is an attempt due. So nothing depends
+ * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same five steps
+ * ask what follows: is the token withdrawn, was the clock set back, has it expired, is there none to wait with, is an attempt due. So nothing depends
  * on the order in which events come, a spurious wake is harmless, and the last effect always says when to look again.
  */
 import type { Instant } from '../clock.js';
 import { clearFailures, endInFailure, heedSource, meetObstacle, resume } from './refresh-failure.js';
-import { isOverlap, isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
+import { isOverlap, isServed, isUsable, nextAttemptMonoMs, wakeMonoMs, type RefreshState } from './refresh-state.js';
 import { Turn, type EventOf } from './refresh-turn.js';
 import type { AdoptedToken, RefreshEffect, RefreshEvent } from './refresh-types.js';
 import {
   ageMs,
   anchored,
+  backOffCapMs,
   CLOCK_TOLERANCE_MS,
   expiredAnswer,
   invalidateFloorMs,
@@ -25,7 +26,7 @@ export interface RefreshResult {
   readonly effects: readonly RefreshEffect[];
 }
 
-/** No back-off is longer, so a persisted one that is has not been written by this loop. */
+/** Nothing holds an attempt back for longer, so what is persisted and claims to has not been written by this loop. */
 const LONGEST_HOLD_MS = 3_600_000;
 
 /**
@@ -46,6 +47,7 @@ export const refresh = (
   withdrawIfInvalidated(turn);
   followClock(turn);
   tellIfExpired(turn);
+  hurryIfUnserved(turn);
   mintIfDue(turn);
   const { state, effects } = turn;
   const { memory } = state;
@@ -94,12 +96,15 @@ const start = (turn: Turn, event: EventOf<'started'>): void => {
   turn.set({ policy, generation });
   if (persisted) {
     // These instants are of the past, or at most an hour ahead: what claims to be later would hold the loop for ever.
-    const { lastRequestMonoMs, notBeforeMonoMs, parked } = persisted;
+    const { lastRequestMonoMs, notBeforeMonoMs, backOffUntilMonoMs, parked } = persisted;
     turn.remember({
       ...persisted,
       ...(lastRequestMonoMs !== undefined && { lastRequestMonoMs: Math.min(lastRequestMonoMs, now.monoMs) }),
       ...(notBeforeMonoMs !== undefined && {
         notBeforeMonoMs: Math.min(notBeforeMonoMs, now.monoMs + Math.max(LONGEST_HOLD_MS, policy.retryEveryMs ?? 0)),
+      }),
+      ...(backOffUntilMonoMs !== undefined && {
+        backOffUntilMonoMs: Math.min(backOffUntilMonoMs, now.monoMs + backOffCapMs(true)),
       }),
       ...(parked && { parked: { ...parked, atMonoMs: Math.min(parked.atMonoMs, now.monoMs) } }),
     });
@@ -142,7 +147,9 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
  * every turn, and there is one each second: what is too little for a step adds up, and what passed in a suspend has passed.
  */
 const followClock = (turn: Turn, publishedMs = turn.state.token?.sentAt.wallMs): void => {
-  const { token } = turn.state;
+  const { token, attempt } = turn.state;
+  // Before its answer comes: of two changes of the clock, each the other way, only the difference can be seen by then.
+  if (attempt) turn.set({ attempt: { ...attempt, sentAt: anchored(attempt.sentAt, turn.now) } });
   if (!token) return;
   const sentAt = anchored(token.sentAt, turn.now);
   if (sentAt !== token.sentAt) turn.keep({ ...token, sentAt });
@@ -163,18 +170,18 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
   const { attempt, policy, memory } = state;
   if (attempt?.number !== event.attempt) return;
   const spans = tokenSpans(event.lifetime, policy, turn.random);
-  if (ageMs(event.sentAt, now) >= spans.usableForMs) return endInFailure(turn, attempt, expiredAnswer);
+  if (ageMs(attempt.sentAt, now) >= spans.usableForMs) return endInFailure(turn, attempt, expiredAnswer);
 
   const generation = state.generation + 1;
-  const sentAt = anchored(event.sentAt, now);
+  const sentAt = anchored(attempt.sentAt, now);
   const times = tokenTimes(spans, sentAt);
   turn.endAttempt();
   turn.set({ generation });
-  turn.keep({ generation, sentAt, mintedMonoMs: event.sentAt.monoMs, spans, expired: false });
+  turn.keep({ generation, sentAt, mintedMonoMs: attempt.startedMonoMs, spans, expired: false });
   turn.remember({ mints: memory.mints + 1, refreshes: memory.refreshes + (state.generation > 0 ? 1 : 0) });
   if (!attempt.superseded) {
     turn.remember({ failures: 0 });
-    turn.forget('lastFailure', 'notBeforeMonoMs', 'unproved');
+    turn.forget('lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs', 'unproved');
   }
   turn.do({ kind: 'publish', attempt: attempt.number, generation, times });
   turn.emit({
@@ -249,6 +256,15 @@ const tellIfExpired = (turn: Turn): void => {
   turn.emit({ type: 'token:expired', generation: token.generation, expiresAtMs });
 };
 
+/** A back-off that was drawn while there was a token is too long without one; from now on it is as one drawn without. */
+const hurryIfUnserved = (turn: Turn): void => {
+  const { state, now } = turn;
+  const { backOffUntilMonoMs } = state.memory;
+  const capMs = backOffCapMs(false);
+  if (backOffUntilMonoMs === undefined || backOffUntilMonoMs - now.monoMs <= capMs || isServed(state, now)) return;
+  turn.remember({ backOffUntilMonoMs: now.monoMs + turn.random() * capMs });
+};
+
 const mintIfDue = (turn: Turn): void => {
   const { now } = turn;
   const { policy, memory, resumed, tryPrevious } = turn.state;
@@ -262,6 +278,7 @@ const mintIfDue = (turn: Turn): void => {
     attempt: {
       number,
       startedMonoMs: now.monoMs,
+      sentAt: now,
       singleUse: policy.singleUse,
       superseded: false,
       ...(resumed && { resumed }),

@@ -16,6 +16,7 @@ const DEFAULT_MARGIN_MS = 10_000;
 const INVALIDATE_FLOOR_MS = 10_000;
 const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 30_000;
+const UNSERVED_RETRY_CAP_MS = 5_000;
 const RETRY_AFTER_CAP_MS = 3_600_000;
 
 /** The least time from the start of the last refresh that can be in time to the end of what readers are given. */
@@ -175,20 +176,18 @@ export const tokenTimes = (spans: TokenSpans, sentAt: Instant): TokenTimes => {
 /** How long after a mint an invalidation waits for the next: ten staggered 401s cost one mint, a bad server no storm. */
 export const invalidateFloorMs = (lifeMs: number): number => Math.min(INVALIDATE_FLOOR_MS, lifeMs * 0.1);
 
-/**
- * The wait after the `failures`-th failure in a row: full jitter, base 500, doubling to 30,000, or `retryEveryMs`;
- * never less than the floor, nor than what Retry-After asked for, of which at most an hour is honoured.
- */
-export const retryDelayMs = (
-  failures: number,
+/** The longest back-off: 30,000 while a token can be served, 5,000 while none can. */
+export const backOffCapMs = (isServed: boolean): number => (isServed ? RETRY_CAP_MS : UNSERVED_RETRY_CAP_MS);
+
+/** The back-off after the `failures`-th failure in a row: full jitter, base 500, doubling to {@link backOffCapMs}. */
+export const backOffMs = (failures: number, isServed: boolean, random: () => number): number =>
+  random() * Math.min(backOffCapMs(isServed), RETRY_BASE_MS * 2 ** Math.max(0, failures - 1));
+
+/** What no back-off is shorter than: the floor, `retryEveryMs`, and what Retry-After asked for. */
+export const leastRetryMs = (
   retryAfterMs: number | undefined,
-  policy: Pick<RefreshPolicy, 'retryEveryMs' | 'floorMs'>,
-  random: () => number,
-): number => {
-  const backoffMs =
-    policy.retryEveryMs ?? random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.max(0, failures - 1));
-  return Math.max(backoffMs, policy.floorMs, retryAfterWaitMs(retryAfterMs));
-};
+  { floorMs, retryEveryMs = 0 }: Pick<RefreshPolicy, 'retryEveryMs' | 'floorMs'>,
+): number => Math.max(floorMs, retryEveryMs, retryAfterWaitMs(retryAfterMs));
 
 /** What is honoured of a Retry-After: at most an hour. */
 export const retryAfterWaitMs = (retryAfterMs: number | undefined): number =>

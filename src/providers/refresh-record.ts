@@ -11,6 +11,8 @@ export interface Intent {
   readonly token: string;
   /** How often the same token had been sent before. */
   readonly replays: number;
+  /** The server has said since then that the token is no good: nothing is open, but a replay of it would be one too many. */
+  readonly refused?: true;
 }
 
 export interface RefreshRecord {
@@ -54,9 +56,15 @@ export const isNewSeed = (record: RefreshRecord, seed: string, singleUse: boolea
   return singleUse ? !record.seeds.includes(digest) : record.seeds.at(-1) !== digest;
 };
 
-/** The exchange of the record's token that may have taken place. */
-export const openIntent = (record: RefreshRecord): Intent | undefined =>
+/** The last exchange of the record's token that may have taken place. */
+export const lastIntent = (record: RefreshRecord): Intent | undefined =>
   record.intent?.token === digestOf(record.refreshToken) ? record.intent : undefined;
+
+/** The same, if it is not known what came of it. */
+export const openIntent = (record: RefreshRecord): Intent | undefined => {
+  const intent = lastIntent(record);
+  return intent?.refused ? undefined : intent;
+};
 
 /** The record with another intent, or with none. */
 export const withIntent = (record: RefreshRecord, writer: string, intent: Intent | undefined): RefreshRecord => {
@@ -119,5 +127,8 @@ const isCount = (value: unknown): value is number =>
 export const recordAsJson = (record: RefreshRecord): Json => record as unknown as Json;
 
 /** An intent is of the token beside it. One of another would count as none, and a token that may be spent be sent again. */
-const isIntentOf = (refreshToken: string, value: Partial<Intent> | null): boolean =>
-  isCount(value?.attempt) && isCount(value.replays) && value.token === digestOf(refreshToken);
+const isIntentOf = (refreshToken: string, value: Partial<Record<keyof Intent, unknown>> | null): boolean =>
+  isCount(value?.attempt) &&
+  isCount(value.replays) &&
+  value.token === digestOf(refreshToken) &&
+  (value.refused === undefined || value.refused === true);

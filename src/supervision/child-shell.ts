@@ -48,6 +48,9 @@ const BOOT_SILENT_MS = 10_000;
 
 const encoder = new TextEncoder();
 
+/** An actor compares the clocks each second; one that is silent for longer than `hangTimeoutMs` is ended. */
+const ACTOR_LOOKS_MS = 1_000;
+
 /** A stop that is asked for is bounded by the supervisor; an actor that ends by itself bounds its own last word. */
 const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
   shutdown === 'infinity' ? Infinity : shutdown === 'brutal' ? 0 : shutdown;
@@ -75,6 +78,8 @@ export class ChildShell {
   /** Of the latest incarnation, while it boots and while it runs. */
   #boot: BootWatch | undefined;
   #heartbeat: HeartbeatWatch | undefined;
+  /** A step of the clock that the actor may not have seen yet: the snapshot's control word then, and how long it may take. */
+  #step: { control: number; leftMs: number } | undefined;
 
   constructor(plan: ChildPlan, entry: string, launch = launchThread) {
     this.#plan = plan;
@@ -226,6 +231,22 @@ export class ChildShell {
     // It is told once, and runs no more: a word of it is not waited for, not even if it can't be ended.
     this.#boot = this.#heartbeat = undefined;
     return this.#latest;
+  }
+
+  /**
+   * To be called at each look at the clocks; `stepped`: the wall clock was set since the last one. An actor corrects its token
+   * itself. The token of one that is dead, or dies before it has, is taken back.
+   */
+  followClock(stepped: boolean, elapsedMs: number): void {
+    const step = stepped ? { control: 0, leftMs: this.#plan.rules.hangTimeoutMs + ACTOR_LOOKS_MS } : this.#step;
+    if (!step) return;
+    const control = this.#shared.load(SNAPSHOT.control);
+    if (stepped) step.control = control;
+    else step.leftMs -= elapsedMs;
+    const isTended = this.isTended;
+    if (!isTended) this.withdraw();
+    // Whatever an actor publishes, it has looked at the clocks just before.
+    this.#step = isTended && step.control === control && step.leftMs > 0 ? step : undefined;
   }
 
   /** Takes the token back: no reader is given it any more, and no zombie can publish another. */

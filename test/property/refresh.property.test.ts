@@ -165,6 +165,15 @@ const checkRequests = (driver: RefreshDriver): void => {
   });
 };
 
+/** The longest back-off without a token, but for what holds an attempt back whatever the token. */
+const checkBackOff = (driver: RefreshDriver): void => {
+  const { parked, nextAttemptAtMs } = driver.status();
+  if (driver.read() || parked || nextAttemptAtMs === undefined) return;
+  const { notBeforeMonoMs = -Infinity } = driver.state.memory;
+  const mostMs = Math.max(5_000, notBeforeMonoMs - driver.clock.monoMs());
+  expect(nextAttemptAtMs - driver.clock.wallMs(), 'the wait without a token').toBeLessThanOrEqual(mostMs + 1);
+};
+
 const run = (
   options: ConstructorParameters<typeof RefreshDriver>[0] & { plans: ServerPlan[] },
   script: readonly Action[],
@@ -175,6 +184,7 @@ const run = (
     act(driver);
     if (!driver.running) driver.start();
     checkReader(driver);
+    checkBackOff(driver);
   }
   checkRequests(driver);
   return driver;

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ageMs, anchored, readLifetime, retryDelayMs, tokenSpans, tokenTimes } from '../../src/credential/schedule.js';
+import {
+  ageMs,
+  anchored,
+  backOffMs,
+  leastRetryMs,
+  readLifetime,
+  tokenSpans,
+  tokenTimes,
+} from '../../src/credential/schedule.js';
 import { policyOf } from '../support/refresh-driver.js';
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -45,10 +53,11 @@ test('any life at all has spans that are in order', () => {
 
 test('a retry waits between the floor and the cap, and Retry-After is a minimum', () => {
   fc.assert(
-    fc.property(fc.nat(10_000), optionalMs, unit, (failures, retryAfterMs, r) => {
-      const delayMs = retryDelayMs(failures, retryAfterMs, policyOf(), () => r);
-      expect(delayMs).toBeGreaterThanOrEqual(Math.max(1_000, Math.min(retryAfterMs ?? 0, 3_600_000)));
-      expect(delayMs).toBeLessThanOrEqual(Math.max(30_000, Math.min(retryAfterMs ?? 0, 3_600_000)));
+    fc.property(fc.nat(10_000), fc.boolean(), optionalMs, unit, (failures, isServed, retryAfterMs, r) => {
+      const delayMs = backOffMs(failures, isServed, () => r);
+      expect(delayMs).toBeGreaterThanOrEqual(0);
+      expect(delayMs).toBeLessThanOrEqual(isServed ? 30_000 : 5_000);
+      expect(leastRetryMs(retryAfterMs, policyOf())).toBe(Math.max(1_000, Math.min(retryAfterMs ?? 0, 3_600_000)));
     }),
   );
 });

@@ -1,5 +1,6 @@
 /** What a run has reached: a simulation that never parked has shown nothing of parking. */
 import type { RefreshTurn } from '../../src/credential/refresh-channel.js';
+import { isServed } from '../../src/credential/refresh-state.js';
 import type { Observation } from './observation.js';
 
 export class Coverage {
@@ -92,6 +93,8 @@ export class Coverage {
     const { policy, memory } = state;
     const failed = effects.find((effect) => effect.kind === 'emit' && effect.event.type === 'mint:failed');
     if (policy.retryEveryMs !== undefined || policy.overlap || memory.parked || failed?.kind !== 'emit') return;
+    // Without a token the longest is 5 s, of which the floor takes a share.
+    if (!isServed(state, now)) return;
     const notice = failed.event as { readonly consecutive: number; readonly nextAttemptAtMs?: number };
     const mostMs = Math.min(30_000, 500 * 2 ** (notice.consecutive - 1));
     if (notice.nextAttemptAtMs === undefined || mostMs < 8_000) return;

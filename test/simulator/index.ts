@@ -1,3 +1,3 @@
 /** What the command and the tests use. */
 export { Coverage } from './coverage.js';
-export { describeFailure, runSeed } from './simulate.js';
+export { describeFailure, runKept, runSeed } from './simulate.js';

@@ -1,4 +1,5 @@
 /** When requests are made. */
+import type { RefreshEvent } from '../../src/credential/refresh-types.js';
 import type { HostileAnswer } from '../hostile/types.js';
 import type { Invariant } from './invariants.js';
 import { membersOf } from './members.js';
@@ -9,6 +10,8 @@ const FLOOR_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const BASE_MS = 500;
 const LONGEST_MS = 30_000;
+const LONGEST_UNSERVED_MS = 5_000;
+const INVALIDATE_FLOOR_MS = 10_000;
 
 /** What a Retry-After asks for, of which an hour is honoured: seconds, or a date by the server's own clock. */
 const askedForMs = ({ headers }: HostileAnswer, wallMs: number): number => {
@@ -127,30 +130,44 @@ const backOffObeyed = (holds: Holds): Invariant => ({
   },
 });
 
-/** Full jitter, base 500, doubling to 30 s; never longer, but for the floor, a Retry-After, `retryEveryMs`. */
+/**
+ * Full jitter, base 500, doubling to 30 s, to 5 s while no token can be served; never longer, but for the floor, a Retry-After,
+ * `retryEveryMs`, and for the floor of `invalidate` after a refusal. A wait that was drawn before is no exception.
+ */
 const backOffBounded = (holds: Holds): Invariant => {
   let retryEveryMs = 0;
+  let withdrawnMonoMs = -Infinity;
+  let isServed = false;
+  const wrongIn = (dueAtMs: number | undefined, doubledMs: number, { monoMs, wallMs }: Observation) => {
+    if (dueAtMs === undefined) return undefined;
+    const mostMs = Math.max(
+      Math.min(isServed ? LONGEST_MS : LONGEST_UNSERVED_MS, doubledMs),
+      FLOOR_MS,
+      retryEveryMs,
+      holds.longestUntilMonoMs - monoMs,
+      withdrawnMonoMs + INVALIDATE_FLOOR_MS - monoMs,
+    );
+    const waitMs = dueAtMs - wallMs;
+    return waitMs > mostMs + 1 ? `the next attempt is due in ${waitMs} ms, at most ${mostMs} are promised` : undefined;
+  };
   return {
     name: 'no back-off longer than is promised',
     check: (observation) => {
-      if (observation.kind === 'turn' && 'policy' in observation.turn.event) {
-        retryEveryMs = observation.turn.event.policy.retryEveryMs ?? 0;
+      if (observation.kind === 'turn') {
+        const { event, effects } = observation.turn;
+        if ('policy' in event) retryEveryMs = event.policy.retryEveryMs ?? 0;
+        // By the turn that decides it: the status is written before the event is told.
+        if (effects.some(({ kind }) => kind === 'withdraw')) withdrawnMonoMs = observation.monoMs;
+      }
+      if (observation.kind === 'status') {
+        const { state, nextAttemptAtMs } = observation.status as { state: string; nextAttemptAtMs?: number };
+        isServed = !['starting', 'expired', 'parked'].includes(state);
+        // While a token is good the next attempt may be its refresh; while parked it is a probe.
+        return isServed || state === 'parked' ? undefined : wrongIn(nextAttemptAtMs, Infinity, observation);
       }
       if (observation.kind !== 'event' || observation.type !== 'mint:failed') return undefined;
       const { nextAttemptAtMs, consecutive } = observation.details as { nextAttemptAtMs?: number; consecutive: number };
-      if (nextAttemptAtMs === undefined) return undefined;
-      const mostMs = Math.max(
-        Math.min(LONGEST_MS, BASE_MS * 2 ** (consecutive - 1)),
-        FLOOR_MS,
-        retryEveryMs,
-        holds.longestUntilMonoMs - observation.monoMs,
-        // That of `invalidate`.
-        10_000,
-      );
-      const waitMs = nextAttemptAtMs - observation.wallMs;
-      return waitMs > mostMs + 1
-        ? `the next attempt is due in ${waitMs} ms, at most ${mostMs} are promised`
-        : undefined;
+      return wrongIn(nextAttemptAtMs, BASE_MS * 2 ** (consecutive - 1), observation);
     },
   };
 };
@@ -236,11 +253,17 @@ const lazyIsQuiet = (): Invariant => {
   };
 };
 
+/** A `rotate()` is heard by the actor, or by its successor. */
+const hearsNew = (event: RefreshEvent): boolean =>
+  event.kind === 'reconfigured' ||
+  (event.kind === 'started' && event.persisted !== undefined && event.persisted.revision !== event.policy.revision);
+
 /** Nine staggered 401s cost one mint: after a refusal the next waits for the smaller of 10 s and 10 % of the life. */
 const refusalsCostOneMint = (): Invariant => {
   let lastSentMonoMs = -Infinity;
   let lifeMs = 0;
   let floorUntilMonoMs = -Infinity;
+  let isNewHeard = false;
   const lives = new Map<number, { sentMonoMs: number; lifeMs: number }>();
   return {
     name: 'a refused token is replaced at its floor',
@@ -249,9 +272,11 @@ const refusalsCostOneMint = (): Invariant => {
       if (isUnparked(observation)) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'process') lives.clear();
       if (observation.kind === 'process') floorUntilMonoMs = -Infinity;
-      // Nothing holds a new configuration back, from when it is heard.
+      // Nothing holds a new configuration back, from when it is heard; nor does a refusal that is told in the same turn: a
+      // successor takes back once more what its predecessor died over.
       if (observation.kind === 'deed' && observation.deed.what === 'rotate') floorUntilMonoMs = -Infinity;
-      if (observation.kind === 'turn' && observation.turn.event.kind === 'reconfigured') floorUntilMonoMs = -Infinity;
+      if (observation.kind === 'turn') isNewHeard = hearsNew(observation.turn.event);
+      if (isNewHeard) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'event') {
         const { type, details } = observation;
         if (type === 'mint:succeeded') {
@@ -261,7 +286,7 @@ const refusalsCostOneMint = (): Invariant => {
         }
         if (type === 'token:withdrawn') {
           const token = lives.get(Number(details['generation']));
-          if (token) floorUntilMonoMs = token.sentMonoMs + Math.min(10_000, token.lifeMs * 0.1);
+          if (token && !isNewHeard) floorUntilMonoMs = token.sentMonoMs + Math.min(10_000, token.lifeMs * 0.1);
         }
       }
       if (observation.kind === 'settled' && observation.outcome.kind === 'answered') {

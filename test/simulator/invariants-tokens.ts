@@ -43,6 +43,8 @@ const noReadPastTheMargin = (): Invariant => {
   let policy: RefreshPolicy | undefined;
   let excusedUntilMonoMs = -Infinity;
   let stepPending = false;
+  // The instant at which a thread saw it: one that dies there may not have corrected its token.
+  let stepSeenMonoMs = -Infinity;
   let frozen = false;
   let frozenSinceMonoMs = -Infinity;
   // After a suspend a step back can be told by who has seen the clock before it: not by one that was frozen over both, nor
@@ -68,7 +70,10 @@ const noReadPastTheMargin = (): Invariant => {
         case 'turn': {
           const { event } = observation.turn;
           if ('policy' in event) ({ policy } = event);
-          if (event.kind === 'clock_stepped' || event.kind === 'started') stepPending = false;
+          if (stepPending && (event.kind === 'clock_stepped' || event.kind === 'started')) {
+            stepPending = false;
+            stepSeenMonoMs = observation.monoMs;
+          }
           return undefined;
         }
         case 'settled': {
@@ -99,7 +104,8 @@ const noReadPastTheMargin = (): Invariant => {
             if (suspended && steppedBackMonoMs >= frozenSinceMonoMs) untoldBeforeMonoMs = observation.monoMs;
             excusedUntilMonoMs = observation.monoMs + STEP_SEEN_MS;
           }
-          // One that dies before its next look hands the step on, to its successor or the supervisor.
+          // One that dies before its next look, or over it, hands the step on, to its successor or the supervisor.
+          if (observation.what === 'died' && observation.monoMs === stepSeenMonoMs) stepPending = true;
           if (stepPending) excusedUntilMonoMs = observation.monoMs + STEP_SEEN_MS;
           return undefined;
         case 'read':

@@ -247,7 +247,7 @@ export class SimulatedProcess {
     const steps = new ClockSteps(this.#options.clock);
     const watch = (): void => {
       this.#watch = this.#options.clock.setTimer(WATCH_MS, watch);
-      if (steps.byMs() !== undefined && !this.#shell.isTended) this.#shell.withdraw();
+      this.#shell.followClock(steps.byMs() !== undefined, WATCH_MS);
     };
     this.#watch = this.#options.clock.setTimer(WATCH_MS, watch);
   }

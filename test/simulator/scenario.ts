@@ -8,7 +8,7 @@ import { fileStore, refreshToken } from '../../src/providers/specs/refresh-token
 import { CANARY } from '../hostile/types.js';
 import { onDisk } from './disk.js';
 import type { Observation } from './observation.js';
-import { Random } from './random.js';
+import { Random, type DrawLog } from './random.js';
 import { Recovery } from './recovery.js';
 import { Sickness } from './sickness.js';
 import { CLIENT_ID, World } from './world.js';
@@ -44,40 +44,47 @@ export class Scenario {
 
   /**
    * @param folder For secret files.
+   * @param log Takes what is drawn; has what is to be drawn, of a world that was kept.
    * @param observe Is given all that can be seen.
    * @param heldMs What is left of the waits that servers have asked for: known to who has seen the answers.
    */
   constructor(
     seed: number,
     folder: string,
+    log: DrawLog,
     observe: (observation: Observation, facts: Facts) => void,
     heldMs: () => number,
   ) {
-    const random = new Random(seed);
+    const random = new Random(seed, log);
     this.#random = random;
     this.#folder = folder;
-    this.#sickness = new Sickness(random.fork());
-    const grant = random.weighted(GRANTS);
-    const onAmbiguous = random.chance(0.4) ? 'replayOnce' : 'hold';
+    this.#sickness = new Sickness(random.fork('server'));
+    const grant = random.weighted('grant', GRANTS);
+    const onAmbiguous = random.chance('replay once', 0.4) ? 'replayOnce' : 'hold';
     this.facts = { grant, onAmbiguous, durable: () => this.#world.disk.durable(STORE) };
-    this.#secretInFile = random.chance(0.25);
-    this.#seedInFile = random.chance(0.2);
-    this.#ttlS = random.spread(random.pick([1, 10, 10]), random.chance(0.9) ? 300 : 3_600);
+    this.#secretInFile = random.chance('secret in file', 0.25);
+    this.#seedInFile = random.chance('seed in file', 0.2);
+    this.#ttlS = random.spread(
+      'life',
+      random.pick('least life', [1, 10, 10]),
+      random.chance('short life', 0.9) ? 300 : 3_600,
+    );
     const policy = this.#policy();
     this.#world = new World({
-      random: random.fork(),
+      random: random.fork('world'),
       server: {
         accessTokenTtlS: this.#ttlS,
         rotation: grant === 'reusable' ? 'reusable' : 'single-use',
-        ...(onAmbiguous === 'replayOnce' && random.chance(0.7) && { reuseGraceMs: random.pick([5_000, 60_000]) }),
-        clockOffMs: random.pick([0, 0, -90_000, 600_000]),
+        ...(onAmbiguous === 'replayOnce' &&
+          random.chance('has grace', 0.7) && { reuseGraceMs: random.pick('grace', [5_000, 60_000]) }),
+        clockOffMs: random.pick('clock off', [0, 0, -90_000, 600_000]),
       },
       options: (seed) => {
         this.#seed = seed;
-        return { ...policy, eager: random.chance(0.8), provider: this.#provider(this.#newSecret()) };
+        return { ...policy, eager: random.chance('eager', 0.8), provider: this.#provider(this.#newSecret()) };
       },
       trip: this.#sickness.trip,
-      restartDelayMs: this.#restartDelay(random.fork()),
+      restartDelayMs: this.#restartDelay(random.fork('restarts')),
       observe: (observation) => observe(observation, this.facts),
     });
     this.#world.knownSecrets = [this.#secret(this.#secrets)];
@@ -103,18 +110,23 @@ export class Scenario {
   }
 
   #restartDelay(random: Random): () => number {
-    return () => (this.#sickness.healed ? 10 : random.chance(0.6) ? 30 : random.pick([100, 3_000, 60_000]));
+    return () =>
+      this.#sickness.healed ? 10 : random.chance('soon', 0.6) ? 30 : random.pick('delay', [100, 3_000, 60_000]);
   }
 
   #policy(): Omit<CredentialOptions, 'provider'> {
     const random = this.#random;
     return {
-      ...(random.chance(0.3) && { leadMs: random.spread(0, 400_000) }),
-      ...(random.chance(0.3) && { marginMs: random.spread(0, 100_000) }),
-      ...(random.chance(0.2) && { refreshEveryMs: random.spread(1_000, 300_000) }),
-      ...(random.chance(0.25) && { retryEveryMs: random.spread(1_000, 60_000) }),
-      ...(random.chance(0.3) && { assumeLifetimeMs: random.pick([1_000, 5_000, 60_000, 'never'] as const) }),
-      ...(random.chance(0.5) && { probeEveryMs: random.spread(1_000, 60_000) }),
+      ...(random.chance('has lead', 0.3) && { leadMs: random.spread('lead', 0, 400_000) }),
+      ...(random.chance('has margin', 0.3) && { marginMs: random.spread('margin', 0, 100_000) }),
+      ...(random.chance('has refresh every', 0.2) && {
+        refreshEveryMs: random.spread('refresh every', 1_000, 300_000),
+      }),
+      ...(random.chance('has retry every', 0.25) && { retryEveryMs: random.spread('retry every', 1_000, 60_000) }),
+      ...(random.chance('has assumed life', 0.3) && {
+        assumeLifetimeMs: random.pick('assumed life', [1_000, 5_000, 60_000, 'never'] as const),
+      }),
+      ...(random.chance('has probe', 0.5) && { probeEveryMs: random.spread('probe', 1_000, 60_000) }),
     };
   }
 
@@ -140,7 +152,7 @@ export class Scenario {
       tokenEndpoint: 'https://127.0.0.1/token',
       clientId: CLIENT_ID,
       clientSecret: this.#secretInFile ? inFile('secret', secret) : secret,
-      ...(this.#random.chance(0.3) && { timeoutMs: this.#random.pick([100, 1_000, 30_000]) }),
+      ...(this.#random.chance('has timeout', 0.3) && { timeoutMs: this.#random.pick('timeout', [100, 1_000, 30_000]) }),
     };
     const { grant, onAmbiguous } = this.facts;
     if (grant === 'client_credentials') return clientCredentials(client);
@@ -156,16 +168,20 @@ export class Scenario {
   async #trouble(): Promise<void> {
     const random = this.#random;
     this.#world.tell({ kind: 'server', what: this.#sickness.turn() });
-    for (let left = random.int(5, 40); left > 0; left -= 1) {
+    for (let left = random.int('acts', 5, 40); left > 0; left -= 1) {
       await this.#act();
-      await this.#world.advance(random.chance(0.8) ? random.spread(0, 20_000) : random.spread(0, this.#ttlS * 1_500));
+      await this.#world.advance(
+        random.chance('short rest', 0.8)
+          ? random.spread('rest', 0, 20_000)
+          : random.spread('long rest', 0, this.#ttlS * 1_500),
+      );
     }
   }
 
   async #act(): Promise<void> {
     const random = this.#random;
     const world = this.#world;
-    const what = random.weighted({
+    const what = random.weighted('act', {
       health: 8,
       read: 3,
       get: 4,
@@ -196,11 +212,14 @@ export class Scenario {
       case 'read':
         return void world.read();
       case 'get':
-        return world.get(random.spread(0, 20_000), random.chance(0.3) ? random.spread(0, 30_000) : 0);
+        return world.get(
+          random.spread('get within', 0, 20_000),
+          random.chance('has ttl', 0.3) ? random.spread('ttl', 0, 30_000) : 0,
+        );
       case 'refresh':
-        return void world.refresh(random.spread(0, 20_000));
+        return void world.refresh(random.spread('refresh within', 0, 20_000));
       case 'invalidate':
-        return world.invalidate(random.spread(0, 20_000));
+        return world.invalidate(random.spread('invalidate within', 0, 20_000));
       case 'resume':
         return world.resume();
       case 'rotate_policy':
@@ -218,18 +237,18 @@ export class Scenario {
         return this.#changeServer();
       case 'step':
         if (!this.#isClockSeen()) return;
-        return world.stepWall(random.pick([-1, 1]) * (2_002 + random.spread(0, 600_000)));
+        return world.stepWall(random.pick('step way', [-1, 1]) * (2_002 + random.spread('step', 0, 600_000)));
       case 'suspend':
         if (!this.#isClockSeen()) return;
         this.#suspended = true;
-        return world.suspend(random.spread(0, 600_000));
+        return world.suspend(random.spread('suspend', 0, 600_000));
       case 'outage':
         return this.#outage();
       case 'crash_and_step':
         // What a suspend has put the wall clock ahead by hides a step that nobody was there to see.
         if (this.#suspended || !this.#isClockSeen()) return;
         world.process.crash();
-        return world.stepWall(-2_002 - random.spread(0, 600_000));
+        return world.stepWall(-2_002 - random.spread('step at crash', 0, 600_000));
       case 'crash':
         return world.process.crash();
       case 'doom':
@@ -241,7 +260,7 @@ export class Scenario {
       case 'zombie':
         return world.process.leaveZombie();
       case 'disk':
-        world.disk.sick = world.disk.sick === undefined ? random.pick(['ENOSPC', 'EIO', 'EACCES']) : undefined;
+        world.disk.sick = world.disk.sick === undefined ? random.pick('disk', ['ENOSPC', 'EIO', 'EACCES']) : undefined;
         return world.tell({ kind: 'disk', what: world.disk.sick ?? 'well' });
       case 'process':
         return this.#restartProcess();
@@ -261,24 +280,27 @@ export class Scenario {
     const random = this.#random;
     const world = this.#world;
     world.tell({ kind: 'server', what: this.#sickness.goAway() });
-    if (this.#isClockSeen() && random.chance(0.3)) {
+    if (this.#isClockSeen() && random.chance('suspend in outage', 0.3)) {
       this.#suspended = true;
-      world.suspend(random.spread(0, this.#ttlS * 800));
+      world.suspend(random.spread('outage suspend', 0, this.#ttlS * 800));
       await world.advance(2_200);
     }
-    await world.advance(random.spread(0, 2_000));
-    if (this.#isClockSeen() && random.chance(0.6)) {
-      if (random.chance(0.4) && !this.#suspended) world.process.crash();
-      world.stepWall(-2_002 - random.spread(0, 600_000));
+    await world.advance(random.spread('before step', 0, 2_000));
+    if (this.#isClockSeen() && random.chance('step in outage', 0.6)) {
+      if (random.chance('crash in outage', 0.4) && !this.#suspended) world.process.crash();
+      world.stepWall(-2_002 - random.spread('outage step', 0, 600_000));
     }
-    await world.advance(this.#ttlS * random.int(200, 1_200));
+    await world.advance(this.#ttlS * random.int('outage', 200, 1_200));
     world.tell({ kind: 'server', what: this.#sickness.turn() });
   }
 
   #doom(): void {
     const random = this.#random;
-    const unit = random.chance(0.7) ? 'deed' : 'word';
-    this.#world.process.thread?.doom(unit, unit === 'deed' ? random.spread(0, 60) : random.spread(0, 5_000));
+    const unit = random.chance('dies over a deed', 0.7) ? 'deed' : 'word';
+    this.#world.process.thread?.doom(
+      unit,
+      unit === 'deed' ? random.spread('deeds', 0, 60) : random.spread('words', 0, 5_000),
+    );
   }
 
   /** A newer secret, which the server may know not yet; or an older one still, or none. */
@@ -286,8 +308,8 @@ export class Scenario {
     const random = this.#random;
     const secret = this.#newSecret();
     const known = this.#world.knownSecrets;
-    this.#world.knownSecrets = random.pick([[secret], known, [...known, secret]]);
-    const overlapMs = random.chance(0.7) ? random.spread(0, 120_000) : 0;
+    this.#world.knownSecrets = random.pick('server knows', [[secret], known, [...known, secret]]);
+    const overlapMs = random.chance('has overlap', 0.7) ? random.spread('overlap', 0, 120_000) : 0;
     this.#world.rotate({ provider: this.#provider(secret) }, overlapMs);
   }
 
@@ -311,18 +333,23 @@ export class Scenario {
 
   #changeServer(): void {
     const newest = this.#secret(this.#secrets);
-    this.#world.knownSecrets = this.#random.pick([[newest], [newest], [], [...this.#world.knownSecrets, newest]]);
+    this.#world.knownSecrets = this.#random.pick('server learns', [
+      [newest],
+      [newest],
+      [],
+      [...this.#world.knownSecrets, newest],
+    ]);
     this.#world.tell({ kind: 'server', what: `knows ${this.#world.knownSecrets.length} secrets` });
   }
 
   async #restartProcess(): Promise<void> {
-    const how = this.#random.weighted({ killed: 3, stopped: 3, power_cut: 2 });
+    const how = this.#random.weighted('process', { killed: 3, stopped: 3, power_cut: 2 });
     this.#world.process.thaw();
     if (how === 'stopped') await this.#world.stopProcess();
     else this.#world.killProcess(how);
     // What memory held is lost, so somebody authorises anew before it starts again.
     if (this.facts.grant === 'single_use_memory') this.#giveSeed();
-    await this.#world.advance(this.#random.spread(0, 5_000));
+    await this.#world.advance(this.#random.spread('process away', 0, 5_000));
     this.#world.startProcess();
   }
 }

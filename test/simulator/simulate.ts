@@ -5,11 +5,20 @@ import path from 'node:path';
 import type { Coverage } from './coverage.js';
 import { Invariants, Violation, type Invariant } from './invariants.js';
 import type { Observation } from './observation.js';
+import { DrawLog, type Draws } from './random.js';
 import { Scenario } from './scenario.js';
 import { line, Trace } from './trace.js';
 
+/** A world that is run again with each change of the code: what was drawn in it, and the seed for what is drawn beyond. */
+export interface KeptWorld {
+  readonly name: string;
+  readonly seed: number;
+  readonly draws: Draws;
+}
+
 export interface Failure {
   readonly seed: number;
+  readonly kept?: string;
   readonly step: number;
   readonly invariant: string;
   readonly what: string;
@@ -19,6 +28,11 @@ export interface Failure {
 
 export interface SeedRun {
   readonly steps: number;
+  /** All that was drawn, until the failure if there is one. */
+  readonly draws: Draws;
+  /** Of a kept world: how many of its draws were not asked for, and how many were drawn beyond them. */
+  readonly left: number;
+  readonly anew: number;
   readonly failure?: Failure;
   /** Of all that could be seen: the same seed, the same digest. */
   readonly digest?: string;
@@ -26,8 +40,9 @@ export interface SeedRun {
 
 const LAST = 60;
 
-/** The command that runs this seed again. */
-const replayOf = (seed: number): string => `npm run simulate -- --seeds 1 --from ${seed}`;
+/** The command that runs it again. */
+const replayOf = ({ seed, kept }: Failure): string =>
+  `npm run simulate -- ${kept === undefined ? `--seeds 1 --from ${seed}` : `--kept ${kept}`}`;
 
 export interface RunOptions {
   /** Is told of all that happens. */
@@ -38,41 +53,55 @@ export interface RunOptions {
   readonly invariants?: () => readonly Invariant[];
 }
 
-export const runSeed = async (seed: number, options: RunOptions = {}): Promise<SeedRun> => {
+export const runSeed = (seed: number, options?: RunOptions): Promise<SeedRun> => run({ seed, draws: {} }, options);
+
+export const runKept = (world: KeptWorld, options?: RunOptions): Promise<SeedRun> => run(world, options);
+
+const run = async (world: Omit<KeptWorld, 'name'> & { name?: string }, options: RunOptions = {}): Promise<SeedRun> => {
+  const { seed, name } = world;
   const { coverage, trace = false, invariants: more = () => [] } = options;
   const folder = mkdtempSync(path.join(tmpdir(), 'simulate-'));
-  const kept = new Trace(folder, LAST);
+  const happened = new Trace(folder, LAST);
+  const log = new DrawLog(world.draws);
+  const drawn = (): Pick<SeedRun, 'draws' | 'left' | 'anew'> => ({ draws: log.draws, left: log.left, anew: log.anew });
   let steps = 0;
   let invariants: Invariants | undefined;
   const observe = (observation: Observation, facts: Scenario['facts']): void => {
     steps += 1;
-    if (trace) kept.add(observation);
+    if (trace) happened.add(observation);
     coverage?.add(observation);
     invariants ??= new Invariants(facts, more());
     invariants.check(observation);
   };
   try {
-    await new Scenario(seed, folder, observe, () => invariants?.heldMs() ?? 0).run();
-    return { steps, ...(trace && { digest: kept.digest() }) };
+    await new Scenario(seed, folder, log, observe, () => invariants?.heldMs() ?? 0).run();
+    return { steps, ...drawn(), ...(trace && { digest: happened.digest() }) };
   } catch (error) {
     const { invariant, message } =
       error instanceof Violation ? error : { invariant: 'nothing throws', message: line(error) };
     // Once more, with all that happened; what does not fail again is told as it is.
     if (!trace) {
-      const again = await runSeed(seed, { trace: true, invariants: more });
+      const again = await run(world, { trace: true, invariants: more });
       if (again.failure) return again;
     }
-    return { steps, failure: { seed, step: steps, invariant, what: message, last: kept.last() } };
+    const kept = name === undefined ? {} : { kept: name };
+    return {
+      steps,
+      ...drawn(),
+      failure: { seed, ...kept, step: steps, invariant, what: message, last: happened.last() },
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 };
 
-export const describeFailure = ({ seed, step, invariant, what, last }: Failure): string =>
-  [
-    `seed ${seed}, step ${step}: violates "${invariant}"`,
+export const describeFailure = (failure: Failure): string => {
+  const { seed, kept, step, invariant, what, last } = failure;
+  return [
+    `${kept === undefined ? `seed ${seed}` : `kept world ${kept}`}, step ${step}: violates "${invariant}"`,
     `  ${what}`,
     '  what happened before it:',
     ...last.map((one) => `    ${one}`),
-    `  to replay: ${replayOf(seed)}`,
+    `  to replay: ${replayOf(failure)}`,
   ].join('\n');
+};

@@ -5,7 +5,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import type { Clock } from '../../src/clock.js';
+import type { Clock, Instant } from '../../src/clock.js';
 import { checkAll } from '../../src/supervision/options.js';
 import type { CredentialActorOptions } from '../../src/credential/actor.js';
 import { credential, type CredentialOptions } from '../../src/credential/credential.js';
@@ -44,7 +44,8 @@ export class World {
   /** The secrets that the server knows; the newest last. */
   knownSecrets: readonly string[] = [];
   readonly #options: WorldOptions;
-  readonly #clock: SimulatedClock = createSimulatedClock(START);
+  readonly #time: SimulatedClock = createSimulatedClock(START);
+  readonly #clock: Clock;
   readonly #told: Clock;
   #server: HostileState;
   #user: CredentialOptions;
@@ -54,12 +55,18 @@ export class World {
   #requests = 0;
   #unsettled = new Map<SeenRequest, Mortal>();
   #suspendedMs = 0;
+  /** By how much steps and suspends have put the wall clock forward. */
+  #wallAheadMs = 0;
   #rotations = 0;
   #waiting = 0;
   #problem: unknown;
 
   constructor(options: WorldOptions) {
     this.#options = options;
+    // In whole ms, as the machine's has it: a fraction of one is lost in rounding where so many are counted from 1970 on.
+    const wallMs = (): number => Math.floor(START.wallMs + (this.#time.monoMs() - START.monoMs) + this.#wallAheadMs);
+    const now = (): Instant => ({ wallMs: wallMs(), monoMs: this.#time.monoMs() });
+    this.#clock = { ...this.#time, wallMs, now };
     // Each timer is a step: what it led to is over before the next one, and before it is looked at.
     this.#told = {
       ...this.#clock,
@@ -111,7 +118,7 @@ export class World {
 
   /** Lets time pass. */
   async advance(ms: number): Promise<void> {
-    await this.#clock.advanceAsync(ms);
+    await this.#time.advanceAsync(ms);
     await this.settle();
   }
 
@@ -124,12 +131,12 @@ export class World {
   }
 
   stepWall(byMs: number): void {
-    this.#clock.stepWall(byMs);
+    this.#wallAheadMs += byMs;
     this.#observe({ kind: 'clock', what: 'stepped', byMs });
   }
 
   suspend(forMs: number): void {
-    this.#clock.stepWall(forMs);
+    this.#wallAheadMs += forMs;
     this.#suspendedMs += forMs;
     this.#observe({ kind: 'clock', what: 'suspended', byMs: forMs });
   }
@@ -231,8 +238,8 @@ export class World {
     const { random } = Math;
     const hear = (turn: unknown): void =>
       this.#observe({ kind: 'turn', turn: turn as RefreshTurn, incarnation: this.#process.incarnation });
-    const draw = this.#options.random.fork();
-    Math.random = draw.next;
+    const draw = this.#options.random.fork('loop');
+    Math.random = () => draw.next('drawn');
     subscribe('tokenvisor:refresh', hear);
     try {
       this.#process.start();

@@ -300,7 +300,7 @@ export class RefreshDriver {
         this.send({ kind: 'mint_failed', attempt, failure: plan.failure });
       } else {
         this.#answers.set(attempt, { sentMonoMs: sentAt.monoMs, lifeMs: plan.lifetime.lifeMs });
-        this.send({ kind: 'minted', attempt, sentAt, lifetime: plan.lifetime });
+        this.send({ kind: 'minted', attempt, lifetime: plan.lifetime });
       }
     };
     this.#inFlight.set(attempt, this.clock.setTimer(plan.latencyMs, answer));

@@ -13,7 +13,7 @@ import {
 } from '../specs/refresh-token.js';
 import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../provider.js';
 import { RefreshKeeper } from '../refresh-keeper.js';
-import { digestOf, leavesOpen, openIntent, type Intent, type RefreshRecord } from '../refresh-record.js';
+import { digestOf, lastIntent, leavesOpen, openIntent, type Intent, type RefreshRecord } from '../refresh-record.js';
 import { refreshTokenIn } from '../token-answer.js';
 import { TokenEndpoint } from '../token-endpoint.js';
 import { checkedOptions } from './checked-options.js';
@@ -64,7 +64,7 @@ class RefreshTokenSession implements ProviderSession {
     this.#admit();
     const { exchange } = await this.#endpoint.prepare(attempt.signal);
     const before = this.#admit(); // Again: what is in the file may have changed during the wait.
-    const earlier = openIntent(before);
+    const earlier = lastIntent(before);
     const record = this.singleUse ? this.#keeper.begin(before, this.#intentOf(before, attempt)) : before;
     let body = '';
     try {
@@ -100,7 +100,7 @@ class RefreshTokenSession implements ProviderSession {
   }
 
   #intentOf(record: RefreshRecord, attempt: MintAttempt): Intent {
-    const earlier = openIntent(record);
+    const earlier = lastIntent(record);
     const replays = earlier === undefined ? 0 : earlier.replays + 1;
     return { attempt: attempt.number, token: digestOf(record.refreshToken), replays };
   }
@@ -116,7 +116,8 @@ class RefreshTokenSession implements ProviderSession {
       error instanceof ProviderError ? error : ProviderError.transient('The exchange failed in an unforeseen way');
     if (!leavesOpen(failure)) {
       // An earlier exchange that is open stays so, unless the server has now said that the token is no good.
-      this.#record(() => this.#keeper.takeBack(record, failure.oauthError === 'invalid_grant' ? undefined : earlier));
+      const isRefused = failure.oauthError === 'invalid_grant';
+      this.#record(() => this.#keeper.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier));
       return failure;
     }
     this.#allowed = false;

@@ -20,7 +20,7 @@ const course: readonly (readonly [number, RefreshEvent])[] = [
   [0, { kind: 'started', policy: policyOf(), generation: 0, wanted: 0, invalidated: 0 }],
   [50, { kind: 'mint_failed', attempt: 1, failure }],
   [60_000, { kind: 'woken' }],
-  [60_100, { kind: 'minted', attempt: 2, sentAt: at(60_000), lifetime: { lifeMs: 60_000 } }],
+  [60_100, { kind: 'minted', attempt: 2, lifetime: { lifeMs: 60_000 } }],
 ];
 const play = (): RefreshState =>
   course.reduce((state, [ms, event]) => takeTurn('api', state, event, at(ms)).state, initialRefreshState());

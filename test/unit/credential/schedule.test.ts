@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import {
   ageMs,
   anchored,
+  backOffMs,
   invalidateFloorMs,
+  leastRetryMs,
   readLifetime,
-  retryDelayMs,
   tokenSpans,
   tokenTimes,
 } from '../../../src/credential/schedule.js';
@@ -162,31 +163,37 @@ describe('clocks', () => {
   });
 });
 
-describe('retryDelayMs', () => {
-  const delay = (failures: number, retryAfterMs?: number, policy = {}, random = most): number =>
-    Math.round(retryDelayMs(failures, retryAfterMs, policyOf(policy), random));
+describe('back-off', () => {
+  const waits = (isServed: boolean): number[] =>
+    [1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((failures) => Math.round(backOffMs(failures, isServed, most)));
 
-  test('doubles from 500 to 30,000, never under the floor', () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((failures) => delay(failures))).toEqual([
-      1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000,
-    ]);
+  test('doubles from 500 to 30,000', () => {
+    expect(waits(true)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  test('doubles to 5,000 while no token can be served', () => {
+    expect(waits(false)).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000]);
   });
 
   test('has full jitter', () => {
-    expect(delay(7, undefined, {}, () => 0.5)).toBe(15_000);
-    expect(delay(7, undefined, {}, least)).toBe(1_000);
+    expect(backOffMs(7, true, () => 0.5)).toBe(15_000);
+    expect(backOffMs(7, false, () => 0.5)).toBe(2_500);
+    expect(backOffMs(7, true, least)).toBe(0);
+  });
+});
+
+describe('the least wait after a failure', () => {
+  test('is the floor, or a fixed retry', () => {
+    expect(leastRetryMs(undefined, policyOf())).toBe(1_000);
+    expect(leastRetryMs(undefined, policyOf({ retryEveryMs: 5_000 }))).toBe(5_000);
+    expect(leastRetryMs(undefined, policyOf({ retryEveryMs: 10 }))).toBe(1_000);
   });
 
-  test('a fixed retry is fixed, and not under the floor', () => {
-    expect(delay(9, undefined, { retryEveryMs: 5_000 })).toBe(5_000);
-    expect(delay(9, undefined, { retryEveryMs: 10 })).toBe(1_000);
-  });
-
-  test('Retry-After is a minimum, of at most an hour', () => {
-    expect(delay(1, 20_000)).toBe(20_000);
-    expect(delay(7, 1)).toBe(30_000);
-    expect(delay(1, 86_400_000)).toBe(HOUR);
-    expect(delay(1, 20_000, { retryEveryMs: 5_000 })).toBe(20_000);
+  test('is what Retry-After asks for, of at most an hour', () => {
+    expect(leastRetryMs(20_000, policyOf())).toBe(20_000);
+    expect(leastRetryMs(1, policyOf())).toBe(1_000);
+    expect(leastRetryMs(86_400_000, policyOf())).toBe(HOUR);
+    expect(leastRetryMs(20_000, policyOf({ retryEveryMs: 5_000 }))).toBe(20_000);
   });
 });
 

@@ -214,6 +214,36 @@ describe('an exchange whose outcome is not known', () => {
     expect(sentTokens(server)).toEqual(['refresh-0', 'refresh-0']);
   });
 
+  it('regression: one that was replayed and refused was replayed again, once it was tried with another secret', async () => {
+    await using server = await serve([
+      { fault: 'cut' },
+      { status: 400, body: { error: 'invalid_grant' } },
+      { fault: 'cut' },
+    ]);
+    const policy = { onAmbiguous: 'replayOnce' } as const;
+    const session = open(server.origin, policy);
+    await failureOf(() => session.mint(attempt()));
+    expect(await failureOf(() => session.mint(attempt()))).toMatchObject({
+      class: 'fatal',
+      oauthError: 'invalid_grant',
+    });
+    // Nothing is open now: it is not held back, nor does the next incarnation hold it.
+    open(server.origin, policy).preflight!();
+    expect(await failureOf(() => session.mint(attempt()))).toMatchObject(held);
+    expect(await failureOf(() => session.mint(attempt()))).toMatchObject(held);
+    expect(sentTokens(server)).toEqual(['refresh-0', 'refresh-0', 'refresh-0']);
+  });
+
+  it('that is sent once more by a user, and refused, is open no longer: it is not held', async () => {
+    await using server = await serve([{ fault: 'cut' }, { status: 400, body: { error: 'invalid_grant' } }, rotated(1)]);
+    await failureOf(() => open(server.origin).mint(attempt()));
+    const refused = await failureOf(() => open(server.origin).mint(attempt({ resumed: true })));
+    expect(refused).toMatchObject({ class: 'fatal', oauthError: 'invalid_grant' });
+    const next = open(server.origin);
+    next.preflight!();
+    expect(await next.mint(attempt())).toMatchObject({ value: 'access-3' });
+  });
+
   it('that is replayed is over with an answer, and a replay that never left does not count', async () => {
     await using server = await serve([{ fault: 'cut' }, { status: 503 }, rotated(1), rotated(2)]);
     const session = open(server.origin, { onAmbiguous: 'replayOnce' });
