@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bagOf, pick } from './draw.mjs';
 import { DIRECT_FAULTS, FRONT_FAULTS } from './faults.mjs';
-import { monoMs, Word } from './ground.mjs';
+import { bound, monoMs, Word } from './ground.mjs';
 import { Alone, credentialsOf } from './stage.mjs';
 
 const MET_WITHIN_MS = 8_000;
@@ -80,7 +80,7 @@ export class Outside {
 
   /** @param {string} kind @param {any} fault */
   async #directFault(kind, fault) {
-    const { supervisor, servers, children, random, causes } = this.#stage;
+    const { supervisor, servers, children, random, causes, ground } = this.#stage;
     const name = pick(
       credentialsOf(this.#stage, ({ by }) => by === 'server' || by === 'other'),
       random,
@@ -92,8 +92,8 @@ export class Outside {
     await servers[by === 'server' ? 'server' : 'other'].disturb({ ...fault, clientId });
     // It is met by the next request.
     const met = attempts + (exchanging ? 1 : 0);
-    for (const endMs = monoMs() + MET_WITHIN_MS; handle.status().attempts <= met;) {
-      if (monoMs() > endMs) return;
+    for (const isLate = bound(ground.words, MET_WITHIN_MS); handle.status().attempts <= met;) {
+      if (isLate()) return;
       await sleep(100);
     }
     causes.count(cause.family, cause.kind);
@@ -137,6 +137,7 @@ export class Outside {
   #stepTo(offsetMs, kind) {
     const { ground, causes } = this.#stage;
     const cause = causes.begin('clock', kind, '*');
+    cause.offsetMs = offsetMs;
     Atomics.store(ground.words, Word.OFFSET_MS, offsetMs);
     return cause;
   }

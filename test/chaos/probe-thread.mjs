@@ -1,20 +1,36 @@
 /**
- * A thread that asks a server for something that costs nothing, again and again: what it has to wait for, others wait for
- * too. It tells when the machine had no time to spare.
+ * A thread that measures what the machine gives the run. It sleeps and does a bit of work, again and again: what that takes
+ * longer than on a machine that has time is time that was not given. And it asks a server for something that costs nothing:
+ * what it has to wait for, others wait for too.
  */
 import { get } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import { monoMs, Word } from './ground.mjs';
 
-/** @typedef {{ fromMonoMs: number, toMonoMs: number }} Slow */
+/** @typedef {import('./lived.mjs').Sample} Sample */
 
 /** @type {{ ground: import('./ground.mjs').Ground, url: string }} */
 const { ground, url } = workerData;
-const EVERY_MS = 200;
+const EVERY_MS = 100;
+/** Timers are late by so much anyhow. */
+const TIMER_MS = 5;
+const ROUNDS = 4_000_000;
+/** What the work takes on a machine that has time: so bounds are those of a machine like that. */
+const WORK_MS = 6;
 /** A server that is away says so at once. */
 const SLOW_MS = 600;
-/** @type {Slow[]} */
-const slow = [];
+
+/** @type {Sample[]} */
+const samples = [];
+let askedMonoMs = Infinity;
+
+const work = () => {
+  let number = 1;
+  for (let round = 0; round < ROUNDS; round += 1) number = (Math.imul(number, 1_103_515_245) + 12_345) | 0;
+  return number;
+};
+
+const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** @returns {Promise<void>} */
 const ask = () =>
@@ -24,11 +40,35 @@ const ask = () =>
     );
   });
 
-while (Atomics.load(ground.words, Word.STOP) === 0) {
-  const fromMonoMs = monoMs();
-  await Promise.all([ask(), new Promise((resolve) => setTimeout(resolve, EVERY_MS))]);
-  const toMonoMs = monoMs();
-  if (toMonoMs - fromMonoMs > SLOW_MS) slow.push({ fromMonoMs, toMonoMs });
-}
-parentPort?.postMessage(slow);
+const isOver = () => Atomics.load(ground.words, Word.STOP) === 1;
+
+const asking = async () => {
+  while (!isOver()) {
+    askedMonoMs = monoMs();
+    await ask();
+    askedMonoMs = Infinity;
+    await sleep(EVERY_MS);
+  }
+};
+
+const sampling = async () => {
+  for (let fromMonoMs = monoMs(); !isOver();) {
+    await sleep(EVERY_MS);
+    const wokenMonoMs = monoMs();
+    // Kept, so that no compiler leaves it out.
+    Atomics.store(ground.words, Word.WORK, work());
+    const toMonoMs = monoMs();
+    const lateMs = Math.max(0, wokenMonoMs - fromMonoMs - EVERY_MS - TIMER_MS);
+    const slowness = Math.max(1, (toMonoMs - wokenMonoMs) / WORK_MS);
+    const isWaiting = toMonoMs - askedMonoMs > SLOW_MS;
+    const livedMs = isWaiting ? 0 : (toMonoMs - fromMonoMs - lateMs) / slowness;
+    samples.push({ fromMonoMs, toMonoMs, livedMs });
+    Atomics.add(ground.words, Word.LIVED_MS, Math.round(livedMs));
+    fromMonoMs = toMonoMs;
+  }
+};
+
+for (let warming = 0; warming < 20; warming += 1) work();
+await Promise.all([asking(), sampling()]);
+parentPort?.postMessage(samples);
 parentPort?.close();
