@@ -11,7 +11,7 @@ export const EVENTS_FILE = 'events.jsonl';
 const EVIDENCE_FILE = 'evidence.v8';
 
 /**
- * @typedef {import('./judge.mjs').Evidence & { puzzles: string[], statuses: Record<string, unknown> }} Kept `puzzles`: what
+ * @typedef {import('./case.mjs').Evidence & { puzzles: string[], statuses: Record<string, unknown> }} Kept `puzzles`: what
  *   nothing accounted for; `statuses`: of all children at the end
  */
 

@@ -41,7 +41,9 @@ const timelineOf = (kept, events, name) => {
       const text = `${family}: ${kind} ${how}${offsetMs} of ${of}, until ${at(toMonoMs)}`;
       return isOfUse ? { atMonoMs: fromMonoMs, text } : [];
     }),
-    ...faults.flatMap((one) => (one.clientId === clientId ? { atMonoMs: one.atMonoMs, text: `server: ${one.kind}` } : [])),
+    ...faults.flatMap((one) =>
+      one.clientId === clientId ? { atMonoMs: one.atMonoMs, text: `server: ${one.kind}` } : [],
+    ),
     ...gaps.flatMap(({ fromMonoMs, toMonoMs, code, state, ...one }) => {
       if (one.name !== name && !sources.includes(one.name)) return [];
       const text = `GAP of ${one.name} until ${at(toMonoMs)}: ${code}, ${state}; ${Math.round(lived.between(fromMonoMs, toMonoMs))} ms given`;

@@ -4,162 +4,29 @@
  * What a cause may lead to is bounded: a fault that has ended is no excuse for ever. The bounds are those that the options
  * and the documents promise, on a machine that has time for the run: see lived.mjs for what the others add.
  */
-import { attemptsOf, duesOf, startsOf } from './attempts.mjs';
-import { HANG_MS, TIMEOUT_MS } from './bounds.mjs';
+import { duesOf } from './attempts.mjs';
+import { TIMEOUT_MS } from './bounds.mjs';
+import { Case, FLOOR_MS, killed, MINT_MS, overlap, SLACK_MS, STEP_MS } from './case.mjs';
 import { CHAOS } from './deaths.mjs';
 import { PARKING } from './faults.mjs';
-import { Lived } from './lived.mjs';
 import { OWN_FAILURE } from './own-provider.mjs';
 
 /**
  * @typedef {import('./attempts.mjs').Attempt} Attempt
+ * @typedef {import('./case.mjs').Evidence} Evidence
+ * @typedef {import('./case.mjs').Span} Span
  * @typedef {import('./causes.mjs').Cause} Cause
  * @typedef {import('./children.mjs').Facts} Facts
  * @typedef {import('./reader-thread.mjs').Gap} Gap
- * @typedef {import('./reader-thread.mjs').Late} Late
- * @typedef {import('./replay.mjs').Turn} Turn
- * @typedef {{ fromMonoMs: number, toMonoMs: number }} Span
- * @typedef {{ clientId: string, kind: string, atMonoMs: number }} SeenFault one that the hostile server has dealt out
- *
- * @typedef {object} Evidence
- * @property {Map<string, Facts>} facts
- * @property {Cause[]} causes
- * @property {SeenFault[]} faults
- * @property {Turn[][]} threads the turns of each
- * @property {Gap[]} gaps
- * @property {{ name: string, reason: any, atMonoMs: number }[]} exits
- * @property {{ name: string, atMonoMs: number }[]} zombies threads that were given up
- * @property {{ name: string, atMonoMs: number }[]} parks for too many restarts
- * @property {Late[]} lates
- * @property {import('./lived.mjs').Sample[]} samples what the machine gave the run
- * @property {number} startedMonoMs
- * @property {number} readyMonoMs what failed before was nobody's doing but that of all that started at once
  */
 
-/** What is told is heard later, by a main thread that is busy. */
-const SLACK_MS = 1_000;
-/** A mint of a server that does what it should. */
-const MINT_MS = 1_500;
-/** The same where it is due and nothing is in its way: less than a life has left then. */
+/** A mint where it is due and nothing is in its way. */
 const DUE_MS = 300;
-/** From a kill to the next incarnation's first turn: the longest wait of a restart, and a boot among many. */
-const RESTART_MS = 1_000 + 4_000;
-/** Of all children, which boot a few at a time. */
-const ALL_RESTART_MS = 9_000;
-/** What goes on top of that until the death is seen, and the thread has ended. */
-const SEEN_AFTER_MS = /** @type {Record<string, number>} */ ({
-  ...{ loop: 2 * HANG_MS, parse: 2 * HANG_MS, zombie: 2 * HANG_MS + SLACK_MS, heap: 2_000 },
-  // The parks of three storms in a row.
-  storm: 12_000,
-});
-/**
- * How long a supervisor thread may be dead: until the last thread has ended that it has started, and the main thread turns.
- * One that hangs is ended after ten seconds in which the main thread turns.
- */
-const SUPERVISOR_MS = 9_000;
-const SUPERVISOR_HANGS_MS = 20_000;
-
-/**
- * The wall clock is looked at each second: so long after a step a token may be handed out that is past its time, and what is
- * minted from it may be refused. A busy machine is late by a little.
- */
-const STEP_MS = 1_000;
-const LATE_MS = 750;
-const FLOOR_MS = 1_000;
 /** What a token that others are minted from has left when it is handed out last: see children.mjs. */
 const SLOW_MS = 1_000;
-
 /** Restarts that a child is given, and the longest time in which they count, with that of hangs. */
 const MOST_RESTARTS = 3;
 const RESTARTS_COUNT_MS = 60_000;
-
-/** @param {Cause} cause @param {string} name */
-const killed = ({ family, of }, name) => family === 'kill' && (of === name || of === '*');
-/** From a kill to the next incarnation's first turn, at most. @param {Cause} kill */
-const restartMs = ({ kind, how, fromMonoMs, toMonoMs }) => {
-  if (kind !== 'supervisor') return (SEEN_AFTER_MS[kind] ?? 0) + RESTART_MS;
-  const most = SUPERVISOR_MS + (how === 'loop' ? SUPERVISOR_HANGS_MS : 0);
-  return Math.min(toMonoMs - fromMonoMs, most) + ALL_RESTART_MS;
-};
-
-/** @param {Span} one @param {Span} other */
-const overlap = (one, other, afterMs = 0) =>
-  one.fromMonoMs <= other.toMonoMs + afterMs && other.fromMonoMs <= one.toMonoMs + afterMs;
-
-/** What is asked of the evidence more than once. */
-class Case {
-  /** @param {Evidence} evidence */
-  constructor(evidence) {
-    this.evidence = evidence;
-    this.lived = new Lived(evidence.samples);
-    this.attempts = attemptsOf(evidence.threads, MINT_MS);
-    this.starts = startsOf(evidence.threads);
-    this.stops = evidence.causes.filter(({ family, kind }) => family === 'machine' && kind === 'stopped');
-  }
-
-  /** Whether this was within the bound of a kill of that child's. @param {Cause} kill @param {string} name @param {number} monoMs */
-  isBy(kill, name, monoMs) {
-    return killed(kill, name) && kill.fromMonoMs <= monoMs && monoMs < this.#backBy(kill);
-  }
-
-  /** By when the child's next incarnation has had its first turn. @param {Cause} kill */
-  #backBy(kill) {
-    return this.lived.after(kill.fromMonoMs, restartMs(kill) + SLACK_MS);
-  }
-
-  /** When it has had it, and when it should have had it. @param {Cause} kill @param {string} name */
-  back(kill, name) {
-    const limitMonoMs = this.#backBy(kill);
-    const first = this.starts.find((turn) => turn.name === name && turn.now.monoMs > kill.fromMonoMs);
-    return { backMonoMs: Math.min(first?.now.monoMs ?? limitMonoMs, limitMonoMs), limitMonoMs };
-  }
-
-  /**
-   * Until when a credential may go on as if the clock had not been set: a second from when there is an actor to see it, for
-   * one that is dead, or hangs, or whose supervisor is dead, sees no step.
-   *
-   * @param {Cause} step @param {string} name
-   */
-  unseenUntil(step, name) {
-    const seenByMonoMs = step.fromMonoMs + STEP_MS;
-    const backs = this.evidence.causes.flatMap((cause) => {
-      if (!killed(cause, name) || cause.fromMonoMs >= seenByMonoMs) return [];
-      const { backMonoMs } = this.back(cause, name);
-      return backMonoMs > step.fromMonoMs ? [backMonoMs] : [];
-    });
-    return this.lived.after(Math.max(step.fromMonoMs, ...backs), STEP_MS + LATE_MS);
-  }
-
-  /** Whether the wall clock was off at any time of it. @param {Span} span */
-  isOff({ fromMonoMs, toMonoMs }) {
-    const steps = this.evidence.causes.filter(({ family }) => family === 'clock');
-    return steps.some((step, index) => {
-      const untilMonoMs = steps[index + 1]?.fromMonoMs ?? Infinity;
-      return step.offsetMs !== 0 && step.fromMonoMs < toMonoMs && fromMonoMs < untilMonoMs + STEP_MS;
-    });
-  }
-
-  /** How much of that time the run was not given, but for the time in which it was stopped. @param {Span} span */
-  starvedMs({ fromMonoMs, toMonoMs }) {
-    const stoppedMs = this.stops.reduce((sum, stop) => {
-      return sum + Math.max(0, Math.min(stop.toMonoMs, toMonoMs) - Math.max(stop.fromMonoMs, fromMonoMs));
-    }, 0);
-    return toMonoMs - fromMonoMs - stoppedMs - this.lived.between(fromMonoMs, toMonoMs);
-  }
-
-  /** Whether the hostile server has dealt out a fault to it. @param {Attempt} attempt */
-  isDealtOut({ name, fromMonoMs, toMonoMs }) {
-    const clientId = this.evidence.facts.get(name)?.clientId;
-    return this.evidence.faults.some(
-      (one) => one.clientId === clientId && one.atMonoMs > fromMonoMs - 100 && one.atMonoMs < toMonoMs + 100,
-    );
-  }
-
-  /** @param {number} monoMs */
-  at(monoMs) {
-    return `at ${((monoMs - this.evidence.startedMonoMs) / 1_000).toFixed(1)} s`;
-  }
-}
 
 /** @param {Evidence} evidence @returns {string[]} what nothing accounts for */
 export const unexplained = (evidence) => {
@@ -204,7 +71,10 @@ const unexplainedFailures = (theCase) => {
       }
       // The death of an actor in a single-use exchange.
       if (singleUse && ['exchange_interrupted', 'store_failed'].includes(reason) && killed(cause, name)) {
-        if (attempt.toMonoMs > cause.fromMonoMs && theCase.isBy(cause, name, Math.max(attempt.fromMonoMs, cause.fromMonoMs)))
+        if (
+          attempt.toMonoMs > cause.fromMonoMs &&
+          theCase.isBy(cause, name, Math.max(attempt.fromMonoMs, cause.fromMonoMs))
+        )
           return true;
       }
     }
@@ -294,7 +164,8 @@ const unexplainedGaps = (theCase) => {
     const theirs = gaps.flatMap((one) =>
       sources.includes(one.name) ? [{ ...one, toMonoMs: lived.after(one.toMonoMs, FLOOR_MS + MINT_MS) }] : [],
     );
-    const left = uncovered(gap, [...(covers.get(gap.name) ?? []), ...theirs]);
+    const all = [...(covers.get(gap.name) ?? []), ...theirs];
+    const left = uncovered(gap, theirs.length > 0 ? all.sort((a, b) => a.fromMonoMs - b.fromMonoMs) : all);
     if (left <= 0) return [];
     const lastedMs = Math.round(gap.toMonoMs - gap.fromMonoMs);
     return `${gap.name} ${theCase.at(gap.fromMonoMs)}: no token for ${lastedMs} ms (${gap.code}, ${gap.state}), ${Math.round(left)} of them for no reason`;
@@ -355,18 +226,18 @@ const coversOf = (theCase) => {
         // Until the next, with the time that one takes; of a park that a person ends the rest is the person's.
         if (failure) add(fromMonoMs, nextMonoMs ?? toMonoMs + SLACK_MS, MINT_MS);
       }
-      return [name, covers];
+      return [name, covers.sort((a, b) => a.fromMonoMs - b.fromMonoMs)];
     }),
   );
 };
 
-/** How much of a gap nothing covers. @param {Gap} gap @param {Span[]} covers */
+/** How much of a gap nothing covers. @param {Gap} gap @param {Span[]} covers in order */
 const uncovered = (gap, covers) => {
   /** Looks may be as late as this. */
   const lateMs = 250;
   let at = gap.fromMonoMs;
   let left = 0;
-  for (const { fromMonoMs, toMonoMs } of [...covers].sort((a, b) => a.fromMonoMs - b.fromMonoMs)) {
+  for (const { fromMonoMs, toMonoMs } of covers) {
     if (toMonoMs <= at) continue;
     if (fromMonoMs >= gap.toMonoMs) break;
     if (fromMonoMs > at + lateMs) left += fromMonoMs - at;

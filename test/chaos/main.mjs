@@ -104,7 +104,7 @@ const supervisor = await startSupervisor(children.specs, {
   workerUrl: makeEntry(),
   ref: true,
 });
-/** @type {Pick<import('./judge.mjs').Evidence, 'exits' | 'zombies' | 'parks'>} */
+/** @type {Pick<import('./case.mjs').Evidence, 'exits' | 'zombies' | 'parks'>} */
 const ends = { exits: [], zombies: [], parks: [] };
 /** @type {string[]} */
 const errors = [];
@@ -176,7 +176,7 @@ const director = new Director({
   ...{ supervisor, servers, outsider, children, ground, causes, random, folder },
   long: seconds >= 240,
 });
-/** @type {import('./judge.mjs').SeenFault[]} */
+/** @type {import('./case.mjs').SeenFault[]} */
 const faults = [];
 let lastSeenMs = 0;
 const wallToMono = monoMs() - machineNowMs();

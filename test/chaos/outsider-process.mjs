@@ -36,7 +36,7 @@ const requests = {
       quota = new Quota(run);
       return undefined;
     } catch (error) {
-      return String(/** @type {Error} */ (error).message);
+      return /** @type {Error} */ (error).message;
     }
   },
   stop: ({ ms }) =>

@@ -23,7 +23,8 @@ export class Quota {
     const root = this.#isFirstVersion ? CPU : UNIFIED;
     this.#before = path.join(root, this.#ownGroup());
     this.#group = path.join(this.#before, `${PREFIX}${process}`);
-    for (const name of readdirSync(this.#before)) if (name.startsWith(PREFIX)) removeEmpty(path.join(this.#before, name));
+    for (const name of readdirSync(this.#before))
+      if (name.startsWith(PREFIX)) removeEmpty(path.join(this.#before, name));
     // Version 2 has a group hand the processors on to those in it, where there are no processes beside them.
     if (!this.#isFirstVersion) writeFileSync(path.join(this.#before, 'cgroup.subtree_control'), '+cpu');
     mkdirSync(this.#group);

@@ -50,13 +50,13 @@ const TRIES = 50;
 const TRY_EVERY_MS = 200;
 
 /** Makes a request again for as long as a thread dies over it. @param {() => Promise<unknown>} request */
-export const untilTaken = async (request) => {
+export const untilTaken = async (request, pause = () => sleep(TRY_EVERY_MS)) => {
   for (let tries = 1; ; tries += 1) {
     try {
       return await request();
     } catch (error) {
       if (!isDeath(error) || tries === TRIES) throw error;
     }
-    await sleep(TRY_EVERY_MS);
+    await pause();
   }
 };
