@@ -1,6 +1,6 @@
 /** The evidence of a run, and what is asked of it more than once: until when a cause accounts for something. Pure. */
 import { attemptsOf, startsOf } from './attempts.mjs';
-import { HANG_MS } from './bounds.mjs';
+import { HANG_MS, ZOMBIE_MS } from './bounds.mjs';
 import { Lived } from './lived.mjs';
 
 /**
@@ -38,7 +38,7 @@ const RESTART_MS = 1_000 + 4_000;
 const ALL_RESTART_MS = 9_000;
 /** What goes on top of that until the death is seen, and the thread has ended. */
 const SEEN_AFTER_MS = /** @type {Record<string, number>} */ ({
-  ...{ loop: 2 * HANG_MS, parse: 2 * HANG_MS, zombie: 2 * HANG_MS + SLACK_MS, heap: 2_000 },
+  ...{ loop: 2 * HANG_MS, parse: 2 * HANG_MS, zombie: ZOMBIE_MS, heap: 2_000 },
   // The parks of three storms in a row.
   storm: 12_000,
 });

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import path from 'node:path';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
+import { ZOMBIE_MS } from './bounds.mjs';
 import { Death, ZOMBIE_PIPE } from './deaths.mjs';
 import { pick } from './draw.mjs';
 import { bound, monoMs, Word } from './ground.mjs';
@@ -11,8 +12,6 @@ import { supervisorMayDie } from './stage.mjs';
 /** At once three deaths of the supervisor thread in a minute are mended; more wait. */
 const SUPERVISOR_EVERY_MS = 22_000;
 const OBEYED_WITHIN_MS = 1_500;
-/** How long a zombie waits: past the time-out of a hang, and past that of a zombie. */
-const ZOMBIE_MS = 5_500;
 
 export class Kills {
   #stage;

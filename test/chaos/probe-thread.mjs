@@ -20,6 +20,9 @@ const WORK_MS = 6;
 /** A server that is away says so at once. */
 const SLOW_MS = 600;
 
+/** So many samples are looked at again. */
+const MOST_WAITED = 200;
+
 /** @type {Sample[]} */
 const samples = [];
 let askedMonoMs = Infinity;
@@ -60,11 +63,19 @@ const sampling = async () => {
     const toMonoMs = monoMs();
     const lateMs = Math.max(0, wokenMonoMs - fromMonoMs - EVERY_MS - TIMER_MS);
     const slowness = Math.max(1, (toMonoMs - wokenMonoMs) / WORK_MS);
-    const isWaiting = toMonoMs - askedMonoMs > SLOW_MS;
-    const livedMs = isWaiting ? 0 : (toMonoMs - fromMonoMs - lateMs) / slowness;
-    samples.push({ fromMonoMs, toMonoMs, livedMs });
-    Atomics.add(ground.words, Word.LIVED_MS, Math.round(livedMs));
+    const sample = { fromMonoMs, toMonoMs, livedMs: (toMonoMs - fromMonoMs - lateMs) / slowness };
+    samples.push(sample);
+    if (toMonoMs - askedMonoMs > SLOW_MS) forgetSince(askedMonoMs);
+    Atomics.add(ground.words, Word.LIVED_MS, Math.round(sample.livedMs));
     fromMonoMs = toMonoMs;
+  }
+};
+
+/** All of that time was waited for a server: nothing of it counts. @param {number} fromMonoMs */
+const forgetSince = (fromMonoMs) => {
+  for (const sample of samples.slice(-MOST_WAITED).toReversed()) {
+    if (sample.toMonoMs <= fromMonoMs) return;
+    sample.livedMs = 0;
   }
 };
 
