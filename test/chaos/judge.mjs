@@ -49,10 +49,10 @@ const unexplainedFailures = (theCase) => {
   /** @param {Attempt} attempt @returns {boolean} */
   const isExplained = (attempt) => {
     const { name, failure } = attempt;
-    const { by, signs, sources, singleUse } = /** @type {Facts} */ (facts.get(name));
+    const { by, sources, singleUse } = /** @type {Facts} */ (facts.get(name));
     const { reason = '', message = '' } = failure ?? {};
     if (by === 'own') return reason === 'provider_threw' && message.includes(OWN_FAILURE) && name === 'own-failing';
-    if (theCase.isDealtOut(attempt)) return true;
+    if (theCase.isDealtOut(attempt) || isRefusal(theCase, attempt)) return true;
     if (message.includes('its time is over') && theCase.starvedMs(attempt) > TIMEOUT_MS / 2) return true;
     for (const cause of causes) {
       const { family, kind, of } = cause;
@@ -61,13 +61,6 @@ const unexplainedFailures = (theCase) => {
         const isMet = of === name && cause.fromMonoMs < attempt.toMonoMs && isAnswerOf(kind, failure);
         if (isMet && !spent.has(cause)) return Boolean(spent.add(cause));
         if (inForce && (of === by || (by === 'front' && of === 'server'))) return true;
-      }
-      // What is minted from a token that is past its time, because its actor has not seen the step yet.
-      if (family === 'clock' && reason === 'oauth_error' && cause.fromMonoMs <= attempt.toMonoMs) {
-        if (sources.some((source) => attempt.fromMonoMs <= theCase.unseenUntil(cause, source))) return true;
-      }
-      if (family === 'change' && of === name && kind.startsWith('rotate()') && reason === 'oauth_error') {
-        if (overlap(cause, attempt, SLACK_MS)) return true;
       }
       // The death of an actor in a single-use exchange.
       if (singleUse && ['exchange_interrupted', 'store_failed'].includes(reason) && killed(cause, name)) {
@@ -78,10 +71,6 @@ const unexplainedFailures = (theCase) => {
           return true;
       }
     }
-    // A token that was good when it was sent may be none when it is looked at, where that takes longer than it had left.
-    const isSlow = attempt.toMonoMs - attempt.fromMonoMs > SLOW_MS;
-    if (sources.length > 0 && reason === 'oauth_error' && isSlow) return true;
-    if (signs && reason === 'oauth_error' && theCase.isOff(attempt)) return true;
     if (reason !== 'token_unavailable') return false;
     // For a second after it was there, a token that is minted from another's is late.
     const theirs = { ...attempt, fromMonoMs: attempt.fromMonoMs - FLOOR_MS - SLACK_MS };
@@ -96,6 +85,24 @@ const unexplainedFailures = (theCase) => {
   });
 };
 
+/** Whether the real server has a reason to refuse what it was asked for. @param {Case} theCase @param {Attempt} attempt */
+const isRefusal = (theCase, attempt) => {
+  const { name, failure, fromMonoMs, toMonoMs } = attempt;
+  const { facts, causes } = theCase.evidence;
+  const { signs = false, sources = [] } = facts.get(name) ?? {};
+  if (failure?.reason !== 'oauth_error') return false;
+  // A token that was good when it was sent may be none when it is looked at, where that takes longer than it had left.
+  if (sources.length > 0 && toMonoMs - fromMonoMs > SLOW_MS) return true;
+  if (signs && theCase.isOff(attempt)) return true;
+  return causes.some((cause) => {
+    const { family, kind, of } = cause;
+    if (family === 'change' && of === name && kind.startsWith('rotate()')) return overlap(cause, attempt, SLACK_MS);
+    // What is minted from a token that is past its time, because its actor has not seen the step yet.
+    if (family !== 'clock' || cause.fromMonoMs > toMonoMs) return false;
+    return sources.some((source) => fromMonoMs <= theCase.unseenUntil(cause, source));
+  });
+};
+
 /**
  * A park is the answer to a failure of its kind, and a server's no that was dealt out is one that parks. One for too many
  * restarts follows on as many deaths.
@@ -103,21 +110,25 @@ const unexplainedFailures = (theCase) => {
  * @param {Case} theCase
  */
 const unexplainedParks = (theCase) => {
-  const { facts, faults, threads, parks, exits } = theCase.evidence;
+  const { attempts, evidence } = theCase;
+  const { facts, faults, threads, parks, exits } = evidence;
   const byAnswer = threads.flat().flatMap(({ name, event, now, effects }) => {
     const parked = effects.flatMap((effect) =>
       effect.kind === 'emit' && effect.event.type === 'child:parked' ? effect.event : [],
     );
+    if (parked.length === 0) return [];
     const failure = event.kind === 'mint_failed' ? event.failure : 'obstacle' in event ? event.obstacle : undefined;
-    const { clientId, signs = false } = facts.get(name) ?? {};
+    const clientId = facts.get(name)?.clientId;
     const dealtOut = faults.filter((one) => one.clientId === clientId && Math.abs(one.atMonoMs - now.monoMs) < 500);
-    // What is signed by a clock that is off is refused by the server itself, whatever else it has done.
-    const isOff = signs && theCase.isOff({ fromMonoMs: now.monoMs, toMonoMs: now.monoMs });
+    // What the server has refused itself may follow on a fault that parks nothing.
+    const isRefused = attempts.some(
+      (attempt) => attempt.name === name && attempt.toMonoMs === now.monoMs && isRefusal(theCase, attempt),
+    );
     return parked.flatMap(({ why }) => {
       const classes = why === 'ambiguous_exchange' ? ['ambiguous'] : ['fatal', 'park'];
       const isMeant =
         why === 'ambiguous_exchange' ||
-        isOff ||
+        isRefused ||
         dealtOut.length === 0 ||
         dealtOut.some(({ kind }) => PARKING.has(kind));
       if (isMeant && failure && classes.includes(failure.class)) return [];

@@ -270,6 +270,19 @@ describe('a park', () => {
     expect(problems({ threads: [child.turns] })).toHaveLength(1);
   });
 
+  test('may be by a secret that is changed, whatever else was dealt out just before', () => {
+    const child = recorded({ 2: refused }).advance(5_000);
+    const { failedMs } = timesOf(recorded({ 2: refused }).advance(9_000));
+    const faults = [{ clientId: 'child', kind: 'answers no token', atMonoMs: at(failedMs - 300) }];
+    const threads = [child.turns];
+    const rotated = cause('change', 'rotate()', 'child', failedMs - 500, failedMs - 100);
+    expect(problems({ threads, faults, causes: [rotated] })).toEqual([]);
+    expect(problems({ threads, faults, causes: [{ ...rotated, kind: 'invalidate()' }] })).not.toEqual([]);
+    // Nor does it account for another kind of failure.
+    const other = recorded({ 2: failureOf({ class: 'fatal' }) }).advance(5_000);
+    expect(problems({ threads: [other.turns], faults, causes: [rotated] })).not.toEqual([]);
+  });
+
   test('for too many restarts is for as many deaths', () => {
     const causes = [1_000, 2_000, 3_000, 4_000].map((ms) => cause('kill', 'terminate', 'child', ms));
     const exits = causes.map(({ fromMonoMs }) => ({ ...exit(0), atMonoMs: fromMonoMs + 10 }));
