@@ -25,7 +25,7 @@ import { Lived } from './lived.mjs';
  * @property {Late[]} lates
  * @property {import('./lived.mjs').Sample[]} samples what the machine gave the run
  * @property {number} startedMonoMs
- * @property {number} readyMonoMs what failed before was nobody's doing but that of all that started at once
+ * @property {number} readyMonoMs failures before that count for nothing: all children start at once
  */
 
 /** What is told is heard later, by a main thread that is busy. */

@@ -232,7 +232,7 @@ const coversOf = (theCase) => {
       for (const attempt of attempts) {
         if (attempt.name !== name) continue;
         const { fromMonoMs, toMonoMs, failure, nextMonoMs } = attempt;
-        // An answer that is slow, or that nobody was there to wait for any more.
+        // An answer that is slow, or for which no actor waited any more.
         if (theCase.isDealtOut(attempt)) add(fromMonoMs, Math.max(toMonoMs, fromMonoMs + TIMEOUT_MS), MINT_MS);
         // Until the next, with the time that one takes; of a park that a person ends the rest is the person's.
         if (failure) add(fromMonoMs, nextMonoMs ?? toMonoMs + SLACK_MS, MINT_MS);
