@@ -35,7 +35,7 @@ export const MINT_MS = 1_500;
 /** From a kill to the next incarnation's first turn: the longest wait of a restart, and a boot among many. */
 const RESTART_MS = 1_000 + 4_000;
 /** Of all children, which boot a few at a time. */
-const ALL_RESTART_MS = 9_000;
+const ALL_RESTART_MS = 7_000;
 /** What goes on top of that until the death is seen, and the thread has ended. */
 const SEEN_AFTER_MS = /** @type {Record<string, number>} */ ({
   ...{ loop: 2 * HANG_MS, parse: 2 * HANG_MS, zombie: ZOMBIE_MS, heap: 2_000 },

@@ -17,6 +17,8 @@ export const Word = /** @type {const} */ ({
   LIVED_MS: 2,
   /** What comes of the work of the probe. */
   WORK: 3,
+  /** How many of the run's own threads do what they are there for. */
+  UP: 4,
   /** One word a child: a {@link Death} that is wanted, negative once it is obeyed. The supervisor's thread has the first. */
   ORDERS: 16,
 });

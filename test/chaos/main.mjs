@@ -33,6 +33,7 @@ if (Number.isNaN(seconds + seed) || folder === '') throw new Error('Expected SEC
 /** At the end all faults stop, and each credential has a fresh token within this. */
 const SETTLE_MS = 8_000;
 const CLOSED_MS = 3_000;
+const UP_MS = 10_000;
 /** A short run has to come to every kind; a long one is to leave the machine time for what is not chaos. */
 const ACTION_EVERY_MS = seconds > 60 ? 600 : 200;
 
@@ -125,8 +126,6 @@ const credentials = [...children.facts.keys()];
 const handles = /** @type {Record<string, any>} */ (supervisor.children);
 await supervisor.ready();
 await Promise.all(credentials.map((name) => handles[name].get({ timeoutMs: 20_000 })));
-const readyMonoMs = monoMs();
-say('all are ready');
 
 const clientIds = Object.fromEntries([...children.facts].map(([name, { clientId }]) => [name, clientId]));
 const writers = await Promise.all(
@@ -161,6 +160,20 @@ writing.worker.on('message', (told) => (written = told));
 const samples = [];
 const probing = thread('probe-thread.mjs', { ground, url: servers.server.jwksUrl });
 probing.worker.on('message', (told) => samples.push(...told));
+
+/** @param {() => boolean} check @param {number} boundMs of time that the machine gives */
+const within = async (check, boundMs) => {
+  for (const isLate = bound(words, boundMs); !check();) {
+    if (isLate()) return false;
+    await sleep(25);
+  }
+  return true;
+};
+// What happened before would be seen by none of them.
+const areUp = () => Atomics.load(words, Word.UP) === readers.length + 2;
+if (!(await within(areUp, UP_MS))) throw new Error("Expected the run's own threads to be up");
+const readyMonoMs = monoMs();
+say('all are ready');
 
 // The main thread is busy: it turns now and then.
 let spinning = true;
@@ -208,14 +221,6 @@ await director.direct(readyMonoMs + seconds * 1_000 - SETTLE_MS, ACTION_EVERY_MS
 await director.relent();
 say('all faults are over');
 
-/** @param {() => boolean} check @param {number} boundMs of time that the machine gives */
-const within = async (check, boundMs) => {
-  for (const isLate = bound(words, boundMs); !check();) {
-    if (isLate()) return false;
-    await sleep(25);
-  }
-  return true;
-};
 const relentedMonoMs = monoMs();
 const generations = new Map(credentials.map((name) => [name, handles[name].peek()?.generation ?? 0]));
 const settled = await Promise.all(

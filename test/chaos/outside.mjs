@@ -64,7 +64,7 @@ export class Outside {
       servers.other.release(),
       servers.proxy.set('pass'),
     ]);
-    if (this.#pid) this.#signal('SIGCONT');
+    if (this.#pid) kill(this.#pid, 'SIGCONT');
     const off = Atomics.load(ground.words, Word.OFFSET_MS);
     const waitMs = STEP_EVERY_MS - (monoMs() - this.#steppedAtMs);
     if (waitMs > 0) await sleep(waitMs);
@@ -160,9 +160,9 @@ export class Outside {
       const query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tokenvisor'";
       const [row] = await servers.postgres.ask(query);
       if (!row) return;
-      const cause = causes.begin('store', 'Postgres backend killed', 'revoked-postgres');
-      process.kill(row.pid, 'SIGKILL');
-      causes.end(cause);
+      // It may have ended meanwhile.
+      if (!kill(row.pid, 'SIGKILL')) return;
+      causes.end(causes.begin('store', 'Postgres backend killed', 'revoked-postgres'));
     });
   }
 
@@ -180,22 +180,13 @@ export class Outside {
     const { causes, random } = this.#stage;
     await this.#alone.run('lmdb', async () => {
       this.#pid = this.#lmdbOwner();
-      if (!this.#pid || !this.#signal(signal)) return;
+      if (!this.#pid || !kill(this.#pid, signal)) return;
       const cause = causes.begin('store', kind, 'revoked-lmdb');
       await sleep(signal === 'SIGSTOP' ? 500 + 2_500 * random() : 0);
-      if (signal === 'SIGSTOP') this.#signal('SIGCONT');
+      if (signal === 'SIGSTOP') kill(this.#pid, 'SIGCONT');
       causes.end(cause);
       this.#pid = 0;
     });
-  }
-
-  /** @param {NodeJS.Signals} signal */
-  #signal(signal) {
-    try {
-      return process.kill(this.#pid, signal);
-    } catch {
-      return false;
-    }
   }
 
   #lmdbOwner() {
@@ -208,3 +199,12 @@ export class Outside {
     }
   }
 }
+
+/** Whether there was such a process. @param {number} pid @param {NodeJS.Signals} signal */
+const kill = (pid, signal) => {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+};

@@ -80,6 +80,7 @@ const forgetSince = (fromMonoMs) => {
 };
 
 for (let warming = 0; warming < 20; warming += 1) work();
+Atomics.add(ground.words, Word.UP, 1);
 await Promise.all([asking(), sampling()]);
 parentPort?.postMessage(samples);
 parentPort?.close();

@@ -148,3 +148,4 @@ const pass = () => {
 };
 const telling = setInterval(tell, 1_000);
 pass();
+Atomics.add(words, Word.UP, 1);
