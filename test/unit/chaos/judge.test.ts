@@ -107,10 +107,10 @@ describe('a time without a token', () => {
   });
 
   test('lasts until the probe of a park, also where the token ends before that', () => {
-    const child = recorded({ 2: refused }, { policy: { probeEveryMs: 4_000 } }).advance(9_000);
+    const child = recorded({ 2: refused }, { policy: { probeEveryMs: 7_000 } }).advance(12_000);
     const { failedMs, againMs } = timesOf(child);
     const faults = [{ clientId: 'child', kind: 'refuses the client', atMonoMs: at(failedMs - 10) }];
-    expect(againMs).toBeGreaterThan(8_000);
+    expect(againMs).toBeGreaterThan(11_000);
     expect(problems({ faults, threads: [child.turns], gaps: [gap(5_400, againMs)] })).toEqual([]);
     const tooLong = gap(5_400, againMs + 2_000);
     expect(problems({ faults, threads: [child.turns], gaps: [tooLong] })).toHaveLength(1);
