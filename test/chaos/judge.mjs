@@ -20,8 +20,8 @@ import { OWN_FAILURE } from './own-provider.mjs';
  * @typedef {import('./reader-thread.mjs').Gap} Gap
  */
 
-/** A mint where it is due and nothing is in its way. */
-const DUE_MS = 300;
+/** A mint where it is due and nothing is in its way: less than a life has left then. */
+const DUE_MS = 600;
 /** What a token that others are minted from has left when it is handed out last: see children.mjs. */
 const SLOW_MS = 1_000;
 /** Restarts that a child is given, and the longest time in which they count, with that of hangs. */

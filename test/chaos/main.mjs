@@ -158,7 +158,10 @@ writing.worker.on('message', (told) => (written = told));
 
 /** @type {import('./lived.mjs').Sample[]} */
 const samples = [];
-const probing = thread('probe-thread.mjs', { ground, url: servers.server.jwksUrl });
+const probing = thread('probe-thread.mjs', {
+  ...{ ground, ca: servers.ca },
+  urls: [servers.server.jwksUrl, servers.other.jwksUrl],
+});
 probing.worker.on('message', (told) => samples.push(...told));
 
 /** @param {() => boolean} check @param {number} boundMs of time that the machine gives */

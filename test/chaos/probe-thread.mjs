@@ -1,17 +1,19 @@
 /**
  * A thread that measures what the machine gives the run. It sleeps and does a bit of work, again and again: what that takes
- * longer than on a machine that has time is time that was not given. And it asks a server for something that costs nothing:
+ * longer than on a machine that has time is time that was not given. And it asks the servers for something that costs nothing:
  * what it has to wait for, others wait for too.
  */
-import { get } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
 import { parentPort, workerData } from 'node:worker_threads';
 import { monoMs, Word } from './ground.mjs';
 
 /** @typedef {import('./lived.mjs').Sample} Sample */
 
-/** @type {{ ground: import('./ground.mjs').Ground, url: string }} */
-const { ground, url } = workerData;
+/** @type {{ ground: import('./ground.mjs').Ground, urls: string[], ca: string }} */
+const { ground, urls, ca } = workerData;
 const EVERY_MS = 100;
+const ASK_EVERY_MS = 200;
 /** Timers are late by so much anyhow. */
 const TIMER_MS = 5;
 const ROUNDS = 4_000_000;
@@ -25,7 +27,8 @@ const MOST_WAITED = 200;
 
 /** @type {Sample[]} */
 const samples = [];
-let askedMonoMs = Infinity;
+/** Since when each of the servers has not answered. */
+const asked = urls.map(() => Infinity);
 
 const work = () => {
   let number = 1;
@@ -35,22 +38,24 @@ const work = () => {
 
 const sleep = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** @returns {Promise<void>} */
-const ask = () =>
+/** @param {string} url @returns {Promise<void>} */
+const ask = (url) =>
   new Promise((resolve) => {
-    get(url, { agent: false }, (response) => response.resume().on('close', () => resolve())).on('error', () =>
+    const { get } = url.startsWith('https:') ? https : http;
+    get(url, { agent: false, ca }, (response) => response.resume().on('close', () => resolve())).on('error', () =>
       resolve(),
     );
   });
 
 const isOver = () => Atomics.load(ground.words, Word.STOP) === 1;
 
-const asking = async () => {
+/** @param {string} url @param {number} index */
+const asking = async (url, index) => {
   while (!isOver()) {
-    askedMonoMs = monoMs();
-    await ask();
-    askedMonoMs = Infinity;
-    await sleep(EVERY_MS);
+    asked[index] = monoMs();
+    await ask(url);
+    asked[index] = Infinity;
+    await sleep(ASK_EVERY_MS);
   }
 };
 
@@ -65,6 +70,7 @@ const sampling = async () => {
     const slowness = Math.max(1, (toMonoMs - wokenMonoMs) / WORK_MS);
     const sample = { fromMonoMs, toMonoMs, livedMs: (toMonoMs - fromMonoMs - lateMs) / slowness };
     samples.push(sample);
+    const askedMonoMs = Math.min(...asked);
     if (toMonoMs - askedMonoMs > SLOW_MS) forgetSince(askedMonoMs);
     Atomics.add(ground.words, Word.LIVED_MS, Math.round(sample.livedMs));
     fromMonoMs = toMonoMs;
@@ -81,6 +87,6 @@ const forgetSince = (fromMonoMs) => {
 
 for (let warming = 0; warming < 20; warming += 1) work();
 Atomics.add(ground.words, Word.UP, 1);
-await Promise.all([asking(), sampling()]);
+await Promise.all([sampling(), ...urls.map(asking)]);
 parentPort?.postMessage(samples);
 parentPort?.close();
