@@ -8,7 +8,7 @@ import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { monoMs } from './ground.mjs';
-import { Quota } from './quota.mjs';
+import { Quota } from '../support/quota.mjs';
 
 const run = process.ppid;
 /** @type {Quota | undefined} */
