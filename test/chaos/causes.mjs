@@ -3,10 +3,11 @@ import { monoMs } from './ground.mjs';
 
 /**
  * @typedef {object} Cause
- * @property {'kill' | 'server' | 'clock' | 'store' | 'change'} family
+ * @property {'kill' | 'server' | 'clock' | 'store' | 'change' | 'machine'} family
  * @property {string} kind
  * @property {string} of a child's name, or `*`; of `server`, whose token endpoint: `front`, `server`, `other`, or a name
  * @property {string} [how] it was done, of `supervisor`
+ * @property {number} [offsetMs] of the wall clock from then on, of `clock`
  * @property {number} fromMonoMs
  * @property {number} toMonoMs `Infinity` while it lasts
  */
@@ -28,6 +29,11 @@ export class Causes {
   end(cause) {
     cause.toMonoMs = monoMs();
     this.count(cause.family, cause.kind);
+  }
+
+  /** It has not come to be. @param {Cause} cause */
+  drop(cause) {
+    this.all.splice(this.all.indexOf(cause), 1);
   }
 
   /** It has happened. @param {string} family @param {string} kind */

@@ -3,15 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pick } from './draw.mjs';
 import { machineNowMs } from './ground.mjs';
 import { secretOf } from './servers.mjs';
-import { Alone, credentialsOf, isDeath, supervisorMayDie } from './stage.mjs';
+import { Alone, credentialsOf, isDeath, supervisorMayDie, untilTaken } from './stage.mjs';
 
 export const OVERLAP_MS = 2_500;
 
 export class Changes {
   #stage;
   #alone = new Alone();
-  /** @type {Record<string, string>} */
-  #secrets = {};
 
   /** @param {import('./stage.mjs').Stage} stage */
   constructor(stage) {
@@ -35,16 +33,9 @@ export class Changes {
       const secret = `${secretOf(name)}-${machineNowMs()}`;
       const cause = causes.begin('change', overlapMs > 0 ? 'rotate() with an overlap' : 'rotate()', name);
       if (overlapMs === 0) await servers.server.setSecret(name, secret);
-      try {
-        await supervisor.children[name].rotate(children.withSecret(name, secret), { overlapMs });
-        this.#secrets[name] = secret;
-      } catch (error) {
-        if (!isDeath(error)) throw error;
-        // It may have been taken or not: the next one says it again.
-        await supervisorMayDie(
-          supervisor.children[name].rotate(children.withSecret(name, (this.#secrets[name] = secret)), { overlapMs }),
-        );
-      }
+      const change = children.withSecret(name, secret);
+      // One that dies over it may have taken it or not, so it is said again until it has: the server knows no other secret.
+      await untilTaken(() => supervisor.children[name].rotate(change, { overlapMs }));
       if (overlapMs > 0) {
         await sleep(overlapMs / 3);
         await servers.server.setSecret(name, secret);

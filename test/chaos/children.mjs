@@ -13,6 +13,7 @@ import {
   tokenOf,
 } from 'tokenvisor/providers';
 import { lmdbStore, memoryStore, postgresStore } from 'tokenvisor/storage';
+import { HANG_MS, PROBE_MS, RETRY_MS, TIMEOUT_MS } from './bounds.mjs';
 import { ACCOUNT, secretOf } from './servers.mjs';
 
 /**
@@ -25,13 +26,6 @@ import { ACCOUNT, secretOf } from './servers.mjs';
  * @property {number} retryMs the longest wait after a failure in a row of few
  */
 
-/** Short enough for a run of half a minute. */
-export const RETRY_MS = 1_000;
-export const PROBE_MS = 2_000;
-/** Long enough for a machine whose cores are all taken by threads that hang. */
-export const TIMEOUT_MS = 4_000;
-export const HANG_MS = 3_000;
-export const PARK_MS = 1_500;
 /** Who is killed again and again. A restart may take long: those of half a minute count. */
 export const STORMY = 'every';
 
@@ -86,8 +80,8 @@ export const makeChildren = async (folder, { server, other, front, keys, ca, cer
     ...{ tokenEndpoint: front.tokenEndpoint, clientId, clientSecret: secretOf(clientId), ...bounded },
   });
 
-  // `exp` is in whole seconds: a server may refuse a token up to a second before its time.
-  const early = { leadMs: 2_600, marginMs: 1_100 };
+  // `exp` is in whole seconds: a server may refuse a token up to a second before its time. Another second is for the way.
+  const early = { leadMs: 3_400, marginMs: 2_100 };
   // With the back-off that is the default.
   add('basic', {}, early, clientCredentials(atFront('basic')));
   const posting = clientCredentials({ ...atFront('post'), clientAuthentication: 'client_secret_post' });

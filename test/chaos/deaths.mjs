@@ -1,6 +1,7 @@
 /** Ways for a thread to die by itself, or to hang, when it is told to. */
-import { pbkdf2Sync } from 'node:crypto';
-import { monoMs, Word } from './ground.mjs';
+import { openSync, readSync } from 'node:fs';
+import path from 'node:path';
+import { findGround, monoMs, Word } from './ground.mjs';
 
 /** What is thrown: any other error that ends an actor is one of its own. */
 export const CHAOS = 'chaos: thrown on demand';
@@ -10,6 +11,8 @@ export const Death = /** @type {const} */ ({ throw: 1, reject: 2, exit: 3, loop:
 /** How long a parse goes on that nobody can interrupt: past the time-out of a hang, and past that of a zombie. */
 const PARSE_MS = 5_500;
 const LOOK_MS = 10;
+/** What a zombie waits at. */
+export const ZOMBIE_PIPE = 'zombie.pipe';
 
 /** @type {Record<number, () => void>} */
 const ways = {
@@ -31,17 +34,23 @@ const ways = {
     const kept = [];
     for (;;) kept.push(new Array(10_000).fill(kept.length));
   },
-  // In native code throughout: the thread goes on for so long after it was told to end.
-  [Death.zombie]: () => void pbkdf2Sync('password', 'salt', 4_000_000, 64, 'sha512'),
+  // In a system call, which the end of a thread does not interrupt: until somebody writes, and without a processor.
+  [Death.zombie]: () => void readSync(openSync(path.join(findGround().folder, ZOMBIE_PIPE), 'r+'), Buffer.alloc(1)),
 };
 
-/** Obeys the orders in this word for as long as the thread lives. @param {Int32Array} words @param {number} index */
+/**
+ * Obeys the orders in this word for as long as the thread lives. One that is there already was for a predecessor: obeyed
+ * in the boot of a successor it would be another death.
+ *
+ * @param {Int32Array} words @param {number} index
+ */
 export const obeyOrders = (words, index) => {
-  const look = () => {
-    const order = Atomics.exchange(words, Word.ORDERS + index, 0);
-    if (order === 0) return;
-    Atomics.add(words, Word.OBEYED + order, 1);
-    ways[order]?.();
+  const word = Word.ORDERS + index;
+  /** @param {number} answer @returns {number} the order that was answered, 0 for none */
+  const take = (answer) => {
+    const order = Atomics.load(words, word);
+    return order > 0 && Atomics.compareExchange(words, word, order, answer * order) === order ? order : 0;
   };
-  setInterval(look, LOOK_MS).unref();
+  take(0);
+  setInterval(() => ways[take(-1)]?.(), LOOK_MS).unref();
 };

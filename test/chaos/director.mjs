@@ -7,8 +7,9 @@ import { Changes, OVERLAP_MS } from './changes.mjs';
 import { Death } from './deaths.mjs';
 import { bagOf, pick } from './draw.mjs';
 import { FRONT_FAULTS, nameOf } from './faults.mjs';
-import { machineNowMs, monoMs } from './ground.mjs';
+import { bound, machineNowMs, monoMs } from './ground.mjs';
 import { Kills } from './kills.mjs';
+import { Machine } from './machine.mjs';
 import { Outside } from './outside.mjs';
 
 const OVERDUE_MS = 2_500;
@@ -21,6 +22,7 @@ export class Director {
   #kills;
   #outside;
   #changes;
+  #machine;
 
   /** @param {import('./stage.mjs').Stage} stage */
   constructor(stage) {
@@ -28,6 +30,7 @@ export class Director {
     this.#kills = new Kills(stage);
     this.#outside = new Outside(stage);
     this.#changes = new Changes(stage);
+    this.#machine = new Machine(stage);
   }
 
   /** Every kind, by name. @returns {Record<string, import('./stage.mjs').Action>} */
@@ -38,6 +41,7 @@ export class Director {
       'kill: in a single-use exchange': () => this.#inExchange(),
       ...this.#outside.actions(),
       ...this.#changes.actions(),
+      ...this.#machine.actions(),
     };
   }
 
@@ -48,7 +52,7 @@ export class Director {
    * @param {number} untilMonoMs @param {number} everyMs @param {(name: string, error: unknown) => void} onError
    */
   async direct(untilMonoMs, everyMs, onError) {
-    const { causes, random } = this.#stage;
+    const { causes, random, ground } = this.#stage;
     const actions = this.actions();
     const names = Object.keys(actions);
     const drawn = bagOf(names, random);
@@ -64,7 +68,13 @@ export class Director {
       if (late.length > 0 && (isLate || random() < 0.8)) return pick(late, random);
       return isLate ? undefined : drawn();
     };
-    const isOver = () => monoMs() > untilMonoMs && (missing().length === 0 || monoMs() > untilMonoMs + MORE_MS);
+    /** @type {(() => boolean) | undefined} */
+    let isTooLate;
+    const isOver = () => {
+      if (monoMs() <= untilMonoMs) return false;
+      isTooLate ??= bound(ground.words, MORE_MS);
+      return missing().length === 0 || isTooLate();
+    };
     /** @type {Set<Promise<unknown>>} */
     const running = new Set();
     while (!isOver()) {
@@ -92,7 +102,7 @@ export class Director {
 
   /** The server has replaced the refresh token, and nobody is there to hear of it. */
   async #inExchange() {
-    const { supervisor, servers, causes, random } = this.#stage;
+    const { supervisor, servers, causes, random, ground } = this.#stage;
     const name = pick(['single', 'stored'], random);
     const handle = supervisor.children[name];
     await servers.front.next(/** @type {import('./faults.mjs').Fault} */ (FRONT_FAULTS[HANGS]), 1, { clientId: name });
@@ -104,8 +114,8 @@ export class Director {
         return clientId === name && acted && atMs >= fromMs && fault && nameOf(fault) === HANGS;
       });
     };
-    for (const endMs = monoMs() + EXCHANGING_WITHIN_MS; !(await hasActed());) {
-      if (monoMs() > endMs) return;
+    for (const isLate = bound(ground.words, EXCHANGING_WITHIN_MS); !(await hasActed());) {
+      if (isLate()) return;
       await sleep(50);
     }
     if (!handle.status().exchanging) return;

@@ -13,11 +13,18 @@ export const Word = /** @type {const} */ ({
   /** How far the wall clock of all threads is off the machine's. */
   OFFSET_MS: 0,
   STOP: 1,
-  /** One word a child: a {@link Death} that is wanted. The supervisor's thread has the first. */
+  /** How much time the machine has given so far, ms: see lived.mjs. */
+  LIVED_MS: 2,
+  /** What comes of the work of the probe. */
+  WORK: 3,
+  /** How many of the run's own threads do what they are there for. */
+  UP: 4,
+  /** One word a child: a {@link Death} that is wanted, negative once it is obeyed. The supervisor's thread has the first. */
   ORDERS: 16,
-  /** One word a kind of death: how many orders were obeyed. */
-  OBEYED: 200,
 });
+
+/** On a machine that gives no time at all, bounds end as well. */
+const MOST_TIMES = 8;
 
 /** The machine's wall clock, whatever this thread believes. */
 export const machineNowMs = Date.now.bind(Date);
@@ -41,4 +48,16 @@ export const findGround = () => /** @type {any} */ (getEnvironmentData(KEY));
 /** From here on this thread has the wall clock of the run. @param {Int32Array} words */
 export const takeClock = (words) => {
   Date.now = () => machineNowMs() + Atomics.load(words, Word.OFFSET_MS);
+};
+
+/**
+ * A bound on what the machine has to work for.
+ *
+ * @param {Int32Array} words @param {number} ms of time that the machine gives
+ * @returns {() => boolean} whether it is over
+ */
+export const bound = (words, ms) => {
+  const untilLivedMs = Atomics.load(words, Word.LIVED_MS) + ms;
+  const untilMonoMs = monoMs() + MOST_TIMES * ms;
+  return () => Atomics.load(words, Word.LIVED_MS) >= untilLivedMs || monoMs() >= untilMonoMs;
 };

@@ -1,9 +1,11 @@
 /** Kills of a run's threads: from inside, where a thread obeys an order, and from outside. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import path from 'node:path';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
-import { Death } from './deaths.mjs';
+import { ZOMBIE_MS } from './bounds.mjs';
+import { Death, ZOMBIE_PIPE } from './deaths.mjs';
 import { pick } from './draw.mjs';
-import { monoMs, Word } from './ground.mjs';
+import { bound, monoMs, Word } from './ground.mjs';
 import { STORMY } from './children.mjs';
 import { supervisorMayDie } from './stage.mjs';
 
@@ -14,7 +16,7 @@ const OBEYED_WITHIN_MS = 1_500;
 export class Kills {
   #stage;
   #supervisorAtMs = -Infinity;
-  #orders = Promise.resolve();
+  #zombies = Promise.resolve();
 
   /** @param {import('./stage.mjs').Stage} stage */
   constructor(stage) {
@@ -40,7 +42,7 @@ export class Kills {
 
   /** @param {string} name */
   #isUp(name) {
-    return !['parked', 'restarting', 'stopping', 'stopped', 'zombie'].includes(this.#stateOf(name));
+    return !['parked', 'starting', 'restarting', 'stopping', 'stopped', 'zombie'].includes(this.#stateOf(name));
   }
 
   /** @param {string} name @returns {string} */
@@ -64,33 +66,38 @@ export class Kills {
 
   /** @param {string} kind @param {number} death @param {string} name @returns {Promise<boolean>} */
   async #orderOne(kind, death, name) {
-    const { ground, causes } = this.#stage;
-    const [word, obeyed] = [Word.ORDERS + this.#indexOf(name), Word.OBEYED + death];
-    // One after the other, so that what was obeyed is this one.
-    const turn = this.#orders;
+    if (death !== Death.zombie) return this.#command(kind, death, name);
+    // One after the other: each zombie has a pipe of its own, and opens the last one.
+    const turn = this.#zombies;
     let done = () => {};
-    this.#orders = new Promise((resolve) => (done = () => resolve()));
+    this.#zombies = new Promise((resolve) => (done = () => resolve()));
     await turn;
+    const { outsider, ground } = this.#stage;
     try {
-      const before = Atomics.load(ground.words, obeyed);
-      const cause = causes.begin('kill', kind, name);
-      Atomics.store(ground.words, word, death);
-      for (const endMs = monoMs() + OBEYED_WITHIN_MS; monoMs() < endMs;) {
-        if (Atomics.load(ground.words, obeyed) > before) {
-          causes.end(cause);
-          return true;
-        }
-        await sleep(5);
-      }
-      if (Atomics.exchange(ground.words, word, 0) === 0) {
-        causes.end(cause);
-        return true;
-      }
-      causes.all.splice(causes.all.indexOf(cause), 1);
-      return false;
+      await outsider.makePipe(path.join(ground.folder, ZOMBIE_PIPE));
+      const isObeyed = await this.#command(kind, death, name);
+      void outsider.release(isObeyed ? ZOMBIE_MS : 0);
+      return isObeyed;
     } finally {
       done();
     }
+  }
+
+  /** Whether the order was obeyed. @param {string} kind @param {number} death @param {string} name */
+  async #command(kind, death, name) {
+    const { ground, causes } = this.#stage;
+    const { words } = ground;
+    const word = Word.ORDERS + this.#indexOf(name);
+    if (Atomics.load(words, word) !== 0) return false;
+    const cause = causes.begin('kill', kind, name);
+    Atomics.store(words, word, death);
+    const isLate = bound(words, OBEYED_WITHIN_MS);
+    while (Atomics.load(words, word) === death && !isLate()) await sleep(5);
+    // Negative: obeyed. 0: dropped by a successor, for whom it was not meant. Else it is taken back.
+    const isObeyed = Atomics.exchange(words, word, 0) === -death;
+    if (isObeyed) causes.end(cause);
+    else causes.drop(cause);
+    return isObeyed;
   }
 
   async terminate(name = this.#anyChild()) {

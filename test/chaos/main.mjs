@@ -1,7 +1,7 @@
 /**
  * A run of chaos, in a process of its own: `node --expose-gc main.mjs SECONDS SEED FOLDER`. See test/run/chaos.mjs.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
@@ -12,14 +12,17 @@ import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { revocationLedger, startSupervisor } from 'tokenvisor';
 import { Causes } from './causes.mjs';
-import { makeChildren, PARK_MS } from './children.mjs';
+import { PARK_MS, ZOMBIE_AFTER_MS } from './bounds.mjs';
+import { makeChildren } from './children.mjs';
 import { Director } from './director.mjs';
+import { EVENTS_FILE, keepEvidence, TURNS_FOLDER } from './evidence.mjs';
 import { mulberry32 } from '../support/mulberry32.mjs';
-import { slope } from '../support/slope.mjs';
 import { nameOf } from './faults.mjs';
-import { machineNowMs, makeGround, monoMs, takeClock, Word } from './ground.mjs';
+import { bound, machineNowMs, makeGround, monoMs, takeClock, Word } from './ground.mjs';
 import { expired, unexplained } from './judge.mjs';
-import { held, memory, more } from './leaks.mjs';
+import { Lived } from './lived.mjs';
+import { held, memory, memoryProblems, more } from './leaks.mjs';
+import { startOutsider } from './machine.mjs';
 import { recordedIn, replay } from './replay.mjs';
 import { startServers } from './servers.mjs';
 
@@ -29,13 +32,8 @@ if (Number.isNaN(seconds + seed) || folder === '') throw new Error('Expected SEC
 
 /** At the end all faults stop, and each credential has a fresh token within this. */
 const SETTLE_MS = 8_000;
-/** Of a run that is too short for a slope. */
-const HEAP_GROWTH_MB = 12;
-const RSS_GROWTH_MB = 160;
-/** With each supervisor thread all actors are new, and the process is some 50 MB larger or smaller: less time tells nothing. */
-const SLOPE_FROM_S = 600;
-const HEAP_MB_A_MINUTE = 0.5;
-const RSS_MB_A_MINUTE = 6;
+const CLOSED_MS = 3_000;
+const UP_MS = 10_000;
 /** A short run has to come to every kind; a long one is to leave the machine time for what is not chaos. */
 const ACTION_EVERY_MS = seconds > 60 ? 600 : 200;
 
@@ -50,7 +48,7 @@ process.on('unhandledRejection', (error) => rejections.push(`main: ${inspect(err
 const warnings = [];
 process.on('warning', ({ name, message }) => warnings.push(`${name}: ${message}`));
 
-const turns = path.join(folder, 'turns');
+const turns = path.join(folder, TURNS_FOLDER);
 mkdirSync(turns);
 const ground = makeGround(turns);
 const { words } = ground;
@@ -93,6 +91,8 @@ const thread = (file, workerData, transferList = []) => {
 };
 
 const servers = await startServers();
+const outsider = await startOutsider();
+if (outsider.refusal !== undefined) say(`no quota of the processors is drawn: ${outsider.refusal}`);
 const issuers = await servers.issuers();
 const children = await makeChildren(folder, servers);
 await warmUp();
@@ -101,28 +101,31 @@ say(`seed ${seed}: servers are up; starting ${Object.keys(children.specs).length
 
 takeClock(words);
 const supervisor = await startSupervisor(children.specs, {
-  ...{ zombieAfterMs: 1_000, parkMs: PARK_MS, parkMaxMs: 2 * PARK_MS, startConcurrency: 6 },
+  ...{ zombieAfterMs: ZOMBIE_AFTER_MS, parkMs: PARK_MS, parkMaxMs: 2 * PARK_MS, startConcurrency: 6 },
   workerUrl: makeEntry(),
   ref: true,
 });
-/** @type {{ name: string, reason: any, atMonoMs: number }[]} */
-const exits = [];
+/** @type {Pick<import('./case.mjs').Evidence, 'exits' | 'zombies' | 'parks'>} */
+const ends = { exits: [], zombies: [], parks: [] };
 /** @type {string[]} */
 const errors = [];
 const counted = /** @type {Record<string, number>} */ ({});
 const isOver = { now: false };
 supervisor.on('event', (event) => {
-  counted[event.type] = (counted[event.type] ?? 0) + 1;
-  if (event.type === 'child:exited' && !isOver.now)
-    exits.push({ name: event.name, reason: event.reason, atMonoMs: monoMs() });
+  const { type, name = '' } = /** @type {{ type: string, name?: string }} */ (event);
+  const atMonoMs = monoMs();
+  appendFileSync(path.join(folder, EVENTS_FILE), `${JSON.stringify({ atMonoMs, ...event })}\n`);
+  counted[type] = (counted[type] ?? 0) + 1;
   if (event.type === 'error') errors.push(inspect(event));
+  if (isOver.now) return;
+  if (event.type === 'child:exited') ends.exits.push({ name, reason: event.reason, atMonoMs });
+  if (event.type === 'child:zombie') ends.zombies.push({ name, atMonoMs });
+  if (event.type === 'child:parked' && event.why === 'restart_intensity') ends.parks.push({ name, atMonoMs });
 });
 const credentials = [...children.facts.keys()];
 const handles = /** @type {Record<string, any>} */ (supervisor.children);
 await supervisor.ready();
 await Promise.all(credentials.map((name) => handles[name].get({ timeoutMs: 20_000 })));
-const readyMonoMs = monoMs();
-say('all are ready');
 
 const clientIds = Object.fromEntries([...children.facts].map(([name, { clientId }]) => [name, clientId]));
 const writers = await Promise.all(
@@ -153,10 +156,27 @@ const writing = thread(
 let written;
 writing.worker.on('message', (told) => (written = told));
 
-/** @type {import('./probe-thread.mjs').Slow[]} */
-const slow = [];
-const probing = thread('probe-thread.mjs', { ground, url: servers.server.jwksUrl });
-probing.worker.on('message', (told) => slow.push(...told));
+/** @type {import('./lived.mjs').Sample[]} */
+const samples = [];
+const probing = thread('probe-thread.mjs', {
+  ...{ ground, ca: servers.ca },
+  urls: [servers.server.jwksUrl, servers.other.jwksUrl],
+});
+probing.worker.on('message', (told) => samples.push(...told));
+
+/** @param {() => boolean} check @param {number} boundMs of time that the machine gives */
+const within = async (check, boundMs) => {
+  for (const isLate = bound(words, boundMs); !check();) {
+    if (isLate()) return false;
+    await sleep(25);
+  }
+  return true;
+};
+// What happened before would be seen by none of them.
+const areUp = () => Atomics.load(words, Word.UP) === readers.length + 2;
+if (!(await within(areUp, UP_MS))) throw new Error("Expected the run's own threads to be up");
+const readyMonoMs = monoMs();
+say('all are ready');
 
 // The main thread is busy: it turns now and then.
 let spinning = true;
@@ -169,10 +189,10 @@ const spin = async () => {
 const spun = spin();
 
 const director = new Director({
-  ...{ supervisor, servers, children, ground, causes, random, folder },
+  ...{ supervisor, servers, outsider, children, ground, causes, random, folder },
   long: seconds >= 240,
 });
-/** @type {import('./judge.mjs').SeenFault[]} */
+/** @type {import('./case.mjs').SeenFault[]} */
 const faults = [];
 let lastSeenMs = 0;
 const wallToMono = monoMs() - machineNowMs();
@@ -186,7 +206,7 @@ const gatherFaults = async () => {
   }
   lastSeenMs = list.at(-1)?.atMs ?? lastSeenMs;
 };
-/** @type {{ atMin: number, heap: number, rss: number, external: number }[]} */
+/** @type {import('./leaks.mjs').Memory[]} */
 const sampled = [];
 const memoryFromMonoMs = monoMs() + 5_000;
 const looking = setInterval(() => {
@@ -204,14 +224,6 @@ await director.direct(readyMonoMs + seconds * 1_000 - SETTLE_MS, ACTION_EVERY_MS
 await director.relent();
 say('all faults are over');
 
-/** @param {() => boolean} check @param {number} boundMs */
-const within = async (check, boundMs) => {
-  for (const endMs = monoMs() + boundMs; !check();) {
-    if (monoMs() > endMs) return false;
-    await sleep(25);
-  }
-  return true;
-};
 const relentedMonoMs = monoMs();
 const generations = new Map(credentials.map((name) => [name, handles[name].peek()?.generation ?? 0]));
 const settled = await Promise.all(
@@ -245,6 +257,7 @@ spinning = false;
 clearInterval(looking);
 clearInterval(operating);
 await Promise.all([spun, writing.exit, probing.exit, ...readers.map(({ exit }) => exit)]);
+const statuses = Object.fromEntries(Object.entries(handles).map(([name, handle]) => [name, handle.status()]));
 await gatherFaults();
 clearInterval(watching);
 
@@ -268,7 +281,7 @@ const revoked = stats.reduce((sum, { reuses, revokedGrants }) => sum + reuses + 
 isOver.now = true;
 await supervisor.close();
 let leaked = more(heldBefore, held());
-await within(() => (leaked = more(heldBefore, held())).length === 0, 3_000);
+await within(() => (leaked = more(heldBefore, held())).length === 0, CLOSED_MS);
 say('closed');
 
 // What is durable, somebody else finds too.
@@ -280,6 +293,7 @@ await second.ready();
 lost.push(...lostIn(second.children, ['revoked-lmdb', 'revoked-postgres']));
 await second.close();
 await servers.close();
+await outsider.close();
 
 const { refresh } = await import(
   new URL('./credential/refresh.js', pathToFileURL(createRequire(import.meta.url).resolve('tokenvisor'))).href
@@ -288,42 +302,15 @@ const threads = [...recordedIn(turns)];
 const replayed = threads.reduce((sum, list) => sum + list.length, 0);
 const different = threads.flatMap((list) => replay(list, refresh));
 const evidence = {
-  ...{ facts: children.facts, causes: causes.all, faults, threads, exits, startedMonoMs, readyMonoMs },
-  ...{ gaps: seen.gaps, lates: seen.lates, slow },
+  ...{ facts: children.facts, causes: causes.all, faults, threads, ...ends, startedMonoMs, readyMonoMs },
+  ...{ gaps: seen.gaps, lates: seen.lates, samples },
 };
 const problems = unexplained(evidence);
 const puzzles = [...problems, ...late, ...errors, ...warnings.map((warning) => `a warning: ${warning}`)];
 // Each kind, and each way in which the supervisor's thread may die where there is time for it.
 const missing = Object.keys(director.actions()).filter((name) => causes.counts()[name] === undefined);
 
-const flat = memoryProblems();
-/** @returns {string[]} */
-function memoryProblems() {
-  if (sampled.length < 2) return ['memory was not sampled'];
-  if (seconds >= SLOPE_FROM_S) {
-    // What the allocator has grown to in the beginning, it keeps.
-    const settled = sampled.slice(Math.floor(sampled.length / 4));
-    const slopes = {
-      heap: slope(settled.map(({ atMin, heap }) => [atMin, heap])),
-      rss: slope(settled.map(({ atMin, rss }) => [atMin, rss])),
-    };
-    return [
-      ...(slopes.heap > HEAP_MB_A_MINUTE ? [`the heap grows by ${slopes.heap.toFixed(2)} MB a minute`] : []),
-      ...(slopes.rss > RSS_MB_A_MINUTE ? [`the process grows by ${slopes.rss.toFixed(2)} MB a minute`] : []),
-    ];
-  }
-  const third = Math.ceil(sampled.length / 3);
-  const most = (/** @type {typeof sampled} */ list, /** @type {'heap' | 'rss'} */ of) =>
-    Math.max(...list.map((one) => one[of]));
-  // All actors may have been dead at some of these moments.
-  const grown = (/** @type {'heap' | 'rss'} */ of) =>
-    most(sampled.slice(-third), of) - most(sampled.slice(0, -third), of);
-  return [
-    ...(grown('heap') > HEAP_GROWTH_MB ? [`the heap has grown by ${grown('heap').toFixed(0)} MB`] : []),
-    ...(grown('rss') > RSS_GROWTH_MB ? [`the process has grown by ${grown('rss').toFixed(0)} MB`] : []),
-  ];
-}
-
+const flat = memoryProblems(sampled, seconds);
 const allRejections = [...rejections, ...seen.rejections, ...(written?.rejections ?? ['the writer told nothing'])];
 const of = (/** @type {import('./reader-thread.mjs').Wrong['what'][]} */ ...whats) =>
   seen.wrongs
@@ -347,8 +334,9 @@ const figures = {
   'replayed otherwise': different,
 };
 
+const given = new Lived(samples).between(readyMonoMs, relentedMonoMs) / (relentedMonoMs - readyMonoMs);
 say(
-  `reads ${seen.reads}, tokens ${seen.tokens}, get() ${seen.gots}, times without a token ${seen.gaps.length}, past its time after a step of the clock ${seen.lates.length}, answers that were slow by themselves ${slow.length}`,
+  `reads ${seen.reads}, tokens ${seen.tokens}, get() ${seen.gots}, times without a token ${seen.gaps.length}, past its time after a step of the clock ${seen.lates.length}, of the time the machine gave ${Math.round(100 * given)} %`,
 );
 say(
   `written ${inspect(Object.fromEntries((written?.all ?? []).map(({ name, written: count, refused }) => [name, { count, ...refused }])), { breakLength: 200 })}`,
@@ -362,10 +350,7 @@ for (const [name, list] of Object.entries(figures)) {
   if (list.length > 30) say(`${name}: … ${list.length} in all`);
 }
 const isOk = Object.values(figures).every((list) => list.length === 0);
-writeFileSync(
-  path.join(folder, 'evidence.json'),
-  JSON.stringify({ ...evidence, threads: undefined, facts: undefined }),
-);
+keepEvidence(folder, { ...evidence, puzzles, statuses });
 const sum = (/** @type {Record<string, number>} */ counts) =>
   Object.values(counts).reduce((total, count) => total + count, 0);
 const kills = causes.counts('kill');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bagOf, pick } from './draw.mjs';
 import { DIRECT_FAULTS, FRONT_FAULTS } from './faults.mjs';
-import { monoMs, Word } from './ground.mjs';
+import { bound, monoMs, Word } from './ground.mjs';
 import { Alone, credentialsOf } from './stage.mjs';
 
 const MET_WITHIN_MS = 8_000;
@@ -64,7 +64,7 @@ export class Outside {
       servers.other.release(),
       servers.proxy.set('pass'),
     ]);
-    if (this.#pid) this.#signal('SIGCONT');
+    if (this.#pid) kill(this.#pid, 'SIGCONT');
     const off = Atomics.load(ground.words, Word.OFFSET_MS);
     const waitMs = STEP_EVERY_MS - (monoMs() - this.#steppedAtMs);
     if (waitMs > 0) await sleep(waitMs);
@@ -80,7 +80,7 @@ export class Outside {
 
   /** @param {string} kind @param {any} fault */
   async #directFault(kind, fault) {
-    const { supervisor, servers, children, random, causes } = this.#stage;
+    const { supervisor, servers, children, random, causes, ground } = this.#stage;
     const name = pick(
       credentialsOf(this.#stage, ({ by }) => by === 'server' || by === 'other'),
       random,
@@ -92,8 +92,8 @@ export class Outside {
     await servers[by === 'server' ? 'server' : 'other'].disturb({ ...fault, clientId });
     // It is met by the next request.
     const met = attempts + (exchanging ? 1 : 0);
-    for (const endMs = monoMs() + MET_WITHIN_MS; handle.status().attempts <= met;) {
-      if (monoMs() > endMs) return;
+    for (const isLate = bound(ground.words, MET_WITHIN_MS); handle.status().attempts <= met;) {
+      if (isLate()) return;
       await sleep(100);
     }
     causes.count(cause.family, cause.kind);
@@ -137,6 +137,7 @@ export class Outside {
   #stepTo(offsetMs, kind) {
     const { ground, causes } = this.#stage;
     const cause = causes.begin('clock', kind, '*');
+    cause.offsetMs = offsetMs;
     Atomics.store(ground.words, Word.OFFSET_MS, offsetMs);
     return cause;
   }
@@ -159,9 +160,9 @@ export class Outside {
       const query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tokenvisor'";
       const [row] = await servers.postgres.ask(query);
       if (!row) return;
-      const cause = causes.begin('store', 'Postgres backend killed', 'revoked-postgres');
-      process.kill(row.pid, 'SIGKILL');
-      causes.end(cause);
+      // It may have ended meanwhile.
+      if (!kill(row.pid, 'SIGKILL')) return;
+      causes.end(causes.begin('store', 'Postgres backend killed', 'revoked-postgres'));
     });
   }
 
@@ -179,22 +180,13 @@ export class Outside {
     const { causes, random } = this.#stage;
     await this.#alone.run('lmdb', async () => {
       this.#pid = this.#lmdbOwner();
-      if (!this.#pid || !this.#signal(signal)) return;
+      if (!this.#pid || !kill(this.#pid, signal)) return;
       const cause = causes.begin('store', kind, 'revoked-lmdb');
       await sleep(signal === 'SIGSTOP' ? 500 + 2_500 * random() : 0);
-      if (signal === 'SIGSTOP') this.#signal('SIGCONT');
+      if (signal === 'SIGSTOP') kill(this.#pid, 'SIGCONT');
       causes.end(cause);
       this.#pid = 0;
     });
-  }
-
-  /** @param {NodeJS.Signals} signal */
-  #signal(signal) {
-    try {
-      return process.kill(this.#pid, signal);
-    } catch {
-      return false;
-    }
   }
 
   #lmdbOwner() {
@@ -207,3 +199,12 @@ export class Outside {
     }
   }
 }
+
+/** Whether there was such a process. @param {number} pid @param {NodeJS.Signals} signal */
+const kill = (pid, signal) => {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+};

@@ -130,7 +130,7 @@ const tell = () => {
 
 const pass = () => {
   if (Atomics.load(words, Word.STOP) === 1) {
-    for (const { gap } of watched) if (gap) seen.gaps.push(gap);
+    for (const { gap } of watched) if (gap) seen.gaps.push({ ...gap, toMonoMs: monoMs() });
     for (const one of watched) endLate(one);
     tell();
     parentPort?.close();
@@ -148,3 +148,4 @@ const pass = () => {
 };
 const telling = setInterval(tell, 1_000);
 pass();
+Atomics.add(words, Word.UP, 1);

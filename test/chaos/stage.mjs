@@ -1,4 +1,5 @@
 /** What a chaos run is done to, and what those who do it have in common. */
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * @typedef {() => Promise<unknown>} Action
@@ -8,6 +9,7 @@
  * @property {Awaited<ReturnType<typeof import('./children.mjs').makeChildren>>} children
  * @property {import('./ground.mjs').Ground} ground
  * @property {import('./causes.mjs').Causes} causes
+ * @property {import('./machine.mjs').Outsider} outsider
  * @property {() => number} random
  * @property {string} folder
  * @property {boolean} long of several minutes
@@ -43,3 +45,18 @@ export const supervisorMayDie = (request) =>
   request.catch((/** @type {unknown} */ error) => {
     if (!isDeath(error)) throw error;
   });
+
+const TRIES = 50;
+const TRY_EVERY_MS = 200;
+
+/** Makes a request again for as long as a thread dies over it. @param {() => Promise<unknown>} request */
+export const untilTaken = async (request, pause = () => sleep(TRY_EVERY_MS)) => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!isDeath(error) || tries === TRIES) throw error;
+    }
+    await pause();
+  }
+};

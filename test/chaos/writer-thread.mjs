@@ -55,6 +55,7 @@ const write = async (target, written) => {
   }
 };
 
+Atomics.add(ground.words, Word.UP, 1);
 const all = await Promise.all(
   writers.map(async (writer) => {
     /** @type {Written} */

@@ -16,8 +16,8 @@ const USAGE =
 /** A week: no timer can be set for four. */
 const MOST_MINUTES = 7 * 24 * 60;
 
-/** For the start of all servers, and the judgement of what was recorded, which grows with it. */
-const GRACE_MS = 60_000;
+/** For the start of all servers, the judgement of what was recorded, which grows with it, and a machine that is busy. */
+const GRACE_MS = 240_000;
 const GRACE_A_MINUTE_MS = 15_000;
 
 /** @type {{ path: string, keep: boolean } | undefined} */

@@ -60,7 +60,7 @@ export const STEPS = [
     name: 'chaos',
     does: 'real threads, killed in every way, for 30 s',
     dist: true,
-    limitMs: 3 * MINUTE,
+    limitMs: 6 * MINUTE,
     commands: [['node', 'test/run/chaos.mjs', '--minutes', '0.5']],
     isTest: true,
   },

@@ -87,7 +87,7 @@ export class Random {
   pick<T>(name: string, list: readonly T[]): T {
     const place = Math.floor(this.#generate() * list.length);
     if (list.every(isString)) {
-      const drawn: string = list[place]!;
+      const drawn = String(list[place]);
       return this.#take(name, drawn, (value) => list.includes(value as never)) as T & string;
     }
     return list[this.#take(name, place, (value) => isNumber(value) && value in list)]!;
