@@ -1,7 +1,7 @@
 /** What becomes of a refresh token that can be spent once. */
 import type { Invariant } from './invariants.js';
 import { membersOf } from './members.js';
-import type { Outcome } from './observation.js';
+import type { Observation, Outcome } from './observation.js';
 import type { Facts } from './scenario.js';
 
 interface Presented {
@@ -31,10 +31,20 @@ const isUnspent = (outcome: Outcome): boolean => {
   return token === undefined && typeof error === 'string' && LASTING.has(error);
 };
 
+/** True of a whole answer by which the refresh token stays as it is (RFC 6749 §6). */
+const keepsToken = ({ request, outcome }: Extract<Observation, { kind: 'settled' }>): boolean => {
+  if (outcome.kind !== 'answered' || outcome.answer.status >= 300) return false;
+  const { access_token: token, token_type: type, expires_in: life = 60, refresh_token: next } = membersOf(outcome.body);
+  const isGood = /^[\x21-\x7e]+$/.test(String(token)) && typeof token === 'string' && /^bearer$/i.test(String(type));
+  return isGood && Number(life) > 0 && (next === undefined || next === request.refreshToken);
+};
+
 /** Sent once; a second time only by the policy (`replayOnce`), or by the word of a user for each more. */
 const redeemedOnce = ({ onAmbiguous }: Facts): Invariant => {
   const tokens = new Map<string, Presented>();
   let inFlight: string | undefined;
+  // An answer that keeps its token, and when it came: what a thread that dies over it has taken in can't be seen.
+  let kept: { readonly token: string; readonly monoMs: number } | undefined;
   return {
     name: 'a single-use refresh token is redeemed once, unless the policy or a user says so',
     check: (observation) => {
@@ -44,8 +54,16 @@ const redeemedOnce = ({ onAmbiguous }: Facts): Invariant => {
       if (observation.kind === 'settled' && observation.request.refreshToken !== undefined) {
         const token = tokens.get(observation.request.refreshToken);
         if (token && isUnspent(observation.outcome)) token.open = Math.max(0, token.open - 1);
+        const { request, monoMs } = observation;
+        kept = keepsToken(observation) ? { token: request.refreshToken!, monoMs } : undefined;
+      }
+      if (observation.kind === 'thread' && observation.what === 'died' && kept?.monoMs === observation.monoMs) {
+        const token = tokens.get(kept.token);
+        if (token) token.open = Math.max(0, token.open - 1);
+        kept = undefined;
       }
       // An answer without another one keeps it.
+      if (observation.kind === 'turn') kept = undefined;
       if (observation.kind === 'turn' && observation.turn.event.kind === 'minted' && inFlight !== undefined) {
         tokens.set(inFlight, { open: 0, allowed: 0 });
       }

@@ -264,6 +264,9 @@ const refusalsCostOneMint = (): Invariant => {
   let lifeMs = 0;
   let floorUntilMonoMs = -Infinity;
   let isNewHeard = false;
+  // A mint has been decided, and its request has not left: before the refusal was heard, that is no mint because of it.
+  let isDecided = false;
+  let isDecidedBefore = false;
   const lives = new Map<number, { sentMonoMs: number; lifeMs: number }>();
   return {
     name: 'a refused token is replaced at its floor',
@@ -275,7 +278,13 @@ const refusalsCostOneMint = (): Invariant => {
       // Nothing holds a new configuration back, from when it is heard; nor does a refusal that is told in the same turn: a
       // successor takes back once more what its predecessor died over.
       if (observation.kind === 'deed' && observation.deed.what === 'rotate') floorUntilMonoMs = -Infinity;
-      if (observation.kind === 'turn') isNewHeard = hearsNew(observation.turn.event);
+      if (observation.kind === 'thread') isDecided = isDecidedBefore = false;
+      if (observation.kind === 'turn') {
+        const { event, effects } = observation.turn;
+        isNewHeard = hearsNew(event);
+        if (effects.some(({ kind }) => kind === 'withdraw')) isDecidedBefore = isDecided;
+        isDecided ||= effects.some(({ kind }) => kind === 'mint');
+      }
       if (isNewHeard) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'event') {
         const { type, details } = observation;
@@ -295,7 +304,8 @@ const refusalsCostOneMint = (): Invariant => {
         lastSentMonoMs = observation.request.sentMonoMs;
       }
       if (observation.kind !== 'request' || observation.fenced) return undefined;
-      const earlyMs = floorUntilMonoMs - monoMs;
+      const earlyMs = isDecidedBefore ? 0 : floorUntilMonoMs - monoMs;
+      isDecided = isDecidedBefore = false;
       return earlyMs > 1 ? `a request ${earlyMs} ms before the floor of the refused token` : undefined;
     },
   };

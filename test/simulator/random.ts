@@ -86,9 +86,9 @@ export class Random {
   /** One of a list: kept as itself if all are strings, so that the list may grow, else by its place. */
   pick<T>(name: string, list: readonly T[]): T {
     const place = Math.floor(this.#generate() * list.length);
-    if (list.every(isString)) {
-      const drawn = String(list[place]);
-      return this.#take(name, drawn, (value) => list.includes(value as never)) as T & string;
+    const texts: readonly unknown[] = list;
+    if (texts.every(isString)) {
+      return this.#take<string>(name, texts[place]!, (value) => texts.some((text) => text === value)) as T & string;
     }
     return list[this.#take(name, place, (value) => isNumber(value) && value in list)]!;
   }
