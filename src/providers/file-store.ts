@@ -10,6 +10,7 @@ import type { Clock } from '../clock.js';
 import { ProviderError, TokenvisorError, type FailureClass } from '../errors.js';
 import { FileLock } from './file-lock.js';
 import type { ProcessIdentity } from './process-identity.js';
+import { whyUnreadable } from './regular-file.js';
 import { parseRecord, type RefreshRecord } from './refresh-record.js';
 import { errorCode, machineFs, readIfThere, removeIfThere, type StoreFs } from './store-fs.js';
 
@@ -40,6 +41,8 @@ export interface FileStoreOptions extends StoreMachine {
 
 const FORMAT = 'tokenvisor refresh token';
 const VERSION = 1;
+/** Of the whole file: a refresh token of the largest size, and what is kept beside it, are some 52 KiB. */
+const MAX_BYTES = 64 * 1024;
 
 /** These may go away by themselves. What a person must mend parks instead. */
 const PASSING = new Set([
@@ -75,9 +78,9 @@ export class FileStore implements RefreshTokenStore {
   }
 
   load(): RefreshRecord | undefined {
-    const text = this.#attempt('read', () => readIfThere(this.#fs, this.#path));
-    if (text === undefined) return undefined;
-    const record = parseFile(text);
+    const file = this.#attempt('read', () => readIfThere(this.#fs, this.#path, MAX_BYTES));
+    if (file === undefined) return undefined;
+    const record = parseFile(file.bytes.toString());
     if (record !== undefined) return record;
     // An empty file is refused too: to begin with the seed again would be to spend a token twice.
     throw failure(
@@ -98,6 +101,10 @@ export class FileStore implements RefreshTokenStore {
       throw failure('transient', `${this.#path} was changed by somebody else; nothing is written over it`);
     }
     const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...record }, null, 2)}\n`;
+    // It could not be read again.
+    if (Buffer.byteLength(text) > MAX_BYTES) {
+      throw failure('park', `The refresh-token file ${this.#path} would be larger than ${MAX_BYTES} bytes`);
+    }
     this.#attempt('written', () => this.#replace(text));
   }
 
@@ -152,10 +159,10 @@ export class FileStore implements RefreshTokenStore {
     } catch (error) {
       // Locked by a process that is about to end, most often: a deploy.
       if (error instanceof TokenvisorError) throw failure('transient', error.message, error);
-      const code = errorCode(error) ?? 'no code';
+      const code = errorCode(error);
       const hint = code === 'ENOENT' ? ': its directory must be there' : '';
-      const message = `The refresh-token file ${this.#path} can't be ${verb} (${code})${hint}`;
-      throw failure(PASSING.has(code) ? 'transient' : 'park', message);
+      const message = `The refresh-token file ${this.#path} can't be ${verb} (${whyUnreadable(error)})${hint}`;
+      throw failure(code !== undefined && PASSING.has(code) ? 'transient' : 'park', message);
     }
   }
 }

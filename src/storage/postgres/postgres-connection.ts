@@ -9,7 +9,8 @@ import { AddressBook } from '../../providers/addresses.js';
 import { readSecret } from '../../providers/secrets.js';
 import type { StoreContext } from '../store.js';
 import { isCollision, isLost, storeError } from './postgres-errors.js';
-import { isOnThisMachine, type CheckedPostgresOptions, type PostgresTls } from './postgres-options.js';
+import { refuseInClear, refuseOddFiles } from './postgres-guards.js';
+import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js';
 
 /** How much longer than the server, which is asked to end a statement, we wait for it to say so. */
 const GRACE_MS = 1_000;
@@ -200,8 +201,10 @@ export class PostgresConnection {
   #config(): Pg.ClientConfig {
     const { connectionString, host, port, database, user, password, tls } = this.#options;
     const { lookup } = this.#addresses;
+    const text = connectionString === undefined ? undefined : readSecret(connectionString);
+    if (text !== undefined) refuseOddFiles(text);
     return {
-      ...(connectionString !== undefined && { connectionString: readSecret(connectionString) }),
+      ...(text !== undefined && { connectionString: text }),
       ...(host !== undefined && { host }),
       ...(port !== undefined && { port }),
       ...(database !== undefined && { database }),
@@ -242,20 +245,6 @@ const passwordsIn = (connectionString: string): readonly string[] => {
     (pattern) => pattern.exec(connectionString)?.[1] ?? [],
   );
   return [connectionString, ...parts, ...parts.map(decoded)];
-};
-
-/**
- * Asked of the client, which has parsed the connection string, before it connects: a server may ask for the password itself, and
- * would get it.
- */
-const refuseInClear = ({ ssl, host }: Pg.Client): void => {
-  // The types say that it is a boolean; it is an object too.
-  if ((ssl as unknown) || isOnThisMachine(host)) return;
-  throw new TokenvisorError(
-    'STORE_FAILED',
-    'Expected TLS to a Postgres server that is not on this machine, got a connection without it. Give `tls`, or ' +
-      '`sslmode=verify-full` in the connection string; `allowInsecure: true` sends all of it in clear, the password included',
-  );
 };
 
 const socketOf = (client: Pg.Client): Socket | undefined =>

@@ -1,5 +1,5 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -149,6 +149,28 @@ describe('a lock', () => {
       expect(lock.isHeld()).toBe(true);
     },
   );
+});
+
+describe('what is no lock file', () => {
+  it.each<[string, () => void, RegExp]>([
+    ['a pipe', () => execFileSync('mkfifo', [`${path}.lock`]), /not a regular file/],
+    ['a file that is too large', () => writeFileSync(`${path}.lock`, 'x'.repeat(4_097)), /larger than 4096 bytes/],
+    ['a folder', () => mkdirSync(`${path}.lock`), /not a regular file/],
+  ])('is not waited for, nor taken for one that is left: %s', (_name, make, message) => {
+    make();
+    ageLock(31_000);
+    expect(() => lockOf('a').acquire()).toThrow(message);
+  });
+
+  it('is no claim of ours, whatever its owner is called', () => {
+    const long = 'x'.repeat(5_000);
+    const holder = lockOf(long);
+    holder.acquire();
+    expect(holder.isHeld()).toBe(true);
+    expect(() => lockOf(`${long}y`).acquire()).toThrow(locked);
+    lockOf(long).acquire();
+    expect(holder.isHeld()).toBe(false);
+  });
 });
 
 /** The file system, with `before(n)` called before its n-th operation. */
