@@ -191,7 +191,7 @@ export class TokenEndpoint {
 /** True of what a request meets that has gone to the wrong place: a server there has not spoken OAuth. */
 const mayBeMisdirected = (error: unknown): boolean =>
   error instanceof ProviderError &&
-  error.oauthError === undefined &&
+  error.reason !== 'oauth_error' &&
   (error.class === 'park' || error.reason === 'connect_failed');
 
 /** An exchange that needs nothing more than to be sent. */

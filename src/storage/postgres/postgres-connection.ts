@@ -70,7 +70,8 @@ export class PostgresConnection {
       try {
         return await this.#ask(live, text, values);
       } catch (error) {
-        if (!isCollision(error) || tries === MAX_TRIES) throw storeError(doing, error, this.#secrets());
+        if (!isCollision(error) || tries === MAX_TRIES)
+          throw storeError(doing, error, { secrets: this.#secrets(), authenticated: true });
       }
     }
   }
@@ -103,13 +104,15 @@ export class PostgresConnection {
   async #connect(): Promise<Live> {
     const { connectTimeoutMs } = this.#options;
     let live: Live | undefined;
+    let authenticated = false;
     try {
       live = this.#begin();
       const { client, lost, drop } = live;
       const opened = live;
-      const session = client
-        .connect()
-        .then(() => this.#hooks.prepare((text, values = []) => this.#ask(opened, text, values)));
+      const session = client.connect().then(() => {
+        authenticated = true;
+        return this.#hooks.prepare((text, values = []) => this.#ask(opened, text, values));
+      });
       await this.#bounded(connectTimeoutMs, Promise.race([session, lost]), () =>
         drop(new Error(`no connection within ${connectTimeoutMs} ms`)),
       );
@@ -127,7 +130,7 @@ export class PostgresConnection {
       live?.drop(new Error('its session could not begin'));
       this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, this.#waitMs * 2));
       this.#notBeforeMs = this.#context.clock.monoMs() + this.#waitMs;
-      this.#lastFailure = storeError('a connection', error, this.#secrets());
+      this.#lastFailure = storeError('a connection', error, { secrets: this.#secrets(), authenticated });
       throw this.#lastFailure;
     }
   }
