@@ -155,7 +155,7 @@ export class FileLock {
     const text = JSON.stringify(this.#claim);
     const draft = `${this.#root}.${this.#claim.nonce}`;
     try {
-      fs.writeFileSync(draft, text, { flag: 'w', mode: 0o600 });
+      fs.writeFileSync(draft, text, { flag: 'wx', mode: 0o600 });
       fs.linkSync(draft, place);
       return true;
     } catch (error) {
@@ -203,13 +203,19 @@ export class FileLock {
   }
 
   #lockedBy({ claim, file }: FoundClaim): TokenvisorError {
-    const who = claim === undefined ? 'somebody unknown' : claim.hostAndPid;
+    const who = claim === undefined ? 'somebody unknown' : holderOf(claim);
     return new TokenvisorError(
       'STORE_LOCKED',
       `The ${this.#options.what ?? 'refresh-token store'} is locked by ${who} (see ${file})`,
     );
   }
 }
+
+/** In words of ours: whoever wrote the claim may have written anything, and it goes into events and logs. */
+const holderOf = ({ pid, machine }: Claim): string => {
+  const [host = ''] = machine.split(' ');
+  return `process ${pid} on ${/^[\w.-]{1,255}$/.test(host) ? host : 'a machine whose name is none'}`;
+};
 
 const ownerOf = (owner: string): string =>
   owner.length <= MAX_OWNER_LENGTH ? owner : createHash('sha256').update(owner).digest('base64url');

@@ -1,6 +1,7 @@
 /** The file system as the refresh-token store uses it: all synchronous, because libuv's pool may be full. */
 import * as fs from 'node:fs';
 import { readRegularFile, type RegularFile } from './regular-file.js';
+import { whoElseWrites } from './shared-directory.js';
 
 /** A port, so that tests can let every single step fail. */
 export type StoreFs = Pick<
@@ -14,7 +15,7 @@ export type StoreFs = Pick<
   | 'unlinkSync'
   | 'utimesSync'
   | 'writeFileSync'
-> & { readonly readRegularFile: typeof readRegularFile };
+> & { readonly readRegularFile: typeof readRegularFile; readonly whoElseWrites: typeof whoElseWrites };
 
 const { closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unlinkSync, utimesSync, writeFileSync } =
   fs;
@@ -22,6 +23,7 @@ const { closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unli
 export const machineFs: StoreFs = {
   ...{ closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unlinkSync, utimesSync, writeFileSync },
   readRegularFile,
+  whoElseWrites,
 };
 
 /** The file, or undefined if there is none of that name. */

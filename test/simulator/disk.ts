@@ -105,8 +105,9 @@ export class Disk {
         const { text, mtimeMs, number } = find(path);
         return { bytes: Buffer.from(text), mtimeMs, ino: number };
       },
+      whoElseWrites: (): undefined => undefined,
       realpathSync: (path: string): string => {
-        find(path);
+        if (path !== DIRECTORY) find(path);
         return path;
       },
       utimesSync: (path: string, _atime: Date, mtime: Date): void => {

@@ -1,5 +1,14 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -170,6 +179,48 @@ describe('what is no lock file', () => {
     expect(() => lockOf(`${long}y`).acquire()).toThrow(locked);
     lockOf(long).acquire();
     expect(holder.isHeld()).toBe(false);
+  });
+});
+
+describe('a claim that somebody else has written', () => {
+  const claim = (more: object): string =>
+    JSON.stringify({
+      pid: 2 ** 22 + 1,
+      machine: 'elsewhere',
+      owner: 'o',
+      nonce: 'n',
+      hostAndPid: 'process 1 on here',
+      ...more,
+    });
+
+  it('printed its text raw: orders to a terminal, and lines of a log', () => {
+    const orders = '\u001b[2J\u001b]0;owned\u0007\r\nall is well';
+    writeFileSync(`${path}.lock`, claim({ hostAndPid: orders, machine: `${orders} x`, owner: orders }));
+    expect(() => lockOf('a').acquire()).toThrow(
+      `The refresh-token store is locked by process ${2 ** 22 + 1} on a machine whose name is none (see ${path}.lock)`,
+    );
+  });
+
+  it('does not say for itself who it is of', () => {
+    writeFileSync(`${path}.lock`, claim({ hostAndPid: 'nobody at all', machine: 'db-1.example 1 2' }));
+    expect(() => lockOf('a').acquire()).toThrow(`locked by process ${2 ** 22 + 1} on db-1.example (see `);
+  });
+
+  it('is not written through, where a draft is to be', () => {
+    const target = join(folder, 'target');
+    writeFileSync(target, 'as it was');
+    const drafts: string[] = [];
+    const fs: StoreFs = {
+      ...machineFs,
+      writeFileSync: ((draft: string, ...rest: [string, object]) => {
+        drafts.push(draft);
+        symlinkSync(target, draft);
+        machineFs.writeFileSync(draft, ...rest);
+      }) as StoreFs['writeFileSync'],
+    };
+    expect(tryToTake(lockOf('a', { fs }))).toBe(false);
+    expect(drafts.length).toBeGreaterThan(0);
+    expect(readFileSync(target, 'utf8')).toBe('as it was');
   });
 });
 
