@@ -1,6 +1,6 @@
 /** A kind that emits without end. */
 import { afterEach, expect, test } from 'vitest';
-import { actor, credential, type ActorHandle } from 'tokenvisor';
+import { actor, credential } from 'tokenvisor';
 import { cleanUp, supervise } from '../support/supervised.js';
 
 afterEach(cleanUp);
