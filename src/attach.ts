@@ -48,8 +48,12 @@ const lineOf = (name: string, port: unknown): WriterLine => {
 
 /** How a ledger is to be read. What does not say so must not be read as one that asks for less. */
 const ledgerView = (name: string, given: unknown): LedgerView => {
-  const [cutoffs, requireStored] = [propertyOf(given, 'cutoffs'), propertyOf(given, 'requireStored')];
-  if (typeof cutoffs === 'boolean' && typeof requireStored === 'boolean') return { cutoffs, requireStored };
+  const [cutoffs, requireStored, graceMs] = ['cutoffs', 'requireStored', 'graceMs'].map((key) =>
+    propertyOf(given, key),
+  );
+  if (typeof cutoffs === 'boolean' && typeof requireStored === 'boolean' && Number.isFinite(graceMs)) {
+    return { cutoffs, requireStored, graceMs: graceMs as number };
+  }
   const message = `Expected what handle() or writer() of a ledger returned, got a part of it: it says nothing of cutoffs`;
   throw new TokenvisorError('LAYOUT_MISMATCH', message, { child: name });
 };

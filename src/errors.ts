@@ -155,7 +155,7 @@ export type FailureClass = 'transient' | 'fatal' | 'park' | 'ambiguous';
 
 /** What kind of failure it was: a literal for code to match on, as `error` of RFC 6749 §5.2 is for the server's. */
 export type FailureReason =
-  /** The server answered with an OAuth error (RFC 6749 §5.2); `oauthError` has it. */
+  /** The server answered with an OAuth error (RFC 6749 §5.2); `oauthError` has it, if it is one that is known. */
   | 'oauth_error'
   /** The server answered with a status that is no success, and with no OAuth error; `status` has it. */
   | 'http_status'
@@ -190,7 +190,7 @@ export interface MintFailure {
   readonly reason: FailureReason;
   /** What happened, in words of ours. */
   readonly message: string;
-  /** The `error` member of the server's answer, where it is one of letters, digits and underscores. */
+  /** The `error` member of the server's answer, if it is one that is known: a server may say anything there. */
   readonly oauthError?: string;
   /** The HTTP status of the server's answer. */
   readonly status?: number;
@@ -226,7 +226,7 @@ export class ProviderError extends TokenvisorError {
   readonly class: FailureClass;
   /** What kind of failure it was. */
   readonly reason: FailureReason;
-  /** The `error` of the server's answer (RFC 6749 §5.2), if it had one. */
+  /** The `error` of the server's answer (RFC 6749 §5.2), if it had one that is known. */
   declare readonly oauthError?: string;
   /** The HTTP status of the server's answer, if there was one. */
   declare readonly status?: number;

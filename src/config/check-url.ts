@@ -1,6 +1,6 @@
 /** The check for URLs that are asked for tokens. */
 import { isUrl } from '../realm.js';
-import type { Check } from './check.js';
+import { custom, type Check } from './check.js';
 import { describeKind } from './describe.js';
 
 export interface UrlRules {
@@ -51,6 +51,23 @@ export const normaliseHost = (host: string): string =>
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
+
+/** A host as a URL has it: with its port, unless that is the scheme's own. */
+export const host = (): Check<string> =>
+  custom(
+    'a host, as `login.example.com` or `login.example.com:8443`',
+    (value): value is string => {
+      return typeof value === 'string' && hostOf(value) !== undefined;
+    },
+    describeKind,
+  );
+
+/** `text` in the form in which a URL has it; undefined if it is no host, with or without a port. */
+export const hostOf = (text: string): string | undefined => {
+  if (!URL.canParse(`https://${text}`)) return undefined;
+  const { href, host: found } = new URL(`https://${text}`);
+  return href === `https://${found}/` && !/[/?#@*\\]/.test(text) ? found : undefined;
+};
 
 const parse = (value: unknown): URL | undefined => {
   if (isUrl(value)) return value;

@@ -3,7 +3,7 @@
  */
 import { ProviderError, type FailureClass } from '../errors.js';
 import type { HttpAnswer } from './provider.js';
-import { redactOpaque } from './redact.js';
+import { oauthErrorOf, type OAuthError } from './oauth-errors.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** These stay until a person acts, so they are not retried. */
@@ -20,12 +20,15 @@ const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** The failure that an answer is; undefined if it is a success that is worth parsing. */
 export const failureOf = (answer: HttpAnswer, host: string, nowMs: number): ProviderError | undefined => {
-  const code = oauthErrorOf(answer.body);
-  if (answer.status === 200) return failureInSuccess(code, host);
+  const error = oauthErrorOf(answer.body);
+  if (answer.status === 200) return failureInSuccess(error, host);
+  const code = error?.code;
   const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], nowMs, answer.headers['date']);
-  const named = answer.status >= 400 && answer.status < 500 && code !== undefined;
+  const named = answer.status >= 400 && answer.status < 500 && error !== undefined;
   return new ProviderError(
-    named ? `${host} refused: ${code} (status ${answer.status})` : `${host} answered with the status ${answer.status}`,
+    named
+      ? `${host} refused: ${error.shown} (status ${answer.status})`
+      : `${host} answered with the status ${answer.status}`,
     {
       class: classOf(answer.status, code),
       reason: named ? 'oauth_error' : answer.status < 300 ? 'malformed_answer' : 'http_status',
@@ -42,27 +45,14 @@ const classOf = (status: number, code: string | undefined): FailureClass => {
 };
 
 /** Some servers refuse with a 200: what they say then counts only if it is a refusal that is known to last. */
-const failureInSuccess = (code: string | undefined, host: string): ProviderError | undefined => {
-  if (code === undefined) return undefined;
-  const fatal = FATAL_CODES.has(code);
-  return new ProviderError(`${host} refused: ${code} (status 200)`, {
+const failureInSuccess = (error: OAuthError | undefined, host: string): ProviderError | undefined => {
+  if (error === undefined) return undefined;
+  const { code, shown } = error;
+  const fatal = code !== undefined && FATAL_CODES.has(code);
+  return new ProviderError(`${host} refused: ${shown} (status 200)`, {
     class: fatal ? 'fatal' : 'transient',
     reason: fatal ? 'oauth_error' : 'malformed_answer',
-    oauthError: code,
+    ...(code === undefined ? {} : { oauthError: code }),
     status: 200,
   });
-};
-
-/** The `error` member of a body, if it has one that is safe to show and no access token. */
-const oauthErrorOf = (body: string): string | undefined => {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null || 'access_token' in parsed) return undefined;
-  const code = (parsed as { error?: unknown }).error;
-  // A server may say anything here, and has been told our secrets: what looks like one is not shown.
-  return typeof code === 'string' && /^\w{1,64}$/.test(code) && redactOpaque(code) === code ? code : undefined;
 };

@@ -8,10 +8,11 @@
  * renames its claim onto `PATH.lock`, so chains stay short; a process that was still looking at the old chain finds, when
  * it checks after its link, that the chain no longer leads to its claim, and begins again.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import { TokenvisorError } from '../errors.js';
 import { livenessOf, thisProcess, type ProcessIdentity } from './process-identity.js';
+import { whyUnreadable, type RegularFile } from './regular-file.js';
 import { errorCode, readIfThere, removeIfThere, type StoreFs } from './store-fs.js';
 
 export interface FileLockOptions {
@@ -47,6 +48,9 @@ const TOUCH_EVERY_MS = 5_000;
 /** A claim that can only be judged by its age is given up after six missed touches. */
 const STALE_AFTER_MS = 30_000;
 const MAX_TRIES = 50;
+const MAX_CLAIM_BYTES = 4 * 1024;
+/** Of an owner whose name is longer there is a digest in the claim, which could not be read again. */
+const MAX_OWNER_LENGTH = 512;
 
 export class FileLock {
   readonly #options: FileLockOptions;
@@ -61,7 +65,7 @@ export class FileLock {
     this.#root = `${options.path}.lock`;
     this.#claim = {
       ...identity,
-      owner: options.owner,
+      owner: ownerOf(options.owner),
       nonce: randomUUID(),
       hostAndPid: `process ${identity.pid} on ${identity.machine.split(' ')[0]}`,
     };
@@ -117,17 +121,20 @@ export class FileLock {
   }
 
   #read(file: string): FoundClaim | undefined {
-    const { fs } = this.#options;
-    const text = readIfThere(fs, file);
-    if (text === undefined) return undefined;
+    const found = this.#readIfThere(file);
+    if (found === undefined) return undefined;
+    const { bytes, mtimeMs: touchedAtMs, ino } = found;
+    const claim = parseClaim(bytes.toString());
+    if (claim !== undefined) return { file, nonce: claim.nonce, touchedAtMs, claim };
+    return { file, nonce: `unreadable-${ino}-${Math.trunc(touchedAtMs)}`, touchedAtMs };
+  }
+
+  #readIfThere(file: string): RegularFile | undefined {
     try {
-      const { mtimeMs, ino } = fs.statSync(file);
-      const claim = parseClaim(text);
-      if (claim !== undefined) return { file, nonce: claim.nonce, touchedAtMs: mtimeMs, claim };
-      return { file, nonce: `unreadable-${ino}-${Math.trunc(mtimeMs)}`, touchedAtMs: mtimeMs };
+      return readIfThere(this.#options.fs, file, MAX_CLAIM_BYTES);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      throw error;
+      if (errorCode(error) !== undefined) throw error;
+      throw new Error(`${file} is no lock: ${whyUnreadable(error)}`, { cause: error });
     }
   }
 
@@ -148,7 +155,7 @@ export class FileLock {
     const text = JSON.stringify(this.#claim);
     const draft = `${this.#root}.${this.#claim.nonce}`;
     try {
-      fs.writeFileSync(draft, text, { flag: 'w', mode: 0o600 });
+      fs.writeFileSync(draft, text, { flag: 'wx', mode: 0o600 });
       fs.linkSync(draft, place);
       return true;
     } catch (error) {
@@ -196,13 +203,22 @@ export class FileLock {
   }
 
   #lockedBy({ claim, file }: FoundClaim): TokenvisorError {
-    const who = claim === undefined ? 'somebody unknown' : claim.hostAndPid;
+    const who = claim === undefined ? 'somebody unknown' : holderOf(claim);
     return new TokenvisorError(
       'STORE_LOCKED',
       `The ${this.#options.what ?? 'refresh-token store'} is locked by ${who} (see ${file})`,
     );
   }
 }
+
+/** In words of ours: whoever wrote the claim may have written anything, and it goes into events and logs. */
+const holderOf = ({ pid, machine }: Claim): string => {
+  const [host = ''] = machine.split(' ');
+  return `process ${pid} on ${/^[\w.-]{1,255}$/.test(host) ? host : 'a machine whose name is none'}`;
+};
+
+const ownerOf = (owner: string): string =>
+  owner.length <= MAX_OWNER_LENGTH ? owner : createHash('sha256').update(owner).digest('base64url');
 
 const parseClaim = (text: string): Claim | undefined => {
   try {

@@ -5,11 +5,12 @@
  * file is the old one or the new one. All of it blocks this thread, for some milliseconds on a disk.
  */
 import { randomUUID } from 'node:crypto';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../clock.js';
 import { ProviderError, TokenvisorError, type FailureClass } from '../errors.js';
 import { FileLock } from './file-lock.js';
 import type { ProcessIdentity } from './process-identity.js';
+import { whyUnreadable } from './regular-file.js';
 import { parseRecord, type RefreshRecord } from './refresh-record.js';
 import { errorCode, machineFs, readIfThere, removeIfThere, type StoreFs } from './store-fs.js';
 
@@ -33,6 +34,8 @@ export interface StoreMachine {
 
 export interface FileStoreOptions extends StoreMachine {
   readonly path: string;
+  /** Its directory may be one that others can write. */
+  readonly allowSharedDirectory?: boolean;
   /** Whose lock it is: unique to the supervisor and the credential. */
   readonly owner: string;
   readonly clock: Clock;
@@ -40,6 +43,8 @@ export interface FileStoreOptions extends StoreMachine {
 
 const FORMAT = 'tokenvisor refresh token';
 const VERSION = 1;
+/** Of the whole file: a refresh token of the largest size, and what is kept beside it, are some 52 KiB. */
+const MAX_BYTES = 64 * 1024;
 
 /** These may go away by themselves. What a person must mend parks instead. */
 const PASSING = new Set([
@@ -68,6 +73,7 @@ export class FileStore implements RefreshTokenStore {
   }
 
   open(): void {
+    this.#checkDirectory();
     this.#attempt('locked', () => {
       this.#lock ??= new FileLock({ ...this.#options, path: this.#path, fs: this.#fs });
       this.#lock.acquire();
@@ -75,9 +81,9 @@ export class FileStore implements RefreshTokenStore {
   }
 
   load(): RefreshRecord | undefined {
-    const text = this.#attempt('read', () => readIfThere(this.#fs, this.#path));
-    if (text === undefined) return undefined;
-    const record = parseFile(text);
+    const file = this.#attempt('read', () => readIfThere(this.#fs, this.#path, MAX_BYTES));
+    if (file === undefined) return undefined;
+    const record = parseFile(file.bytes.toString());
     if (record !== undefined) return record;
     // An empty file is refused too: to begin with the seed again would be to spend a token twice.
     throw failure(
@@ -88,17 +94,19 @@ export class FileStore implements RefreshTokenStore {
 
   save(record: RefreshRecord, expectedRevision: number | undefined): void {
     if (this.#attempt('read', () => this.#lock?.isHeld()) !== true) {
-      throw failure(
-        'transient',
-        `The lock of ${this.#path} was lost`,
-        new TokenvisorError('STORE_LOCKED', 'Lock lost'),
-      );
+      throw lockLost(this.#path);
     }
     if (this.load()?.revision !== expectedRevision) {
       throw failure('transient', `${this.#path} was changed by somebody else; nothing is written over it`);
     }
     const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...record }, null, 2)}\n`;
+    // It could not be read again.
+    if (Buffer.byteLength(text) > MAX_BYTES) {
+      throw failure('park', `The refresh-token file ${this.#path} would be larger than ${MAX_BYTES} bytes`);
+    }
     this.#attempt('written', () => this.#replace(text));
+    // Its directory may have been replaced by another one while it was written, and the lock with it.
+    if (this.#attempt('read', () => this.#lock?.isHeld()) !== true) throw lockLost(this.#path);
   }
 
   close(): void {
@@ -137,12 +145,31 @@ export class FileStore implements RefreshTokenStore {
     }
   }
 
-  /** Behind a symbolic link it is the target that is replaced, not the link. */
+  /** Whoever can write there can put another token, or another lock, in the place of this one. */
+  #checkDirectory(): void {
+    if (this.#options.allowSharedDirectory === true) return;
+    const who = this.#attempt('locked', () => this.#fs.whoElseWrites(dirname(this.#path)));
+    if (who === undefined) return;
+    throw failure(
+      'park',
+      `Expected the directory of ${this.#path} to be this user's alone (mode 700), got one that can be written by ${who}. Move the ` +
+        'file, or say fileStore(path, { allowSharedDirectory: true })',
+    );
+  }
+
+  /**
+   * Behind a symbolic link it is the target that is replaced, not the link. Also of a file that is not there yet, its directory is
+   * the one of now: a link to it that is changed later would part the file from its lock.
+   */
   #followed(path: string): string {
     try {
       return this.#fs.realpathSync(path);
     } catch {
-      return path;
+      try {
+        return join(this.#fs.realpathSync(dirname(path)), basename(path));
+      } catch {
+        return path;
+      }
     }
   }
 
@@ -152,10 +179,10 @@ export class FileStore implements RefreshTokenStore {
     } catch (error) {
       // Locked by a process that is about to end, most often: a deploy.
       if (error instanceof TokenvisorError) throw failure('transient', error.message, error);
-      const code = errorCode(error) ?? 'no code';
+      const code = errorCode(error);
       const hint = code === 'ENOENT' ? ': its directory must be there' : '';
-      const message = `The refresh-token file ${this.#path} can't be ${verb} (${code})${hint}`;
-      throw failure(PASSING.has(code) ? 'transient' : 'park', message);
+      const message = `The refresh-token file ${this.#path} can't be ${verb} (${whyUnreadable(error)})${hint}`;
+      throw failure(code !== undefined && PASSING.has(code) ? 'transient' : 'park', message);
     }
   }
 }
@@ -170,6 +197,9 @@ const parseFile = (text: string): RefreshRecord | undefined => {
     return undefined;
   }
 };
+
+const lockLost = (path: string): ProviderError =>
+  failure('transient', `The lock of ${path} was lost`, new TokenvisorError('STORE_LOCKED', 'Lock lost'));
 
 const failure = (failureClass: FailureClass, message: string, cause?: TokenvisorError): ProviderError =>
   new ProviderError(message, {

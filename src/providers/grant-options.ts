@@ -14,7 +14,7 @@ import {
   type Check,
   type Report,
 } from '../config/check.js';
-import { url } from '../config/check-url.js';
+import { host, url } from '../config/check-url.js';
 import { describeKind } from '../config/describe.js';
 import { checkClient, clientShape, type ClientOptions } from './client-options.js';
 import type { TlsOptions } from './provider.js';
@@ -32,6 +32,12 @@ export interface TokenRequestOptions {
    * @default `oauth2` (RFC 8414), and `oidc` where there is none
    */
   readonly discovery?: 'oauth2' | 'oidc';
+  /**
+   * The hosts that the issuer's metadata may name a token endpoint at, `mtls_endpoint_aliases` included: `login.example.com`, or
+   * with a port that is not 443. Metadata that name another host park the credential, and nothing is sent there.
+   * @default any host
+   */
+  readonly tokenEndpointHosts?: readonly string[];
   /** The scopes to ask for (RFC 6749 §3.3): space-separated, or a list. */
   readonly scope?: string | readonly string[];
   /** The parameter of that name, which some servers want. */
@@ -131,6 +137,7 @@ export const tokenRequestShape = (allowInsecureHttp: boolean) => ({
   issuer: optional(url({ allowInsecureHttp })),
   tokenEndpoint: optional(url({ allowInsecureHttp })),
   discovery: optional(oneOf('oauth2', 'oidc')),
+  tokenEndpointHosts: optional(list(host(), { min: 1 })),
   scope: optional(strings),
   audience: optional(string()),
   resource: optional(strings),
@@ -151,8 +158,9 @@ export const checkEndpoints = (value: Given, path: string, report: Report): void
   if (given.length !== 1) {
     report(path, 'an object with either `issuer` or `tokenEndpoint`', given.length === 0 ? 'neither' : 'both');
   }
-  if (value['discovery'] !== undefined && value['tokenEndpoint'] !== undefined) {
-    report(joinPath(path, 'discovery'), 'absent beside `tokenEndpoint`', 'both');
+  for (const key of ['discovery', 'tokenEndpointHosts']) {
+    if (value[key] === undefined || value['tokenEndpoint'] === undefined) continue;
+    report(joinPath(path, key), 'absent beside `tokenEndpoint`', 'both');
   }
 };
 

@@ -28,6 +28,12 @@ export type { SigningAlgorithm, SigningKey } from './signing-key.js';
 export { clientCredentials, type ClientCredentialsOptions } from './specs/client-credentials.js';
 export { googleServiceAccount, type GoogleServiceAccountOptions } from './specs/google-service-account.js';
 export { jwtBearer, type AssertionOptions, type JwtBearerOptions } from './specs/jwt-bearer.js';
-export { fileStore, refreshToken, type FileStoreSpec, type RefreshTokenOptions } from './specs/refresh-token.js';
+export {
+  fileStore,
+  refreshToken,
+  type FileStoreOptions,
+  type FileStoreSpec,
+  type RefreshTokenOptions,
+} from './specs/refresh-token.js';
 export { tokenExchange, type TokenExchangeOptions } from './specs/token-exchange.js';
 export { TokenReference, tokenOf } from './token-reference.js';

@@ -6,6 +6,7 @@ import {
   processDiscoveryResponse,
   type AuthorizationServer,
 } from 'oauth4webapi';
+import { hostOf } from '../config/check-url.js';
 import { ProviderError } from '../errors.js';
 import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
@@ -16,32 +17,40 @@ import type { HttpAnswer, HttpRequest } from './provider.js';
 export type Ask = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 export type DiscoveryKind = 'oauth2' | 'oidc';
 
+/** Where an issuer's metadata may send what proves who the client is. */
+export interface EndpointRules {
+  readonly issuer: string;
+  readonly allowInsecureHttp: boolean;
+  /** Undefined: any host. */
+  readonly hosts: readonly string[] | undefined;
+}
+
 /**
- * The metadata of `issuer`, checked to be its own. Without a `kind` RFC 8414 is asked first, and OpenID Connect's where
+ * The metadata of the issuer, checked to be its own. Without a `kind` RFC 8414 is asked first, and OpenID Connect's where
  * that is not there.
  */
 export const discover = async (
   ask: Ask,
-  issuer: string,
+  rules: EndpointRules,
   kind: DiscoveryKind | undefined,
   nowMs: () => number,
 ): Promise<AuthorizationServer> => {
-  if (kind !== undefined) return discoverBy(ask, issuer, kind, nowMs);
+  if (kind !== undefined) return discoverBy(ask, rules, kind, nowMs);
   try {
-    return await discoverBy(ask, issuer, 'oauth2', nowMs);
+    return await discoverBy(ask, rules, 'oauth2', nowMs);
   } catch (error) {
-    if (isNotThere(error)) return discoverBy(ask, issuer, 'oidc', nowMs);
+    if (isNotThere(error)) return discoverBy(ask, rules, 'oidc', nowMs);
     throw error;
   }
 };
 
 const discoverBy = async (
   ask: Ask,
-  issuer: string,
+  rules: EndpointRules,
   algorithm: DiscoveryKind,
   nowMs: () => number,
 ): Promise<AuthorizationServer> => {
-  const target = new URL(issuer);
+  const target = new URL(rules.issuer);
   let answer: HttpAnswer | undefined;
   const fetchMetadata = asFetch(async (url, init) => {
     answer = await ask(url, init);
@@ -65,9 +74,7 @@ const discoverBy = async (
     }
     throw malformedAnswer(`The metadata of ${target.host} can't be understood`, { status: 200 });
   }
-  if (!canBeAsked(server.token_endpoint)) {
-    throw malformedAnswer(`The metadata of ${target.host} names no token endpoint`);
-  }
+  checkedEndpoint(server.token_endpoint, 'token endpoint', rules);
   // Only what is read of it: this server is asked for as long as the session lasts.
   const methods: unknown = server.token_endpoint_auth_methods_supported ?? undefined;
   if (methods !== undefined && !Array.isArray(methods)) {
@@ -83,9 +90,39 @@ const noMetadata = (issuer: URL, { class: how, reason, status = 404 }: ProviderE
     { class: how, reason, status },
   );
 
-/** Found out here, where no refresh token has been taken out yet to be sent there. */
-export const canBeAsked = (endpoint: unknown): boolean => {
-  if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return false;
+/**
+ * An endpoint that the metadata name, as `what`. Found out here, where no refresh token has been taken out yet to be sent there.
+ *
+ * What came over https sends nothing in clear, not even to this machine: whoever has the issuer would have the secret read by
+ * another process of it.
+ */
+export const checkedEndpoint = (
+  endpoint: unknown,
+  what: string,
+  { issuer, allowInsecureHttp, hosts }: EndpointRules,
+): string => {
+  const { host, protocol } = new URL(issuer);
+  if (typeof endpoint !== 'string' || !canBeAsked(endpoint)) {
+    throw malformedAnswer(`The metadata of ${host} names no ${what} that can be asked`);
+  }
+  const target = new URL(endpoint);
+  if (protocol === 'https:' && target.protocol !== 'https:' && !allowInsecureHttp) {
+    throw new ProviderError(
+      `Expected the metadata of ${host} to name a ${what} by https, as they came by it, got ${target.protocol}`,
+      { class: 'park', reason: 'tls_failed' },
+    );
+  }
+  if (hosts !== undefined && !hosts.some((one) => hostOf(one) === target.host)) {
+    throw new ProviderError(
+      `Expected the metadata of ${host} to name a ${what} at one of \`tokenEndpointHosts\`, got another host`,
+      { class: 'park', reason: 'malformed_answer' },
+    );
+  }
+  return endpoint;
+};
+
+const canBeAsked = (endpoint: string): boolean => {
+  if (!URL.canParse(endpoint)) return false;
   const { protocol, username, password } = new URL(endpoint);
   return /^https?:$/.test(protocol) && username === '' && password === '';
 };

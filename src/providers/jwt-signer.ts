@@ -6,6 +6,7 @@ import { createPrivateKey, randomUUID, type JsonWebKey, type KeyObject } from 'n
 import { createSigner } from 'fast-jwt';
 import { ProviderError } from '../errors.js';
 import type { Json, ProviderContext } from './provider.js';
+import { weaknessOfRsa } from './rsa-strength.js';
 import type { SigningAlgorithm, SigningKey } from './signing-key.js';
 
 /** The claims of an assertion (RFC 7523 §3). Times and `jti` are added. */
@@ -76,9 +77,6 @@ const parseJwk = (text: string): JsonWebKey & Readonly<Record<string, unknown>> 
   }
 };
 
-/** RFC 7518 §3.3. */
-const LEAST_RSA_BITS = 2_048;
-
 const BY_RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
 const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
   prime256v1: 'ES256',
@@ -87,10 +85,11 @@ const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
 };
 
 /** Those that a key of this kind can sign by, the usual one first. */
-const algorithmsOf = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly SigningAlgorithm[] => {
+const algorithmsOf = (key: KeyObject): readonly SigningAlgorithm[] => {
+  const { asymmetricKeyType, asymmetricKeyDetails } = key;
   if (asymmetricKeyType === 'rsa') {
-    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
-    if (bits < LEAST_RSA_BITS) throw unusable(`expected an RSA key of ${LEAST_RSA_BITS} bits or more, got ${bits}`);
+    const weakness = weaknessOfRsa(key);
+    if (weakness !== undefined) throw unusable(weakness);
     return BY_RSA;
   }
   if (asymmetricKeyType === 'ed25519') return ['EdDSA'];

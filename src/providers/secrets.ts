@@ -5,11 +5,11 @@
  * (see reference-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
  */
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { describeKind, propertyOf } from '../config/describe.js';
 import { pathOf } from '../config/file-path.js';
 import { ProviderError, TokenvisorError } from '../errors.js';
+import { readRegularFile, whyUnreadable } from './regular-file.js';
 
 /** Where a secret comes from. @inline */
 export type SecretKind = 'env' | 'file' | 'literal';
@@ -115,35 +115,13 @@ export const carriedValue = (reference: SecretReference): string | undefined => 
 const readSecretFile = (path: string): string => {
   let contents: string;
   try {
-    contents = readRegularFile(path);
+    contents = textOf(readRegularFile(path, MAX_SECRET_BYTES).bytes);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw unreadable(`The secret file ${path} can't be read: ${code ?? (error as Error).message}`);
+    throw unreadable(`The secret file ${path} can't be read: ${whyUnreadable(error)}`);
   }
   const secret = contents.replace(/[\r\n]+$/, '');
   if (secret === '') throw unreadable(`The secret file ${path} is empty`);
   return secret;
-};
-
-/** Windows has none. */
-const nonBlocking = (constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0;
-
-/** Reads with a bound, and only from a regular file: a pipe would block this thread for ever. */
-const readRegularFile = (path: string): string => {
-  const handle = openSync(path, constants.O_RDONLY | nonBlocking);
-  try {
-    if (!fstatSync(handle).isFile()) throw new Error('it is not a regular file');
-    const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const read = readSync(handle, buffer, length, buffer.length - length, null);
-      if (read === 0) return textOf(buffer.subarray(0, length));
-      length += read;
-    }
-    throw new Error(`it is larger than ${MAX_SECRET_BYTES} bytes`);
-  } finally {
-    closeSync(handle);
-  }
 };
 
 /** Not with a mark in the place of each byte that is none: that would be another secret, and one that is easier to guess. */

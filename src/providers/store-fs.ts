@@ -1,5 +1,7 @@
 /** The file system as the refresh-token store uses it: all synchronous, because libuv's pool may be full. */
 import * as fs from 'node:fs';
+import { readRegularFile, type RegularFile } from './regular-file.js';
+import { whoElseWrites } from './shared-directory.js';
 
 /** A port, so that tests can let every single step fail. */
 export type StoreFs = Pick<
@@ -8,21 +10,26 @@ export type StoreFs = Pick<
   | 'fsyncSync'
   | 'linkSync'
   | 'openSync'
-  | 'readFileSync'
   | 'realpathSync'
   | 'renameSync'
-  | 'statSync'
   | 'unlinkSync'
   | 'utimesSync'
   | 'writeFileSync'
->;
+> & { readonly readRegularFile: typeof readRegularFile; readonly whoElseWrites: typeof whoElseWrites };
 
-export const machineFs: StoreFs = fs;
+const { closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unlinkSync, utimesSync, writeFileSync } =
+  fs;
 
-/** The contents, or undefined if there is no such file. */
-export const readIfThere = (port: StoreFs, path: string): string | undefined => {
+export const machineFs: StoreFs = {
+  ...{ closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unlinkSync, utimesSync, writeFileSync },
+  readRegularFile,
+  whoElseWrites,
+};
+
+/** The file, or undefined if there is none of that name. */
+export const readIfThere = (port: StoreFs, path: string, maxBytes: number): RegularFile | undefined => {
   try {
-    return port.readFileSync(path, 'utf8');
+    return port.readRegularFile(path, maxBytes);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -16,7 +16,7 @@ import { asFetch } from './as-fetch.js';
 import { clientAuthentication, type Authenticate } from './client-authentication.js';
 import type { CheckedGrantOptions } from './grant-options.js';
 import { givenUp, malformedAnswer } from './http-failures.js';
-import { canBeAsked, discover } from './issuer-discovery.js';
+import { checkedEndpoint, discover } from './issuer-discovery.js';
 import { inLibrary } from './library-scope.js';
 import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
 import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
@@ -95,11 +95,10 @@ export class TokenEndpoint {
 
   async #discover(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
     const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#answered(url, init, signal, dueMonoMs);
-    const { issuer, discovery } = this.#options;
-    const server = await discover(ask, issuer!, discovery, () => this.#context.clock.wallMs());
-    const endpoint = this.#endpointOf(server);
-    if (!canBeAsked(endpoint))
-      throw malformedAnswer('The metadata has a token endpoint for mTLS that can not be asked');
+    const { issuer, discovery, allowInsecureHttp = false, tokenEndpointHosts: hosts } = this.#options;
+    const rules = { issuer: issuer!, allowInsecureHttp, hosts };
+    const server = await discover(ask, rules, discovery, () => this.#context.clock.wallMs());
+    const endpoint = checkedEndpoint(this.#endpointOf(server), 'token endpoint for mTLS', rules);
     this.#context.warm(new URL(endpoint).hostname);
     return server;
   }
@@ -192,7 +191,7 @@ export class TokenEndpoint {
 /** True of what a request meets that has gone to the wrong place: a server there has not spoken OAuth. */
 const mayBeMisdirected = (error: unknown): boolean =>
   error instanceof ProviderError &&
-  error.oauthError === undefined &&
+  error.reason !== 'oauth_error' &&
   (error.class === 'park' || error.reason === 'connect_failed');
 
 /** An exchange that needs nothing more than to be sent. */

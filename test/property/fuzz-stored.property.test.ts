@@ -21,7 +21,7 @@ import { applyRequest } from '../../src/inbound/ledger/ledger-record.js';
 import { FileLock } from '../../src/providers/file-lock.js';
 import { FileStore } from '../../src/providers/file-store.js';
 import { malformedAnswer } from '../../src/providers/http-failures.js';
-import { canBeAsked, discover } from '../../src/providers/issuer-discovery.js';
+import { checkedEndpoint, discover } from '../../src/providers/issuer-discovery.js';
 import { digestOf, openIntent, type RefreshRecord } from '../../src/providers/refresh-record.js';
 import { parseHttpDate, parseRetryAfter } from '../../src/providers/retry-after.js';
 import { file, readSecret } from '../../src/providers/secrets.js';
@@ -378,6 +378,7 @@ describe('what a server says', () => {
   });
 
   const issuer = 'https://issuer.example';
+  const rules = { issuer, allowInsecureHttp: false, hosts: undefined };
   const metadata = {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -404,9 +405,9 @@ describe('what a server says', () => {
         };
         const ask = () => Promise.resolve({ status, headers: { 'content-type': 'application/json' }, body, json });
         try {
-          const server = await discover(ask, issuer, undefined, () => 0);
+          const server = await discover(ask, rules, undefined, () => 0);
           expect(server.issuer).toBe(issuer);
-          expect(canBeAsked(server.token_endpoint)).toBe(true);
+          expect(() => checkedEndpoint(server.token_endpoint, 'token endpoint', rules)).not.toThrow();
           const methods: unknown = server.token_endpoint_auth_methods_supported;
           expect(methods === undefined || methods === null || Array.isArray(methods)).toBe(true);
         } catch (error) {

@@ -3,6 +3,7 @@
  * may die before each call; the calls fail while the disk is sick.
  */
 import type { Clock } from '../../src/clock.js';
+import type { RegularFile } from '../../src/providers/regular-file.js';
 import type { StoreFs } from '../../src/providers/store-fs.js';
 import type { Mortal } from './mortal.js';
 
@@ -99,17 +100,15 @@ export class Disk {
         find(path);
         this.#names.delete(path);
       },
-      readFileSync: (path: string): string => {
+      readRegularFile: (path: string): RegularFile => {
         thread.act('word');
-        return find(path).text;
+        const { text, mtimeMs, number } = find(path);
+        return { bytes: Buffer.from(text), mtimeMs, ino: number };
       },
+      whoElseWrites: (): undefined => undefined,
       realpathSync: (path: string): string => {
-        find(path);
+        if (path !== DIRECTORY) find(path);
         return path;
-      },
-      statSync: (path: string): { mtimeMs: number; ino: number } => {
-        const { mtimeMs, number } = find(path);
-        return { mtimeMs, ino: number };
       },
       utimesSync: (path: string, _atime: Date, mtime: Date): void => {
         write();

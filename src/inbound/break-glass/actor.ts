@@ -3,8 +3,17 @@
  * and nothing of it in a variable: it has no state to lose.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { reply, type ActorContext, type Behaviour, type LiveSnapshot } from '../../actor/behaviour.js';
-import { digestOf, GlassWord, type BuiltToken, type GlassMessage, type GlassRecord } from './glass-record.js';
+import {
+  noReply,
+  reply,
+  type ActorContext,
+  type Behaviour,
+  type LiveSnapshot,
+  type NoReply,
+  type Reply,
+} from '../../actor/behaviour.js';
+import { strangeCall } from '../strange-call.js';
+import { digestOf, glassMessageOf, GlassWord, type BuiltToken, type GlassRecord } from './glass-record.js';
 
 /** What crosses to the actor. */
 export interface BreakGlassActorOptions {
@@ -32,7 +41,12 @@ export const breakGlassBehaviour: Behaviour<null, BreakGlassActorOptions> = {
     return null;
   },
 
-  handleCall(message: GlassMessage, _from, state, context) {
+  handleCall(came: unknown, from, state, context): Reply<null> | NoReply<null> {
+    const message = glassMessageOf(came);
+    if (!message) {
+      context.replyError(from, strangeCall(context.name, came));
+      return noReply(state);
+    }
     return reply(message.kind === 'build' ? build(message.clears, context) : remove(message.digest, context), state);
   },
 

@@ -4,6 +4,9 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 
+/** Of SHA-256. */
+const DIGEST_BYTES = 32;
+
 /** The child's own words. */
 export const GlassWord = {
   /** Lookups of the token, and of anything else: each goes round at 2^32. */
@@ -32,6 +35,14 @@ export interface GlassRecord {
 export type GlassMessage =
   { readonly kind: 'build'; readonly clears: number } | { readonly kind: 'delete'; readonly digest: Uint8Array };
 
+/** A message as it comes to the actor, built anew of what it has to have; undefined for what is none: who has the port may send anything. */
+export const glassMessageOf = (message: unknown): GlassMessage | undefined => {
+  const { kind, clears, digest } = (message ?? {}) as Readonly<Record<string, unknown>>;
+  if (kind === 'build') return Number.isInteger(clears) ? { kind, clears: clears as number } : undefined;
+  if (kind !== 'delete' || !(digest instanceof Uint8Array) || digest.length !== DIGEST_BYTES) return undefined;
+  return { kind, digest };
+};
+
 /** What a build is answered with. */
 export interface BuiltToken {
   /** The token: 32 random bytes, in base64url. It is told this once, and kept nowhere. */
@@ -47,7 +58,7 @@ export interface BuiltToken {
 export const digestOf = (token: string): Buffer => hash('sha256', token, 'buffer');
 
 /** One for each thread: a buffer for every lookup would cost more than the digest. */
-const scratch = Buffer.alloc(32);
+const scratch = Buffer.alloc(DIGEST_BYTES);
 
 /**
  * Whether this is the digest of that token, in a time that says nothing of either: what is compared can't be chosen by who

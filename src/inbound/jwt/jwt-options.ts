@@ -39,10 +39,16 @@ export interface JwtVerification {
   /** The algorithms that are accepted: those of HMAC with `secret` alone, the others with keys alone. `none` never is. */
   readonly algorithms: readonly JwtAlgorithm[];
   /**
-   * Who must have issued the token (`iss`): one, or any of several.
+   * Who must have issued the token (`iss`): one, or any of the names that one issuer has; see `sharedNames`.
    * @default not looked at
    */
   readonly issuer?: string | readonly string[];
+  /**
+   * With several names in `issuer`: they are of one issuer (an old URL and a new one), which gives no `jti` and no `sub` twice. A ledger
+   * knows tokens and subjects by these alone, so of two issuers each could revoke the other's tokens: they have a ledger each.
+   * @default false: several are refused
+   */
+  readonly sharedNames?: boolean;
   /**
    * Whom it must be for (`aud`): any of several.
    * @default not looked at
@@ -115,6 +121,7 @@ const shape = (allowInsecureHttp: boolean) => ({
   secret: optional(secret()),
   algorithms: list(oneOf(...KEY_ALGORITHMS, ...HMAC_ALGORITHMS), { min: 1 }),
   issuer: optional(strings),
+  sharedNames: optional(boolean()),
   audience: optional(strings),
   jwksCacheMs: optional(number({ min: 1_000, max: 86_400_000 }), 600_000),
   jwksCooldownMs: optional(number({ min: 0, max: 3_600_000 }), 30_000),
@@ -136,6 +143,11 @@ export const jwtVerification =
       if (sources.length !== 1) {
         const came = sources.length === 0 ? 'none of them' : sources.map((key) => `\`${key}\``).join(' and ');
         tell(at, `an object with one of ${SOURCES.map((key) => `\`${key}\``).join(', ')}`, came);
+      }
+      const { issuer, sharedNames } = given;
+      if (Array.isArray(issuer) && new Set(issuer).size > 1 && sharedNames !== true) {
+        const expected = 'one issuer: a `jti` and a `sub` are kept without it, so each has a ledger of its own';
+        tell(joinPath(at, 'issuer'), `${expected} (names of one issuer: \`sharedNames: true\`)`, `${issuer.length}`);
       }
       if (given['jwksUrl'] === undefined) {
         for (const key of ONLY_WITH_URL.filter((one) => given[one] !== undefined)) {

@@ -6,7 +6,9 @@
  */
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { isPlainObject } from '../../config/describe.js';
+import { weaknessOfRsa } from '../../providers/rsa-strength.js';
 import { HMAC_ALGORITHMS, type JwtAlgorithm, KEY_ALGORITHMS, leastSecretBytes } from './algorithms.js';
+import { isPublished } from './published-key.js';
 
 export interface VerificationKey {
   /** RFC 7517 §4.5; undefined for a key that has no name. */
@@ -16,8 +18,6 @@ export interface VerificationKey {
   readonly material: string;
 }
 
-/** RFC 7518 §3.3. */
-const LEAST_RSA_BITS = 2_048;
 const BY_RSA = KEY_ALGORITHMS.filter((algorithm) => /^[RP]S/.test(algorithm));
 const BY_CURVE: Readonly<Record<string, readonly JwtAlgorithm[]>> = {
   'P-256': ['ES256'],
@@ -47,7 +47,7 @@ const keyOf = (jwk: Readonly<Record<string, unknown>>): readonly VerificationKey
   const members = PUBLIC_MEMBERS.filter((name) => jwk[name] !== undefined).map((name) => [name, jwk[name]] as const);
   try {
     const key = createPublicKey({ key: Object.fromEntries(members) as JsonWebKey, format: 'jwk' });
-    if (key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) < LEAST_RSA_BITS) return [];
+    if (key.asymmetricKeyType === 'rsa' && weaknessOfRsa(key) !== undefined) return [];
     const material = key.export({ type: 'spki', format: 'pem' }) as string;
     return [{ kid: typeof kid === 'string' ? kid : undefined, algorithms, material }];
   } catch {
@@ -61,14 +61,11 @@ const algorithmsOf = ({ kty, crv }: Readonly<Record<string, unknown>>): readonly
   return typeof crv === 'string' && Object.hasOwn(BY_CURVE, crv) ? BY_CURVE[crv]! : [];
 };
 
-/** What is published is no secret: whoever has read it could sign by it. */
-const PUBLISHED = /-----BEGIN [A-Z0-9 ]+-----|"kty"\s*:\s*"(?:RSA|EC|OKP)"/;
-
 /** The one key that a shared secret is; undefined if it is too short for these algorithms, or a key that is no secret. */
 export const keysOfSecret = (
   secret: string,
   algorithms: readonly JwtAlgorithm[],
 ): readonly VerificationKey[] | undefined => {
-  if (Buffer.byteLength(secret) < leastSecretBytes(algorithms) || PUBLISHED.test(secret)) return undefined;
+  if (Buffer.byteLength(secret) < leastSecretBytes(algorithms) || isPublished(secret)) return undefined;
   return [{ kid: undefined, algorithms: HMAC_ALGORITHMS.filter((one) => algorithms.includes(one)), material: secret }];
 };

@@ -22,6 +22,7 @@ import type { TableWriter } from '../../table/table-writer.js';
 import type { CheckedJwtVerification } from '../jwt/jwt-options.js';
 import type { JwtVerifier } from '../jwt/jwt-verifier.js';
 import { expungeInMs } from '../expunger.js';
+import { strangeCall } from '../strange-call.js';
 import { BatchVerifier } from './batch-verifier.js';
 import { expungeLedger } from './ledger-expunge.js';
 import type { LedgerDetails } from './ledger-failure.js';
@@ -33,6 +34,7 @@ import {
   type FreshnessEvent,
   type StoreTask,
 } from './ledger-freshness.js';
+import { ledgerCallOf } from './ledger-call-check.js';
 import type { LedgerCall } from './ledger-messages.js';
 import { LedgerRecords } from './ledger-records.js';
 import { LedgerService, type TokenVerifier } from './ledger-service.js';
@@ -115,8 +117,16 @@ class Ledger {
     return this;
   }
 
-  call(call: LedgerCall, from: From): this {
-    if (this.#opened) this.#answer(call, from, this.#opened);
+  call(message: unknown, from: From): this {
+    let call: LedgerCall | undefined;
+    try {
+      call = ledgerCallOf(message, this.#context.name);
+    } catch (error) {
+      this.#context.replyError(from, error);
+      return this;
+    }
+    if (!call) this.#context.replyError(from, strangeCall(this.#context.name, message));
+    else if (this.#opened) this.#answer(call, from, this.#opened);
     else if (this.#early) this.#early.push({ call, from });
     else this.#context.replyError(from, this.#unavailable());
     return this;
@@ -379,7 +389,7 @@ const noVerifier = (child: string): TokenVerifier => {
 export const ledgerBehaviour: Behaviour<Ledger, LedgerActorOptions> = {
   init: (context) => proceed(new Ledger(context)),
   handleContinue: (_argument, ledger) => ledger.start(),
-  handleCall: (message: LedgerCall, from, ledger) => noReply(ledger.call(message, from)),
+  handleCall: (message: unknown, from, ledger) => noReply(ledger.call(message, from)),
   handleInfo: (message: LedgerInfo, ledger) => ledger.receive(message),
   terminate: (reason, ledger) => ledger.terminate(typeof reason === 'string'),
 };

@@ -19,7 +19,9 @@ export const purposesShape = object({
   includePurposes: optional(list(name())),
   excludePurposes: optional(list(name())),
 });
-export const limitShape = object({ limit: optional(number({ min: 1, max: 100_000, integer: true }), 1_000) });
+/** Of one `readExpired()`. */
+export const MOST_EXPIRED = 100_000;
+export const limitShape = object({ limit: optional(number({ min: 1, max: MOST_EXPIRED, integer: true }), 1_000) });
 export const verifiedShape = object({ verified: optional(boolean(), false) });
 
 /** A JSON value of at most 64 KiB, as JSON has it. @throws CONFIG_INVALID */

@@ -11,6 +11,9 @@ export interface TokenFacts {
   readonly expiresAtMs: number;
 }
 
+/** How many tokens one `revoke_many` has at most. */
+export const MOST_OF_A_BATCH = 500;
+
 export type LedgerCall =
   | { readonly kind: 'revoke'; readonly token: string }
   | { readonly kind: 'revoke'; readonly facts: TokenFacts }

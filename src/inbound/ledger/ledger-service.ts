@@ -52,9 +52,9 @@ export class LedgerService {
       case 'revoke_subject':
         return this.#revokeSubject(call.subject, call.filter);
       case 'store':
-        return this.#store({ kind: 'store', ...call.facts, purpose: call.purpose, extraData: call.extraData });
+        return this.#store({ ...call.facts, kind: 'store', purpose: call.purpose, extraData: call.extraData });
       case 'store_changes':
-        return this.#store({ kind: 'store_changes', ...call.facts, purpose: call.purpose, changes: call.changes });
+        return this.#store({ ...call.facts, kind: 'store_changes', purpose: call.purpose, changes: call.changes });
       case 'get':
         return this.#get(call.jti, call.purpose);
       case 'get_changes':
@@ -67,7 +67,7 @@ export class LedgerService {
   }
 
   async #revoke(facts: TokenFacts): Promise<RevokeAnswer | undefined> {
-    return (await this.#options.records.ask({ kind: 'revoke', ...facts })).answer;
+    return (await this.#options.records.ask({ ...facts, kind: 'revoke' })).answer;
   }
 
   async #revokeToken(token: string): Promise<RevokeAnswer | undefined> {

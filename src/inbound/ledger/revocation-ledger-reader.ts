@@ -24,7 +24,8 @@ export interface CutoffClaims {
   /** Whose it is: the claim `sub`; undefined for a token that has none. */
   readonly subject: string | undefined;
   /**
-   * When it was issued: the claim `iat`, in ms since the Unix epoch.
+   * When it was issued: the claim `iat`, in ms since the Unix epoch. What is no finite number, and an instant that is further ahead than
+   * the ledger's `graceMs`, count as absent.
    * @default none: it counts as issued before every cutoff
    */
   readonly issuedAtMs?: number | undefined;
@@ -36,6 +37,8 @@ export interface LedgerView<Cutoffs extends boolean = boolean> {
   readonly cutoffs: Cutoffs;
   /** A token that was never stored is not accepted. */
   readonly requireStored: boolean;
+  /** By how much the clock of who issues tokens may be ahead: ms. What claims to be issued later says nothing. */
+  readonly graceMs: number;
 }
 
 /** What `handle()` of a ledger returns: post it to any thread, and `attach()` it there. */
@@ -78,6 +81,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   /** Tokens are revoked by subject as well: their claims are needed. */
   readonly cutoffs: Cutoffs;
   readonly #requireStored: boolean;
+  readonly #graceMs: number;
   readonly #actor: ActorReader;
   readonly #words: AtomicWords;
   /** The words, without a call between them and the reader. */
@@ -91,6 +95,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     this.name = name;
     this.cutoffs = view.cutoffs;
     this.#requireStored = view.requireStored;
+    this.#graceMs = view.graceMs;
     this.#actor = new ActorReader(name, memory);
     this.#words = openWords(memory);
     this.#view = this.#words.view;
@@ -114,7 +119,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     }
     if (this.#isTokenRevoked(facts.jti)) return true;
     if (!this.cutoffs || facts.subject === undefined) return false;
-    return this.#isCutOff(facts.subject, claims.iat);
+    return this.#isCutOff(facts.subject, claims.iat === undefined ? undefined : claims.iat * 1_000);
   }
 
   /**
@@ -130,12 +135,13 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   isJtiRevoked(this: RevocationLedgerReader<boolean>, jti: string, claims: CutoffClaims): boolean;
   isJtiRevoked(jti: string, claims?: CutoffClaims): boolean {
     if (!this.cutoffs) return this.#isTokenRevoked(jti);
-    if (!isClaims(claims)) throw this.#needsClaims(claims);
+    const read = readCutoffClaims(claims);
+    if (!read) throw this.#needsClaims(claims);
     if (this.#isTokenRevoked(jti)) return true;
-    const { subject, issuedAtMs } = claims;
+    const { subject, issuedAtMs } = read;
     // Nobody could have revoked its tokens.
     if (subject !== undefined && subject.length > MAX_NAME_LENGTH) return this.#malformed();
-    return subject !== undefined && this.#isCutOff(subject, issuedAtMs === undefined ? undefined : issuedAtMs / 1_000);
+    return subject !== undefined && this.#isCutOff(subject, issuedAtMs);
   }
 
   /** How many tokens, and cutoffs of subjects, readers find; expired ones included. Lock-free. */
@@ -162,7 +168,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   handle(): TransferableLedger<Cutoffs> {
     const { name, cutoffs } = this;
     const memory = this.#view.buffer as SharedArrayBuffer;
-    const view = { cutoffs, requireStored: this.#requireStored };
+    const view = { cutoffs, requireStored: this.#requireStored, graceMs: this.#graceMs };
     return { tokenvisor: 1, kind: 'revocationLedger', name, memory, table: this.#memory, ...view };
   }
 
@@ -215,12 +221,18 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     return true;
   }
 
-  /** A token that does not say when it was issued counts as issued before. */
-  #isCutOff(subject: string, issuedAtS: number | undefined): boolean {
+  /**
+   * A token that does not say when it was issued counts as issued before: so does one that says no instant, or one that is still to
+   * come, or it would be out of reach of every cutoff.
+   */
+  #isCutOff(subject: string, issuedAtMs: unknown): boolean {
     const table = this.#table;
     if (!table.find(subject, Domain.SUBJECT)) return false;
-    if (issuedAtS !== undefined && Math.floor(issuedAtS) > table.meta) return false;
-    return this.#nowMs() < table.expiryS * 1_000;
+    const { meta, expiryS } = table;
+    const nowMs = this.#nowMs();
+    const isSaid = typeof issuedAtMs === 'number' && Number.isFinite(issuedAtMs) && issuedAtMs <= nowMs + this.#graceMs;
+    if (isSaid && Math.floor(issuedAtMs / 1_000) > meta) return false;
+    return nowMs < expiryS * 1_000;
   }
 
   #needsClaims(came: unknown): TokenvisorError {
@@ -232,18 +244,15 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 }
 
-/** Without a type checker, null and half an object may come, and what throws where it is read. */
-const isClaims = (claims: CutoffClaims | undefined): claims is CutoffClaims => {
+/** Without a type checker, null and half an object may come, and what throws where it is read, or is another the next time. */
+const readCutoffClaims = (
+  claims: CutoffClaims | undefined,
+): { readonly subject: string | undefined; readonly issuedAtMs: unknown } | undefined => {
   try {
-    return (
-      typeof claims === 'object' &&
-      (claims as object | null) !== null &&
-      'subject' in claims &&
-      isSubject(claims.subject)
-    );
+    if (typeof claims !== 'object' || (claims as object | null) === null || !('subject' in claims)) return undefined;
+    const { subject, issuedAtMs }: { subject: unknown; issuedAtMs?: unknown } = claims;
+    return subject === undefined || typeof subject === 'string' ? { subject, issuedAtMs } : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 };
-
-const isSubject = (subject: unknown): boolean => subject === undefined || typeof subject === 'string';

@@ -37,7 +37,8 @@ export interface RevocationLedgerOptions extends ChildOptions {
    */
   readonly verify?: JwtVerification;
   /**
-   * How long after its expiry a token is still remembered, for verifiers whose clocks are behind: ms, 0 to 86,400,000.
+   * How long after its expiry a token is still remembered, for verifiers whose clocks are behind: ms, 0 to 86,400,000. By as much
+   * the clock of who issues tokens may be ahead, for `cutoffs`.
    * @default 300_000
    */
   readonly graceMs?: number;
@@ -74,13 +75,14 @@ export interface RevocationLedgerOptions extends ChildOptions {
 /** Ten years. */
 const LONGEST_LIFE_MS = 315_576_000_000;
 const DAY_MS = 86_400_000;
+const DEFAULT_GRACE_MS = 300_000;
 
 const shape = object(
   {
     ...childShape,
     store: optional(storeReference()),
     verify: optional(jwtVerification()),
-    graceMs: optional(number({ min: 0, max: DAY_MS }), 300_000),
+    graceMs: optional(number({ min: 0, max: DAY_MS }), DEFAULT_GRACE_MS),
     cutoffs: optional(boolean(), false),
     maxTokenLifetimeMs: optional(number({ min: 1_000, max: LONGEST_LIFE_MS })),
     requireStored: optional(boolean(), false),
@@ -188,7 +190,11 @@ export const revocationLedger = <const Options extends RevocationLedgerOptions>(
   options: Options = {} as Options,
 ): ChildSpec<RevocationLedgerHandle<HasCutoffs<Options>>> => {
   // What is no option is reported by prepare(), at the start, with all other problems.
-  const { cutoffs, requireStored } = (isPlainObject(options) ? options : {}) as RevocationLedgerOptions;
-  const view = { cutoffs: (cutoffs === true) as HasCutoffs<Options>, requireStored: requireStored === true };
+  const { cutoffs, requireStored, graceMs } = (isPlainObject(options) ? options : {}) as RevocationLedgerOptions;
+  const view = {
+    cutoffs: (cutoffs === true) as HasCutoffs<Options>,
+    requireStored: requireStored === true,
+    graceMs: graceMs ?? DEFAULT_GRACE_MS,
+  };
   return childSpec(kindOf(view), options);
 };

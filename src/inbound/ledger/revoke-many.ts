@@ -10,7 +10,7 @@ import { TokenvisorError } from '../../errors.js';
 import { BulkError } from '../bulk-error.js';
 import { readClaims } from '../jwt/read-claims.js';
 import { checkSource, inBatches } from '../in-batches.js';
-import type { LedgerCall, RevokedBatch } from './ledger-messages.js';
+import { MOST_OF_A_BATCH, type LedgerCall, type RevokedBatch } from './ledger-messages.js';
 import { factsOf } from './token-facts.js';
 
 /** How far `revokeMany()` is, and what it resolves with. */
@@ -46,7 +46,7 @@ const shape = object({
   ),
 });
 
-const BATCH = 500;
+const BATCH = MOST_OF_A_BATCH;
 /** More than there are threads that verify. */
 const AHEAD = 8;
 /** One batch, on a busy machine with a slow store. */

@@ -17,7 +17,8 @@ import { ROW_WORDS } from '../../table/layout.js';
 import { TableFullError } from '../../table/table-full-error.js';
 import type { TableWriter } from '../../table/table-writer.js';
 import { expungeInMs, expungeTable } from '../expunger.js';
-import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
+import { strangeCall } from '../strange-call.js';
+import { tokenSetMessageOf, type SetAnswer } from './token-set-messages.js';
 
 /** What crosses to the actor. */
 export interface TokenSetActorOptions {
@@ -41,8 +42,13 @@ export const tokenSetBehaviour: Behaviour<State, TokenSetActorOptions> = {
     return { waiting: undefined };
   },
 
-  handleCall(message: TokenSetMessage, from, state, context): Reply<State> | NoReply<State> {
-    const { table } = context;
+  handleCall(came: unknown, from, state, context): Reply<State> | NoReply<State> {
+    const { table, name } = context;
+    const message = tokenSetMessageOf(came);
+    if (!message) {
+      context.replyError(from, strangeCall(name, came));
+      return noReply(state);
+    }
     switch (message.kind) {
       case 'set':
         return reply(set(message.rows, message.keepMeta, context), state);

@@ -2,6 +2,8 @@
  * What crosses to the actor of a token set, and what comes back. No token does: rows of five words, with its digest.
  */
 
+import { ROW_WORDS } from '../../table/layout.js';
+
 /** At most {@link ROWS_A_MESSAGE} rows. */
 export type TokenSetMessage =
   /** `keepMeta`: what is there keeps its meta, because none was given. */
@@ -11,6 +13,31 @@ export type TokenSetMessage =
   | { readonly kind: 'exists'; readonly rows: Int32Array }
   | { readonly kind: 'clear' }
   | { readonly kind: 'expunge' };
+
+/** A message as it comes to the actor, built anew of what it has to have; undefined for what is none: who has the port may send anything. */
+export const tokenSetMessageOf = (message: unknown): TokenSetMessage | undefined => {
+  const { kind, rows, keepMeta } = (message ?? {}) as Readonly<Record<string, unknown>>;
+  switch (kind) {
+    case 'set':
+      return isRows(rows) && typeof keepMeta === 'boolean' ? { kind, rows, keepMeta } : undefined;
+    case 'remove':
+      return isRows(rows) ? { kind, rows } : undefined;
+    case 'exists':
+      return isRows(rows) && rows.length === ROW_WORDS ? { kind, rows } : undefined;
+    case 'clear':
+    case 'expunge':
+      return { kind };
+    default:
+      return undefined;
+  }
+};
+
+/** Not in shared memory: there they could become others while they are put. */
+const isRows = (value: unknown): value is Int32Array =>
+  value instanceof Int32Array &&
+  value.buffer instanceof ArrayBuffer &&
+  value.length % ROW_WORDS === 0 &&
+  value.length <= ROWS_A_MESSAGE * ROW_WORDS;
 
 /** The answer to `set`: of the rows, the first `written` are in the table; if not all, then because it is full. */
 export interface SetAnswer {

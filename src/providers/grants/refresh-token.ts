@@ -47,7 +47,12 @@ class RefreshTokenSession implements ProviderSession {
       store:
         store === 'memory'
           ? undefined
-          : new FileStore({ ...machine, path: store.path, owner: writer, clock: context.clock }),
+          : new FileStore({
+              ...machine,
+              path: store.path,
+              allowSharedDirectory: store.allowSharedDirectory === true,
+              ...{ owner: writer, clock: context.clock },
+            }),
       writer,
       clock: context.clock,
       singleUse: this.singleUse,

@@ -1,7 +1,7 @@
 /** The refresh token grant as data. */
 import { absolute } from '../../config/file-path.js';
-import { check, custom, object, oneOf, optional, type CheckResult } from '../../config/check.js';
-import { describeValue, propertyOf } from '../../config/describe.js';
+import { check, custom, object, oneOf, optional, optionsOf, type CheckResult } from '../../config/check.js';
+import { describeValue, isPlainObject, propertyOf } from '../../config/describe.js';
 import {
   allowsInsecureHttp,
   checkGrant,
@@ -20,6 +20,18 @@ export interface FileStoreSpec {
   readonly kind: 'file';
   /** The absolute path. */
   readonly path: string;
+  /** As in {@link FileStoreOptions}. */
+  readonly allowSharedDirectory?: boolean;
+}
+
+/** Options of {@link fileStore}. */
+export interface FileStoreOptions {
+  /**
+   * Lets the file be in a directory that others can write: its owner if that is another user, a group that this process is not in, or
+   * everybody. They can put another token, or a lock, in the place of this one.
+   * @default false: the credential is parked
+   */
+  readonly allowSharedDirectory?: boolean;
 }
 
 /** Options of {@link refreshToken}. A public client gives neither a `clientSecret` nor a `clientAssertion`. */
@@ -74,11 +86,13 @@ export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<Refresh
 
 /**
  * Keeps a refresh token in a file of its own (mode 0600, replaced as a whole, locked against other processes), so that
- * it survives the process. The directory must be there. A relative path counts from the working directory of now.
+ * it survives the process. The directory must be there, and writable by this user alone. A relative path counts from the working
+ * directory of now.
  */
-export const fileStore = (path: string | URL): FileStoreSpec => ({
+export const fileStore = (path: string | URL, options: FileStoreOptions = {}): FileStoreSpec => ({
   kind: 'file',
   path: absolute(path),
+  ...optionsOf(options, 'options'),
 });
 
 /** Checks the options of the refresh token grant. */
@@ -94,12 +108,18 @@ export const checkRefreshToken = (options: unknown, path: string): CheckResult<C
   return check(object(shape, checkGrant), options, path);
 };
 
+const STORE_KEYS = ['kind', 'path', 'allowSharedDirectory'];
+
+const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';
+
 const store = custom(
-  "fileStore(path) or 'memory'",
+  "fileStore(path, { allowSharedDirectory? }) or 'memory'",
   (value): value is FileStoreSpec | 'memory' => {
     if (value === 'memory') return true;
     const path = propertyOf(value, 'path');
-    return propertyOf(value, 'kind') === 'file' && typeof path === 'string' && path !== '';
+    if (propertyOf(value, 'kind') !== 'file' || typeof path !== 'string' || path === '') return false;
+    const known = isPlainObject(value) && Object.keys(value).every((key) => STORE_KEYS.includes(key));
+    return known && isFlag(value['allowSharedDirectory']);
   },
   describeValue,
 );

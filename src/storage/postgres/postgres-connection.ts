@@ -9,6 +9,7 @@ import { AddressBook } from '../../providers/addresses.js';
 import { readSecret } from '../../providers/secrets.js';
 import type { StoreContext } from '../store.js';
 import { isCollision, isLost, storeError } from './postgres-errors.js';
+import { refuseInClear, refuseOddFiles } from './postgres-guards.js';
 import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js';
 
 /** How much longer than the server, which is asked to end a statement, we wait for it to say so. */
@@ -69,7 +70,8 @@ export class PostgresConnection {
       try {
         return await this.#ask(live, text, values);
       } catch (error) {
-        if (!isCollision(error) || tries === MAX_TRIES) throw storeError(doing, error, this.#secrets());
+        if (!isCollision(error) || tries === MAX_TRIES)
+          throw storeError(doing, error, { secrets: this.#secrets(), authenticated: true });
       }
     }
   }
@@ -102,13 +104,15 @@ export class PostgresConnection {
   async #connect(): Promise<Live> {
     const { connectTimeoutMs } = this.#options;
     let live: Live | undefined;
+    let authenticated = false;
     try {
       live = this.#begin();
       const { client, lost, drop } = live;
       const opened = live;
-      const session = client
-        .connect()
-        .then(() => this.#hooks.prepare((text, values = []) => this.#ask(opened, text, values)));
+      const session = client.connect().then(() => {
+        authenticated = true;
+        return this.#hooks.prepare((text, values = []) => this.#ask(opened, text, values));
+      });
       await this.#bounded(connectTimeoutMs, Promise.race([session, lost]), () =>
         drop(new Error(`no connection within ${connectTimeoutMs} ms`)),
       );
@@ -126,13 +130,14 @@ export class PostgresConnection {
       live?.drop(new Error('its session could not begin'));
       this.#waitMs = Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, this.#waitMs * 2));
       this.#notBeforeMs = this.#context.clock.monoMs() + this.#waitMs;
-      this.#lastFailure = storeError('a connection', error, this.#secrets());
+      this.#lastFailure = storeError('a connection', error, { secrets: this.#secrets(), authenticated });
       throw this.#lastFailure;
     }
   }
 
   #begin(): Live {
     const client = new this.#pg.Client(this.#config());
+    if (!this.#options.allowInsecure) refuseInClear(client);
     let drop: (error: Error) => void = () => undefined;
     const lost = new Promise<never>((_, reject) => {
       drop = (error) => {
@@ -199,8 +204,10 @@ export class PostgresConnection {
   #config(): Pg.ClientConfig {
     const { connectionString, host, port, database, user, password, tls } = this.#options;
     const { lookup } = this.#addresses;
+    const text = connectionString === undefined ? undefined : readSecret(connectionString);
+    if (text !== undefined) refuseOddFiles(text);
     return {
-      ...(connectionString !== undefined && { connectionString: readSecret(connectionString) }),
+      ...(text !== undefined && { connectionString: text }),
       ...(host !== undefined && { host }),
       ...(port !== undefined && { port }),
       ...(database !== undefined && { database }),

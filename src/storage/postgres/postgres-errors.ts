@@ -5,9 +5,10 @@ import { redact } from '../../providers/redact.js';
 /** SQLSTATEs, or classes of them, of a server that can't answer now: connections, resources, operators, files, itself. */
 const AWAY = /^(?:08|53|57|58|XX|40|25006|55P03)/;
 
+/** Of a code that is no code, as a server may say one, nothing is known. */
 const codeOf = (error: unknown): string | undefined => {
   const { code } = (error ?? {}) as { readonly code?: unknown };
-  return typeof code === 'string' ? code : undefined;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
 };
 
 /** True for an error that the server answered with: a SQLSTATE has five characters (and so have some of Node's). */
@@ -20,19 +21,52 @@ export const isCollision = (error: unknown): boolean => isAnswer(error) && /^40(
 /** True if the connection is not to be used again. */
 export const isLost = (error: unknown): boolean => !isAnswer(error) || /^(?:08|57P|25006)/.test(codeOf(error) ?? '');
 
+/** Not a character of these may go on: a terminal obeys some, and a line break begins another line of a log. */
+const CONTROLS = /[\p{C}\p{Zl}\p{Zp}]+/gu;
+const MAX_MESSAGE = 500;
+
 /** An error that has crossed no secret: what the driver says may quote the connection string. */
-const cleaned = (error: unknown, secrets: readonly string[]): Error => {
-  const { message, name } = error instanceof Error ? error : new Error(String(error));
+const cleaned = (error: unknown, said: string): Error => {
+  const { name } = error instanceof Error ? error : new Error();
   const code = codeOf(error);
-  return Object.assign(new Error(redact(message, secrets)), { name }, code === undefined ? {} : { code });
+  return Object.assign(new Error(said), { name }, code === undefined ? {} : { code });
 };
 
-/** STORE_UNAVAILABLE, or STORE_FAILED for what will not change by itself; the cause is the error, cleaned. */
-export const storeError = (doing: string, error: unknown, secrets: readonly string[]): TokenvisorError => {
-  if (error instanceof TokenvisorError) return error;
-  const cause = cleaned(error, secrets);
+/** What a server says that has proved who it is, without secrets. */
+const messageOf = (error: unknown, secrets: readonly string[]): string => {
+  const message = error instanceof Error ? error.message : String(error);
+  return redact(message, secrets).replaceAll(CONTROLS, ' ').slice(0, MAX_MESSAGE);
+};
+
+/** What is said here, or by the driver of itself. Its other texts may quote the server. */
+const OWN_TEXTS =
+  /^(?:no connection within \d+ ms|it was closed|the connection ended|Connection terminated(?: unexpectedly)?|The server does not support SSL connections|SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a (?:non-empty )?string)$/;
+
+/**
+ * What went wrong before a server has proved who it is: it may be anybody's, and what it says is shown to who reads the logs. So
+ * nothing of it is, but a SQLSTATE, which has five characters.
+ */
+const beforeAuthentication = (error: unknown): string => {
   const code = codeOf(error);
-  const why = code === undefined ? cause.message : `${cause.message} (${code})`;
+  if (isAnswer(error)) return 'it was refused';
+  if (code !== undefined && /^[A-Z][A-Z0-9_]{1,63}$/.test(code)) return 'the connection failed';
+  const message = error instanceof Error ? error.message : '';
+  return OWN_TEXTS.test(message) ? message : 'the driver gave up, in words that may be the server’s';
+};
+
+export interface ErrorContext {
+  readonly secrets: readonly string[];
+  /** Whether the session had begun. */
+  readonly authenticated: boolean;
+}
+
+/** STORE_UNAVAILABLE, or STORE_FAILED for what will not change by itself; the cause is the error, cleaned. */
+export const storeError = (doing: string, error: unknown, context: ErrorContext): TokenvisorError => {
+  if (error instanceof TokenvisorError) return error;
+  const said = context.authenticated ? messageOf(error, context.secrets) : beforeAuthentication(error);
+  const cause = cleaned(error, said);
+  const code = codeOf(error);
+  const why = code === undefined ? said : `${said} (${code})`;
   if (isAnswer(error) && !AWAY.test(code ?? '')) {
     return new TokenvisorError('STORE_FAILED', `Postgres refused ${doing}: ${why}`, { cause });
   }

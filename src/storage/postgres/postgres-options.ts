@@ -1,6 +1,7 @@
 /** The options of the Postgres store, and their check. */
 import { anyOf, boolean, check, joinPath, number, object, optional, string } from '../../config/check.js';
 import type { CheckResult } from '../../config/check.js';
+import { isLoopbackHost } from '../../config/check-url.js';
 import { authorities, secret } from '../../providers/secret-check.js';
 import type { SecretReference } from '../../providers/secrets.js';
 
@@ -51,10 +52,16 @@ export interface PostgresStoreOptions {
   /** Its password, read anew for each connection. */
   readonly password?: SecretReference | string;
   /**
-   * Whether TLS is used, and how.
+   * Whether TLS is used, and how. Required for a server that is not on this machine; see `allowInsecure`.
    * @default what the connection string says, else none
    */
   readonly tls?: boolean | PostgresTls;
+  /**
+   * Lets a connection without TLS leave the machine. The server then gets the password in clear if it asks for it, and so does
+   * everybody on the way.
+   * @default false
+   */
+  readonly allowInsecure?: boolean;
   /**
    * The schema of the tables: letters in lower case, digits and underscores.
    * @default 'tokenvisor'
@@ -94,9 +101,12 @@ export type CheckedPostgresOptions = PostgresStoreOptions &
   Required<
     Pick<
       PostgresStoreOptions,
-      'schema' | 'tablePrefix' | 'migrate' | 'listen' | 'connectTimeoutMs' | 'statementTimeoutMs'
+      'allowInsecure' | 'schema' | 'tablePrefix' | 'migrate' | 'listen' | 'connectTimeoutMs' | 'statementTimeoutMs'
     >
   >;
+
+/** True for what a connection reaches without leaving the machine: a socket's directory, or an address of the loopback. */
+export const isOnThisMachine = (host: string): boolean => host.startsWith('/') || isLoopbackHost(host);
 
 const PARTS = ['host', 'port', 'database', 'user', 'password'] as const;
 
@@ -137,6 +147,7 @@ export const checkPostgresOptions = (options: unknown, path: string): CheckResul
         user: optional(string()),
         password: optional(secret()),
         tls: optional(tls),
+        allowInsecure: optional(boolean(), false),
         migrate: optional(boolean(), true),
         listen: optional(boolean(), true),
         connectTimeoutMs: optional(number({ min: 100, max: 600_000 }), 5_000),
@@ -152,6 +163,15 @@ export const checkPostgresOptions = (options: unknown, path: string): CheckResul
         // What is not said would be taken from the environment, and an actor's is empty.
         if (value['connectionString'] === undefined && value['user'] === undefined && unset.length === 0) {
           report(at, 'an object with `connectionString`, or `user` and the other parts of one', 'neither');
+        }
+        const { host, tls: encrypted = false, allowInsecure } = value;
+        const isRemote = typeof host === 'string' && !isOnThisMachine(host);
+        if (isRemote && encrypted === false && allowInsecure !== true) {
+          report(
+            joinPath(at, 'tls'),
+            'true or an object, as `host` is another machine (see `allowInsecure`)',
+            'no TLS',
+          );
         }
       },
     ),

@@ -7,6 +7,7 @@ import {
   type AddressBookState,
   type AddressSources,
 } from '../../../src/providers/addresses.js';
+import { isSecureEnough } from '../../../src/config/check-url.js';
 import { addressesInHostsFile } from '../../../src/providers/hosts-file.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
 
@@ -219,4 +220,53 @@ it('the sources of the machine answer like the system', async () => {
   );
   expect(found).toEqual(expected);
   expect(machineSources.hostsFile()).toContain('localhost');
+});
+
+describe('DNS answers that change between a check and a use', () => {
+  it('are not asked for what may be sent in clear: the names and addresses of this machine', async () => {
+    const asked: string[] = [];
+    const evil = (host: string): Promise<readonly Address[]> => {
+      asked.push(host);
+      return Promise.resolve([v4('203.0.113.7')]);
+    };
+    const clock = createSimulatedClock();
+    // A hosts file, and what an earlier incarnation has learned, say another address too.
+    const state = { localhost: { addresses: [v4('203.0.113.7')], atMs: clock.wallMs() } };
+    const hostsFile = (): string => '203.0.113.7 localhost app.localhost';
+    const book = new AddressBook({ clock, state, sources: { lookup: evil, query: evil, hostsFile } });
+    const candidates = [
+      ...[
+        'localhost',
+        'LOCALHOST.',
+        'app.localhost',
+        '127.0.0.1',
+        '127.8.9.10',
+        '[::1]',
+        '2130706433',
+        '0x7f.1',
+        '127.1',
+      ],
+      ...[
+        '0.0.0.0',
+        '[::]',
+        '[::ffff:127.0.0.1]',
+        'localhost.example',
+        '127.0.0.1.example',
+        'localhost.localdomain',
+        '203.0.113.7',
+      ],
+    ];
+    for (const host of candidates) {
+      const target = new URL(`http://${host}/`);
+      if (!isSecureEnough(target, false)) continue;
+      const found = await book.resolve(target.hostname);
+      expect(
+        found.every(({ address }) => address === '::1' || address.startsWith('127.')),
+        host,
+      ).toBe(true);
+    }
+    expect(asked).toEqual([]);
+    // A host that is asked over https is any that its certificate is for: what its name leads to is not looked at.
+    expect(await book.resolve('issuer.example')).toEqual([v4('203.0.113.7')]);
+  });
 });

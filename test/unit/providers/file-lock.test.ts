@@ -1,5 +1,14 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -149,6 +158,70 @@ describe('a lock', () => {
       expect(lock.isHeld()).toBe(true);
     },
   );
+});
+
+describe('what is no lock file', () => {
+  it.each<[string, () => void, RegExp]>([
+    ['a pipe', () => execFileSync('mkfifo', [`${path}.lock`]), /not a regular file/],
+    ['a file that is too large', () => writeFileSync(`${path}.lock`, 'x'.repeat(4_097)), /larger than 4096 bytes/],
+    ['a folder', () => mkdirSync(`${path}.lock`), /not a regular file/],
+  ])('is not waited for, nor taken for one that is left: %s', (_name, make, message) => {
+    make();
+    ageLock(31_000);
+    expect(() => lockOf('a').acquire()).toThrow(message);
+  });
+
+  it('is no claim of ours, whatever its owner is called', () => {
+    const long = 'x'.repeat(5_000);
+    const holder = lockOf(long);
+    holder.acquire();
+    expect(holder.isHeld()).toBe(true);
+    expect(() => lockOf(`${long}y`).acquire()).toThrow(locked);
+    lockOf(long).acquire();
+    expect(holder.isHeld()).toBe(false);
+  });
+});
+
+describe('a claim that somebody else has written', () => {
+  const claim = (more: object): string =>
+    JSON.stringify({
+      pid: 2 ** 22 + 1,
+      machine: 'elsewhere',
+      owner: 'o',
+      nonce: 'n',
+      hostAndPid: 'process 1 on here',
+      ...more,
+    });
+
+  it('printed its text raw: orders to a terminal, and lines of a log', () => {
+    const orders = '\u001b[2J\u001b]0;owned\u0007\r\nall is well';
+    writeFileSync(`${path}.lock`, claim({ hostAndPid: orders, machine: `${orders} x`, owner: orders }));
+    expect(() => lockOf('a').acquire()).toThrow(
+      `The refresh-token store is locked by process ${2 ** 22 + 1} on a machine whose name is none (see ${path}.lock)`,
+    );
+  });
+
+  it('does not say for itself who it is of', () => {
+    writeFileSync(`${path}.lock`, claim({ hostAndPid: 'nobody at all', machine: 'db-1.example 1 2' }));
+    expect(() => lockOf('a').acquire()).toThrow(`locked by process ${2 ** 22 + 1} on db-1.example (see `);
+  });
+
+  it('is not written through, where a draft is to be', () => {
+    const target = join(folder, 'target');
+    writeFileSync(target, 'as it was');
+    const drafts: string[] = [];
+    const fs: StoreFs = {
+      ...machineFs,
+      writeFileSync: ((draft: string, ...rest: [string, object]) => {
+        drafts.push(draft);
+        symlinkSync(target, draft);
+        machineFs.writeFileSync(draft, ...rest);
+      }) as StoreFs['writeFileSync'],
+    };
+    expect(tryToTake(lockOf('a', { fs }))).toBe(false);
+    expect(drafts.length).toBeGreaterThan(0);
+    expect(readFileSync(target, 'utf8')).toBe('as it was');
+  });
 });
 
 /** The file system, with `before(n)` called before its n-th operation. */

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -82,7 +83,7 @@ describe('the file', () => {
     store.open();
     seen.length = 0;
     store.save(seededRecord('seed', 'owner', 1, undefined), undefined);
-    const steps = seen.filter((name) => !['readFileSync', 'statSync'].includes(name));
+    const steps = seen.filter((name) => name !== 'readRegularFile');
     expect(steps).toEqual([
       'openSync',
       'writeFileSync',
@@ -127,14 +128,31 @@ describe('the file', () => {
       () => writeFileSync(path, '{"format":"tokenvisor refresh token","version":1,"revision":1}'),
       { class: 'park' },
     ],
+    [
+      'larger than it may be',
+      () => writeFileSync(path, `{"refreshToken":"canary${'x'.repeat(65_536)}"}`),
+      { class: 'park' },
+    ],
+    ['a folder', () => mkdirSync(path), { class: 'park' }],
     ['in no folder', () => (path = join(path, 'deeper/token.json')), { class: 'park' }],
   ])('bad input: %s parks, and nothing is written over it', async (_name, spoil, expected) => {
     spoil();
-    const before = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    const contents = (): string | undefined =>
+      existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined;
+    const before = contents();
     const failure = await failureOf(() => keeperOf().load());
     expect(failure).toMatchObject({ reason: 'store_failed', cause: { code: 'STORE_FAILED' }, ...expected });
     expect(failure.message).not.toContain('canary');
-    expect(existsSync(path) ? readFileSync(path, 'utf8') : undefined).toBe(before);
+    expect(contents()).toBe(before);
+  });
+
+  it('is not written larger than it can be read again', async () => {
+    const seed = 'x'.repeat(65_400);
+    expect(await failureOf(() => keeperOf({ seed: () => seed }).load())).toMatchObject({
+      class: 'park',
+      message: expect.stringContaining('larger than 65536 bytes') as string,
+    });
+    expect(existsSync(path)).toBe(false);
   });
 
   it('that another credential holds is waited for', async () => {

@@ -8,7 +8,7 @@ const ledger = new RevocationLedgerCaller(
   'revoked',
   allocateChildMemory().shared,
   allocateTable({ maxEntries: 10 }),
-  { cutoffs: false, requireStored: false },
+  { cutoffs: false, requireStored: false, graceMs: 0 },
   { call: (message) => Promise.resolve(sent.push(message)), cast: () => undefined, tell: () => undefined },
 );
 
