@@ -16,7 +16,7 @@ const words = (bytes: number): number => bytes / WORD_BYTES;
 /** 'TKVS': what a buffer of ours begins with. */
 export const MAGIC = 0x544b5653;
 /** Raised with every change of what this file says; {@link checkLayout} refuses any other. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** The words of the header, the same in both buffers. */
 export const Header = {
@@ -41,6 +41,11 @@ export const Header = {
   SEALED_CONTROL: 12,
   /** 1 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
   STOPPED: 13,
+  /**
+   * By how many seconds the wall clock was ahead of the monotonic one when the instants in this memory were last known to be
+   * right; 0: not looked yet. The supervisor thread's.
+   */
+  CLOCK: 14,
   /** The first of {@link OWN_WORDS}: a cache line of their own, so that whoever counts in them holds up no reader. */
   OWN: 16,
 } as const;

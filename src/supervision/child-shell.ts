@@ -5,7 +5,16 @@
 import type { MessagePort } from 'node:worker_threads';
 import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../memory/layout.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
-import { NO_INSTANTS, RecordWriter, takeSeat, wipeAfter, withdrawRecord, type WriterSeat } from '../memory/record.js';
+import {
+  NO_INSTANTS,
+  readRecord,
+  RecordWriter,
+  takeSeat,
+  wipeAfter,
+  withdrawRecord,
+  type WriterSeat,
+} from '../memory/record.js';
+import { closeValidUntil } from '../memory/valid-until.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { CallEndpoint } from '../actor/call-endpoint.js';
@@ -13,6 +22,7 @@ import type { ActorSeats } from '../actor/actor-memory.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
+import { ClockWatch } from './clock-watch.js';
 import { HeartbeatWatch } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from './types.js';
 import { WriterLines } from './writer-lines.js';
@@ -22,6 +32,8 @@ export interface ChildPlan {
   readonly rules: ChildRules;
   readonly module: string;
   readonly export: string;
+  /** As of the kind. */
+  readonly validUntilWord?: number;
   /** As encodeOptions made it. */
   readonly options: WireOptions;
   readonly owner: string;
@@ -58,6 +70,7 @@ export class ChildShell {
   readonly #supervision: RecordWriter;
   readonly #incarnations = new Map<number, StartedIncarnation>();
   readonly #lines: WriterLines;
+  readonly #clock: ClockWatch;
   #plan: ChildPlan;
   #latest = 0;
   #heartbeat: HeartbeatWatch | undefined;
@@ -69,6 +82,7 @@ export class ChildShell {
     this.#lines = new WriterLines(plan.mailboxLimit);
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
+    this.#clock = new ClockWatch(this.#shared);
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
@@ -175,7 +189,7 @@ export class ChildShell {
   }
 
   /** True while the actor sees to its token itself, or will as soon as it has started. */
-  get isTended(): boolean {
+  get #isTended(): boolean {
     const phase = this.persisted?.phase;
     return phase === 'starting' || phase === 'running';
   }
@@ -187,6 +201,35 @@ export class ChildShell {
     // It is told once, and runs no more: nobody waits for a word of it, not even if it can't be ended.
     this.#heartbeat = undefined;
     return incarnation;
+  }
+
+  /**
+   * Looks at the wall clock, which is ahead of the monotonic one by `offsetMs`, each `elapsedMs`. An actor that runs, or
+   * starts, corrects itself what readers compare with it; where there is none, it is taken back.
+   */
+  followClock(offsetMs: number, elapsedMs: number): void {
+    if (!this.#clock.isBehind(offsetMs)) return;
+    const seats = this.running ? this.#current?.seats : undefined;
+    if (!this.#isTended) {
+      this.#clock.abandoned();
+      this.#takeBack();
+      // One that was killed, and has not ended, may still store what it has made of the clock as it was before.
+      if (this.#incarnations.size === 0) this.#clock.followed(offsetMs);
+    } else if (seats) {
+      const tick = this.#shared.load(Header.HEARTBEAT + seats.snapshot.bank);
+      this.#clock.follows(this.#latest, tick, offsetMs, elapsedMs);
+    }
+  }
+
+  /** Takes back what readers would go on to believe by a wall clock that was stepped. */
+  #takeBack(): void {
+    const { validUntilWord } = this.#plan;
+    if (validUntilWord !== undefined && closeValidUntil(this.#shared, Header.OWN + validUntilWord))
+      ring(this.#shared, Header.CHANGE);
+    const live = readRecord(this.#shared, SNAPSHOT);
+    const isOpenEnded = live.payload && live.expiresAtMs === Infinity && live.usableUntilMs === Infinity;
+    const isNone = live.control !== undefined && !live.payload && !live.damaged;
+    if (!isOpenEnded && !isNone) this.withdraw();
   }
 
   /** Takes the token back: no reader is given it any more, and no zombie can publish another. */

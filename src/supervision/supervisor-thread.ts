@@ -6,7 +6,7 @@ import * as Comlink from 'comlink';
 import { guardedEndpoint } from '../actor/guarded-endpoint.js';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { CallEndpoint } from '../actor/call-endpoint.js';
-import { CLOCK_STEP_MS, systemClock, wallOffsetMs, type Timer } from '../clock.js';
+import { systemClock, wallOffsetMs, type Timer } from '../clock.js';
 import { describeKind } from '../config/describe.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
@@ -237,19 +237,14 @@ export class SupervisorThread implements SupervisorService {
   /** Looks at heartbeats and clocks. A look that comes late counts as one that came in time. */
   #watch(): void {
     const pulse = new Int32Array(this.#boot.pulse);
-    let offsetMs = wallOffsetMs(systemClock);
     setInterval(() => {
       Atomics.add(pulse, 0, 1);
       for (const [name, child] of this.#children) {
         const incarnation = child.hung(TICK_MS);
         if (incarnation !== undefined) this.#dispatch({ kind: 'hung', name, incarnation });
       }
-      const offsetNowMs = wallOffsetMs(systemClock);
-      const stepped = Math.abs(offsetNowMs - offsetMs) > CLOCK_STEP_MS;
-      offsetMs = offsetNowMs;
-      if (!stepped) return;
-      // An actor that runs, or starts, corrects its token itself; nobody else can.
-      for (const child of this.#children.values()) if (!child.isTended) child.withdraw();
+      const offsetMs = wallOffsetMs(systemClock);
+      for (const child of this.#children.values()) child.followClock(offsetMs, TICK_MS);
     }, TICK_MS);
   }
 

@@ -4,6 +4,7 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { reply, type ActorContext, type Behaviour, type LiveSnapshot } from '../../actor/behaviour.js';
+import { CLOCK_STEP_MS } from '../../clock.js';
 import { digestOf, GlassWord, type BuiltToken, type GlassMessage, type GlassRecord } from './glass-record.js';
 
 /** What crosses to the actor. */
@@ -81,13 +82,23 @@ const settle = (context: Context): LiveSnapshot | undefined => {
   const { clears, insertedAtMs, insertedMonoMs } = live.value as GlassRecord;
   const { wallMs, monoMs } = context.clock.now();
   const { maxAgeMs = Infinity } = context.options;
-  // Readers go by the wall clock alone; it may have been set back.
-  const isOver = wallMs >= live.expiresAtMs || monoMs - insertedMonoMs >= maxAgeMs;
+  // Readers compare with the wall clock alone, which may have been set back.
+  const leftMs = maxAgeMs - (monoMs - insertedMonoMs);
+  const isOver = wallMs >= live.expiresAtMs || leftMs <= 0;
   const isCleared = context.words.load(GlassWord.CLEARS) !== clears;
-  if (!isOver && !isCleared) return live;
+  if (!isOver && !isCleared) {
+    // What readers see is to be right also when no actor is there to take it back.
+    if (live.expiresAtMs - (wallMs + leftMs) >= CLOCK_STEP_MS) endAt(wallMs + leftMs, live, context);
+    return live;
+  }
   context.withdraw();
   if (!isCleared) context.emit('break-glass:expired', { insertedAtMs });
   return undefined;
+};
+
+/** The same token, with an earlier end. */
+const endAt = (expiresAtMs: number, { value, issuedAtMs, generation }: LiveSnapshot, context: Context): void => {
+  context.publish(value, { issuedAtMs, expiresAtMs, generation });
 };
 
 const tellLookups = (context: Context): void => {

@@ -12,7 +12,7 @@ import {
 } from '../../actor/behaviour.js';
 import { loadExport } from '../../actor/load-module.js';
 import { toWireError, type WireError } from '../../actor/wire.js';
-import { ClockSteps, type Timer } from '../../clock.js';
+import { ClockSteps, type Instant, type Timer } from '../../clock.js';
 import { TokenvisorError } from '../../errors.js';
 import { ownModule } from '../../own-files.js';
 import { openStore } from '../../storage/open-store.js';
@@ -60,7 +60,7 @@ interface Opened {
 }
 
 type Tag =
-  | { readonly kind: StoreTask; readonly beganMonoMs: number }
+  | { readonly kind: StoreTask; readonly began: Instant }
   | { readonly kind: 'call'; readonly from: From }
   | { readonly kind: 'recheck' }
   | { readonly kind: 'expunge' };
@@ -109,7 +109,8 @@ class Ledger {
   }
 
   start(): this {
-    this.#dispatch({ kind: 'started', validUntilS: this.#context.words.load(LedgerWord.VALID_UNTIL) >>> 0 });
+    const validUntilS = this.#context.words.load(LedgerWord.VALID_UNTIL) >>> 0;
+    this.#dispatch({ kind: 'started', validUntilS, exclusive: forgets(this.#context.options.store) });
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     this.#planExpunge();
     return this;
@@ -178,7 +179,7 @@ class Ledger {
       case 'valid_until':
         return words.store(LedgerWord.VALID_UNTIL, effect.second);
       case 'start':
-        return this.#run({ kind: effect.task, beganMonoMs: clock.monoMs() }, (signal) => this.#do(effect.task, signal));
+        return this.#run({ kind: effect.task, began: clock.now() }, (signal) => this.#do(effect.task, signal));
       case 'wake':
         this.#wake?.cancel();
         this.#wake =
@@ -251,7 +252,7 @@ class Ledger {
         this.#succeeded();
         const kind = tag.kind === 'load' ? 'loaded' : 'looked';
         const held = this.#opened?.store.exclusive === true;
-        return this.#dispatch({ kind, beganMonoMs: tag.beganMonoMs, held });
+        return this.#dispatch({ kind, began: tag.began, held });
       }
     }
   }
@@ -322,8 +323,9 @@ class Ledger {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     const byMs = this.#clockSteps.byMs();
     if (byMs !== undefined) {
-      this.#context.emit('clock:stepped', { byMs });
+      // Readers first: they go by the word.
       this.#dispatch({ kind: 'clock_stepped' });
+      this.#context.emit('clock:stepped', { byMs });
     }
     const malformed = this.#count(LedgerWord.MALFORMED);
     const closed = this.#count(LedgerWord.CLOSED);

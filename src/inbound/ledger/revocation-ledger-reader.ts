@@ -6,6 +6,7 @@ import { describeValue } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
+import { isValid, VALID_FOREVER } from '../../memory/valid-until.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle, TransferableWriter } from '../../supervision/actor-door.js';
 import type { TableMemory } from '../../table/table-memory.js';
@@ -13,7 +14,6 @@ import { TableReader } from '../../table/table-reader.js';
 import { readClaims } from '../jwt/read-claims.js';
 import { State } from './ledger-entry.js';
 import { failureError, type LedgerDetails, type LedgerFailure } from './ledger-failure.js';
-import { VALID_FOREVER } from './ledger-freshness.js';
 import { Domain, isStored } from './ledger-table.js';
 import { isName, MAX_NAME_LENGTH } from './ledger-names.js';
 import { LedgerWord } from './ledger-words.js';
@@ -191,8 +191,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   /** What was stopped knows nothing: its store may be another process' by now. */
   #isOpen(): boolean {
     if (Atomics.load(this.#view, Header.STOPPED) !== 0) return false;
-    const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
-    return second === VALID_FOREVER || this.#nowMs() < second * 1_000;
+    return isValid(Atomics.load(this.#view, VALID_UNTIL) >>> 0, this.#nowMs());
   }
 
   /** Until it is expunged, whatever its expiry. */

@@ -64,6 +64,8 @@ type Notices = SupervisionNotice['type'];
 export class SimulatedShell {
   state: SupervisorState;
   monoMs = 100_000;
+  /** How far the wall clock is ahead of that. */
+  offsetMs = 1e12;
   readonly effects: SupervisorEffect[] = [];
   /** When each of `effects` came. */
   readonly effectTimesMs: number[] = [];
@@ -84,7 +86,7 @@ export class SimulatedShell {
   send(event: SupervisorEvent): readonly SupervisorEffect[] {
     const before = JSON.stringify([...this.state.children]);
     const old = this.state;
-    const { state, effects } = supervise(old, event, { wallMs: 1e12 + this.monoMs, monoMs: this.monoMs });
+    const { state, effects } = supervise(old, event, { wallMs: this.offsetMs + this.monoMs, monoMs: this.monoMs });
     expect(JSON.stringify([...old.children]), 'the old state is left alone').toBe(before);
     this.state = state;
     for (const effect of effects) this.#carryOut(effect);
