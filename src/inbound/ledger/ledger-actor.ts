@@ -21,6 +21,7 @@ import type { Store } from '../../storage/store.js';
 import type { TableWriter } from '../../table/table-writer.js';
 import type { CheckedJwtVerification } from '../jwt/jwt-options.js';
 import type { JwtVerifier } from '../jwt/jwt-verifier.js';
+import { ExpungeClock } from '../expunge-clock.js';
 import { expungeInMs } from '../expunger.js';
 import { BatchVerifier } from './batch-verifier.js';
 import { expungeLedger } from './ledger-expunge.js';
@@ -90,12 +91,14 @@ class Ledger {
   #expunging: Promise<number> | undefined;
   readonly #ending = new AbortController();
   readonly #clockSteps: ClockSteps;
+  readonly #expungeClock: ExpungeClock;
 
   constructor(context: ActorContext<LedgerActorOptions>) {
     const { options, words, table } = context;
     this.#context = context;
     this.#writer = table;
     this.#clockSteps = new ClockSteps(context.clock);
+    this.#expungeClock = new ExpungeClock(words, LedgerWord.EXPUNGE, context.clock);
     this.#showsFailure = context.incarnation > 1;
     if (context.incarnation > 1 && forgets(options.store))
       words.store(LedgerWord.ERA, nextEra(words.load(LedgerWord.ERA)));
@@ -223,7 +226,8 @@ class Ledger {
     const feed = new LedgerFeed({ store, table, read: (keys) => records.read(keys), onRevoked });
     const verifier: TokenVerifier = this.#verifier ?? noVerifier(name);
     const expunge = (): Promise<number> => this.#expunge();
-    const service = new LedgerService({ store, records, verifier, clock, maxTokenLifetimeMs, expunge });
+    const expungedByMs = (): number => this.#expungeClock.nowMs();
+    const service = new LedgerService({ store, records, verifier, clock, maxTokenLifetimeMs, expunge, expungedByMs });
     return { store, records, feed, service };
   }
 
@@ -308,12 +312,11 @@ class Ledger {
   #expunge(): Promise<number> {
     if (!this.#opened) return Promise.reject(this.#unavailable());
     const { store } = this.#opened;
-    const { clock } = this.#context;
     const tell = (removed: number): number => {
       if (removed > 0) this.#context.emit('table:expunged', { removed, size: this.#writer.size });
       return removed;
     };
-    this.#expunging ??= expungeLedger(store, this.#writer, clock.wallMs(), this.#ending.signal)
+    this.#expunging ??= expungeLedger(store, this.#writer, this.#expungeClock.nowMs(), this.#ending.signal)
       .then(tell)
       .finally(() => (this.#expunging = undefined));
     return this.#expunging;
@@ -321,6 +324,7 @@ class Ledger {
 
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
+    this.#expungeClock.look();
     const byMs = this.#clockSteps.byMs();
     if (byMs !== undefined) {
       // Readers first: they go by the word.

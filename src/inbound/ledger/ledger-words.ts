@@ -7,4 +7,6 @@ export const LedgerWord = {
   CLOSED: 2,
   /** Of what is stored: see LedgerTable. */
   ERA: 3,
+  /** Three words: see ExpungeClock. */
+  EXPUNGE: 4,
 } as const;
