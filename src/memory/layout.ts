@@ -39,7 +39,7 @@ export const Header = {
   STATUS_CONTROL: 10,
   SUPERVISION_CONTROL: 11,
   SEALED_CONTROL: 12,
-  /** 1 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
+  /** Not 0 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
   STOPPED: 13,
   /**
    * By how many seconds the wall clock was ahead of the monotonic one when the instants in this memory were last known to be

@@ -14,6 +14,7 @@ import {
   withdrawRecord,
   type WriterSeat,
 } from '../memory/record.js';
+import { deriveStopped, publishPhase } from '../memory/stopped.js';
 import { closeValidUntil } from '../memory/valid-until.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { readSupervision } from '../actor/actor-reader.js';
@@ -86,6 +87,8 @@ export class ChildShell {
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+    // It may have ended between the record and the word.
+    deriveStopped(this.#shared, this.persisted?.phase === 'stopped');
     // Nor does any actor live: what the last supervisor thread's actors, or its fence, left half done is nobody's.
     for (const bank of [0, 1] as const) this.#wipeAfter({ snapshot: { bank }, status: { bank }, sealed: { bank } });
   }
@@ -106,8 +109,7 @@ export class ChildShell {
       payload.byteLength <= payloadBytes(SUPERVISION)
         ? payload
         : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
-    this.#shared.store(Header.STOPPED, persisted.phase === 'stopped' ? 1 : 0);
-    this.#supervision.publish(NO_INSTANTS, kept);
+    publishPhase(this.#shared, persisted.phase === 'stopped', () => this.#supervision.publish(NO_INSTANTS, kept));
     ring(this.#shared, Header.CHANGE);
   }
 
