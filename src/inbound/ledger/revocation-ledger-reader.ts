@@ -12,9 +12,8 @@ import type { TransferableHandle, TransferableWriter } from '../../supervision/a
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { readClaims } from '../jwt/read-claims.js';
-import { State } from './ledger-entry.js';
 import { failureError, type LedgerDetails, type LedgerFailure } from './ledger-failure.js';
-import { Domain, isStored } from './ledger-table.js';
+import { Domain, isRevokedBy } from './ledger-table.js';
 import { isName, MAX_NAME_LENGTH } from './ledger-names.js';
 import { LedgerWord } from './ledger-words.js';
 import { factsOf } from './token-facts.js';
@@ -85,6 +84,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   readonly #memory: TableMemory;
   readonly #table: TableReader;
   readonly #nowMs: () => number;
+  readonly #era = (): number => Atomics.load(this.#view, Header.OWN + LedgerWord.ERA);
 
   /** @internal Use attach(). */
   constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>) {
@@ -203,10 +203,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     // Without a type checker, anything may come.
     if (!isName(jti)) return this.#malformed();
     const table = this.#table;
-    if (!table.find(jti, Domain.TOKEN)) return this.#requireStored;
-    const { meta } = table;
-    if ((meta & State.REVOKED) !== 0) return true;
-    return this.#requireStored && !isStored(meta, Atomics.load(this.#view, Header.OWN + LedgerWord.ERA));
+    const meta = table.find(jti, Domain.TOKEN) ? table.meta : undefined;
+    return isRevokedBy(meta, this.#requireStored, this.#era);
   }
 
   #malformed(): true {
