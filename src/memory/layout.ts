@@ -98,6 +98,9 @@ export const SEALED: RecordPlace = {
 };
 export const SEALED_BYTES = (SEALED.slots + SLOTS * SEALED.slotWords) * WORD_BYTES;
 
+/** A generation is a word that is compared as a signed one: the last one there is, after 68 years at one a second. */
+export const LAST_GENERATION = 2 ** 31 - 1;
+
 /** The words of a slot. Instants are doubles, in two words each. */
 export const Slot = {
   /** The control word under which the slot was published: it counts under no other. */
