@@ -39,13 +39,13 @@ const monoMs = (): number => {
 };
 
 /** How far wall time is ahead of monotonic time: it changes where the wall clock is stepped, or the machine suspended. */
-const wallOffsetMs = (clock: Clock): number => {
+export const wallOffsetMs = (clock: Clock): number => {
   const { wallMs, monoMs } = clock.now();
   return wallMs - monoMs;
 };
 
 /** A change of {@link wallOffsetMs} by more than this is a step, not drift. */
-const CLOCK_STEP_MS = 2_000;
+export const CLOCK_STEP_MS = 2_000;
 
 /**
  * Sees when the wall clock was set, for a thread that looks now and then. Small changes in one direction add up; one in the

@@ -5,7 +5,7 @@
 import { deserialize, serialize } from 'node:v8';
 import { describeKind } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
-import { Header, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
+import { Header, LAST_GENERATION, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
 import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { parsedJson } from './actor-reader.js';
@@ -39,6 +39,13 @@ const jsonOf = (what: string, value: unknown): string | undefined => {
   }
 };
 
+const exhausted = (): TokenvisorError =>
+  new TokenvisorError(
+    'INTERNAL',
+    `Expected at most ${LAST_GENERATION} publications over all incarnations of a child, got one more: remove the child, and ` +
+      'start it anew',
+  );
+
 const damaged = (): TokenvisorError =>
   new TokenvisorError(
     'INTERNAL',
@@ -63,6 +70,7 @@ export class ActorMemory {
   publish(value: unknown, options: PublishOptions = {}): number {
     const { issuedAtMs = 0, expiresAtMs = Infinity, usableUntilMs = expiresAtMs } = options;
     const generation = options.generation ?? this.generation() + 1;
+    if (generation > LAST_GENERATION) throw exhausted();
     this.#snapshot.publish(
       { generation, issuedAtMs, expiresAtMs, usableUntilMs },
       encode('the published value', value),

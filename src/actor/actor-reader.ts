@@ -6,7 +6,7 @@ import { openWords } from '../memory/child-memory.js';
 import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../memory/layout.js';
 import { type ReaderWords, readerWords } from '../memory/own-words.js';
 import { readRecord } from '../memory/record.js';
-import type { AtomicWords, SharedWords } from '../memory/words.js';
+import { wallClockOf, type AtomicWords, type SharedWords } from '../memory/words.js';
 import type { TransferableHandle } from '../supervision/actor-door.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { TableReader } from '../table/table-reader.js';
@@ -101,7 +101,7 @@ export class ActorReader {
   /** The value that the actor last published; undefined if there is none, or it has expired. Lock-free; decodes JSON. */
   snapshot<Value = unknown>(): Value | undefined {
     const record = readRecord(this.#words, SNAPSHOT);
-    if (!record.payload || record.expiresAtMs <= Date.now()) return undefined;
+    if (!record.payload || record.expiresAtMs <= wallClockOf(this.#words)()) return undefined;
     return parsedJson(decoder.decode(record.payload)) as Value | undefined;
   }
 

@@ -158,7 +158,7 @@ export interface PublishOptions {
    */
   readonly usableUntilMs?: number;
   /**
-   * The number that readers tell it by. Only ever raised.
+   * The number that readers tell it by: 1 to 2^31 - 1. Only ever raised.
    * @default the next one
    */
   readonly generation?: number;
@@ -195,7 +195,7 @@ export interface ActorContext<Options = unknown> {
    * Publishes a JSON value to every reader of this child, at most 64 KiB. Returns its generation.
    *
    * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for what has no JSON, FENCED if a successor has taken over, CONFIG_INVALID for
-   * options that are none.
+   * options that are none, INTERNAL after 2^31 - 1 publications of the child, over all incarnations.
    */
   publish(value: unknown, options?: PublishOptions): number;
   /**

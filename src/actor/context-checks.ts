@@ -5,6 +5,7 @@ import { checkTimer } from '../clock.js';
 import { checked, custom, number, object, optional, string } from '../config/check.js';
 import { describeKind, describeValue, isPlainObject, propertyOf } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
+import { LAST_GENERATION } from '../memory/layout.js';
 import type { From, PublishOptions } from './behaviour.js';
 
 /** One that is no number would never come: what has expired would be served for ever. */
@@ -17,7 +18,7 @@ const publishShape = object({
   issuedAtMs: optional(instant),
   expiresAtMs: optional(instant),
   usableUntilMs: optional(instant),
-  generation: optional(number({ integer: true, min: 1, max: 2 ** 31 - 1 })),
+  generation: optional(number({ integer: true, min: 1, max: LAST_GENERATION })),
 });
 
 /** What an actor says beside these is its own business. @throws CONFIG_INVALID */

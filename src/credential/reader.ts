@@ -248,7 +248,7 @@ export class CredentialReader {
   /** Takes in what the control word points at: once per token. */
   #decode(): void {
     const record = readRecord(this.#words, SNAPSHOT);
-    if (record.control === undefined) return;
+    // Never the same twice while we looked: what was read last is not to be believed, and the next look looks again.
     if (!record.payload || this.#isRefused(record)) return this.#forget();
     const payload = payloadOf(record.payload);
     if (!payload) return this.#forget();

@@ -14,6 +14,9 @@ import type { SharedWords } from './words.js';
 /** How long a lost notify can cost. */
 export const SLICE_MS = 250;
 
+/** So often a word is looked at in one turn of the event loop, if it is another each time; then all else has its turn. */
+const ROUNDS = 100;
+
 export interface WaitOptions {
   readonly timeoutMs: number;
   /** The bound is in lived time, not by the clock: for a wait that starts what it waits for, and can't be asked again. */
@@ -117,17 +120,20 @@ export class Doorbell {
   /** The counter is read before the conditions are checked, so that no ring falls between the two. */
   #listen(): void {
     this.#listening = true;
-    for (;;) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       const seen = this.#words.load(this.#index);
       this.#attemptAll();
-      if (this.#waiters.size === 0) break;
+      if (this.#waiters.size === 0) {
+        this.#listening = false;
+        return;
+      }
       const ring = this.#words.waitAsync(this.#index, seen, SLICE_MS);
       if (ring) {
         void ring.then(() => this.#listen());
         return;
       }
     }
-    this.#listening = false;
+    void nextTurn().then(() => this.#listen());
   }
 
   #attemptAll(): void {
@@ -140,12 +146,18 @@ export class Doorbell {
   }
 }
 
+/** As nextTurn, but it does not hold the thread open. */
+const idleTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve).unref());
+
 /** Calls `onRing` after rings of the word, until stopped. Does not hold the thread open; rings may be joined. */
 export const watchWord = (words: SharedWords, index: number, onRing: () => void): { stop(): void } => {
   let stopped = false;
+  let round = 0;
   const listen = (seen: number): void => {
     const ring = words.waitAsync(index, seen, SLICE_MS * 8);
-    void (ring ?? Promise.resolve()).then(() => {
+    round = ring ? 0 : (round + 1) % ROUNDS;
+    const pause = ring ?? (round === 0 ? idleTurn() : Promise.resolve());
+    void pause.then(() => {
       if (stopped) return;
       const now = words.load(index);
       if (now !== seen) onRing();

@@ -16,7 +16,7 @@ const words = (bytes: number): number => bytes / WORD_BYTES;
 /** 'TKVS': what a buffer of ours begins with. */
 export const MAGIC = 0x544b5653;
 /** Raised with every change of what this file says; {@link checkLayout} refuses any other. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** The words of the header, the same in both buffers. */
 export const Header = {
@@ -39,12 +39,17 @@ export const Header = {
   STATUS_CONTROL: 10,
   SUPERVISION_CONTROL: 11,
   SEALED_CONTROL: 12,
-  /** 1 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
+  /** Not 0 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
   STOPPED: 13,
   /** The system's number of the actor's thread in bank 0, and in bank 1; 0 if it is unknown. */
   THREAD_ID: 14,
   /** The first of {@link OWN_WORDS}: a cache line of their own, so that whoever counts in them holds up no reader. */
   OWN: 16,
+  /**
+   * By how many seconds the wall clock was ahead of the monotonic one when the instants in this memory were last known to be
+   * right; 0: not looked yet. The supervisor thread's.
+   */
+  CLOCK: 32,
 } as const;
 
 /** How many words of the header are the child's own. */
@@ -94,6 +99,9 @@ export const SEALED: RecordPlace = {
   slotWords: words(SLOT_BYTES.sealed),
 };
 export const SEALED_BYTES = (SEALED.slots + SLOTS * SEALED.slotWords) * WORD_BYTES;
+
+/** A generation is a word that is compared as a signed one: the last one there is, after 68 years at one a second. */
+export const LAST_GENERATION = 2 ** 31 - 1;
 
 /** The words of a slot. Instants are doubles, in two words each. */
 export const Slot = {

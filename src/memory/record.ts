@@ -299,10 +299,12 @@ export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1)
 export const refuseRecord = (words: SharedWords, place: RecordPlace, generation: number): void => {
   for (;;) {
     const live = readRecord(words, place);
-    if (!live.payload || live.generation !== generation) return;
-    const refused = refusedControl(live.control);
+    if (live.control !== undefined && (!live.payload || live.generation !== generation)) return;
+    // Never the same twice while we looked: then whatever is there is to be looked at again, which costs its readers a read.
+    const control = live.control ?? words.load(place.control);
+    if (control === 0) return;
     // It fails only if the record has changed, or another thread was first: look again.
-    if (words.compareExchange(place.control, live.control, refused) === live.control) return;
+    if (words.compareExchange(place.control, control, refusedControl(control)) === control) return;
   }
 };
 

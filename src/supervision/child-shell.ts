@@ -15,6 +15,8 @@ import {
   withdrawRecord,
   type WriterSeat,
 } from '../memory/record.js';
+import { deriveStopped, publishPhase } from '../memory/stopped.js';
+import { closeValidUntil } from '../memory/valid-until.js';
 import { ring, type SharedWords } from '../memory/words.js';
 import { systemClock } from '../clock.js';
 import { readSupervision } from '../actor/actor-reader.js';
@@ -23,6 +25,7 @@ import type { ActorSeats } from '../actor/actor-memory.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import type { WireError } from '../actor/wire.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './incarnation.js';
+import { ClockWatch } from './clock-watch.js';
 import { BootWatch, HeartbeatWatch, type WatchedThread } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from './types.js';
 import { WriterLines } from './writer-lines.js';
@@ -32,6 +35,8 @@ export interface ChildPlan {
   readonly rules: ChildRules;
   readonly module: string;
   readonly export: string;
+  /** As of the kind. */
+  readonly validUntilWord?: number;
   /** As encodeOptions made it. */
   readonly options: WireOptions;
   readonly owner: string;
@@ -47,9 +52,6 @@ export interface ChildPlan {
 const BOOT_SILENT_MS = 10_000;
 
 const encoder = new TextEncoder();
-
-/** An actor compares the clocks each second; one that is silent for longer than `hangTimeoutMs` is ended. */
-const ACTOR_LOOKS_MS = 1_000;
 
 /** A stop that is asked for is bounded by the supervisor; an actor that ends by itself bounds its own last word. */
 const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
@@ -73,13 +75,12 @@ export class ChildShell {
   readonly #supervision: RecordWriter;
   readonly #incarnations = new Map<number, StartedIncarnation>();
   readonly #lines: WriterLines;
+  readonly #clock: ClockWatch;
   #plan: ChildPlan;
   #latest = 0;
   /** Of the latest incarnation, while it boots and while it runs. */
   #boot: BootWatch | undefined;
   #heartbeat: HeartbeatWatch | undefined;
-  /** A step of the clock that the actor may not have seen yet: the snapshot's control word then, and how long it may take. */
-  #step: { control: number; leftMs: number } | undefined;
 
   constructor(plan: ChildPlan, entry: string, launch = launchThread) {
     this.#plan = plan;
@@ -88,9 +89,12 @@ export class ChildShell {
     this.#lines = new WriterLines(plan.mailboxLimit);
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
+    this.#clock = new ClockWatch(this.#shared);
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+    // It may have ended between the record and the word.
+    deriveStopped(this.#shared, this.persisted?.phase === 'stopped');
     // Nor does any actor live: what the last supervisor thread's actors, or its fence, left half done is nobody's.
     for (const bank of [0, 1] as const) this.#wipeAfter({ snapshot: { bank }, status: { bank }, sealed: { bank } });
   }
@@ -117,8 +121,7 @@ export class ChildShell {
       payload.byteLength <= payloadBytes(SUPERVISION)
         ? payload
         : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
-    this.#shared.store(Header.STOPPED, persisted.phase === 'stopped' ? 1 : 0);
-    this.#supervision.publish(NO_INSTANTS, kept);
+    publishPhase(this.#shared, persisted.phase === 'stopped', () => this.#supervision.publish(NO_INSTANTS, kept));
     ring(this.#shared, Header.CHANGE);
   }
 
@@ -214,7 +217,7 @@ export class ChildShell {
   }
 
   /** True while the actor sees to its token itself, or will as soon as it has started. */
-  get isTended(): boolean {
+  get #isTended(): boolean {
     const phase = this.persisted?.phase;
     return phase === 'starting' || phase === 'running';
   }
@@ -234,19 +237,32 @@ export class ChildShell {
   }
 
   /**
-   * To be called at each look at the clocks; `stepped`: the wall clock was set since the last one. An actor corrects its token
-   * itself. The token of one that is dead, or dies before it has, is taken back.
+   * Looks at the wall clock, which is ahead of the monotonic one by `offsetMs`, each `elapsedMs`. An actor that runs, or
+   * starts, corrects itself what readers compare with it; where there is none, it is taken back.
    */
-  followClock(stepped: boolean, elapsedMs: number): void {
-    const step = stepped ? { control: 0, leftMs: this.#plan.rules.hangTimeoutMs + ACTOR_LOOKS_MS } : this.#step;
-    if (!step) return;
-    const control = this.#shared.load(SNAPSHOT.control);
-    if (stepped) step.control = control;
-    else step.leftMs -= elapsedMs;
-    const isTended = this.isTended;
-    if (!isTended) this.withdraw();
-    // Whatever an actor publishes, it has looked at the clocks just before.
-    this.#step = isTended && step.control === control && step.leftMs > 0 ? step : undefined;
+  followClock(offsetMs: number, elapsedMs: number): void {
+    if (!this.#clock.isBehind(offsetMs)) return;
+    const seats = this.running ? this.#current?.seats : undefined;
+    if (!this.#isTended) {
+      this.#clock.abandoned();
+      this.#takeBack();
+      // One that was killed, and has not ended, may still store what it has made of the clock as it was before.
+      if (this.#incarnations.size === 0) this.#clock.followed(offsetMs);
+    } else if (seats) {
+      const tick = this.#shared.load(Header.HEARTBEAT + seats.snapshot.bank);
+      this.#clock.follows(this.#latest, tick, offsetMs, elapsedMs);
+    }
+  }
+
+  /** Takes back what readers would go on to believe by a wall clock that was stepped. */
+  #takeBack(): void {
+    const { validUntilWord } = this.#plan;
+    if (validUntilWord !== undefined && closeValidUntil(this.#shared, Header.OWN + validUntilWord))
+      ring(this.#shared, Header.CHANGE);
+    const live = readRecord(this.#shared, SNAPSHOT);
+    const isOpenEnded = live.payload && live.expiresAtMs === Infinity && live.usableUntilMs === Infinity;
+    const isNone = live.control !== undefined && !live.payload && !live.damaged;
+    if (!isOpenEnded && !isNone) this.withdraw();
   }
 
   /** Takes the token back: no reader is given it any more, and no zombie can publish another. */

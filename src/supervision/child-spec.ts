@@ -162,6 +162,11 @@ export interface Kind<Handle> {
   /** The module, by its `file:` URL or as ownModule() names one of ours, and the name of the behaviour in it. */
   readonly module: string;
   readonly export: string;
+  /**
+   * Which of the child's own words says until which second of the wall clock readers believe what else there is (see
+   * `memory/valid-until`), if one does: where no actor follows a step of the clock, the supervisor closes it.
+   */
+  readonly validUntilWord?: number;
   /** Checks the options and reports every problem with its path. */
   prepare(options: unknown, path: string, report: Report): PreparedChild;
   /** What `rotate()` was given, checked, over the options so far. Absent: a kind that can't be rotated. */

@@ -77,11 +77,13 @@ export class ChildTable {
     const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
     const fenceable = checked.fenceable && !memory.table;
     const { restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, ...rest } = options;
+    const { validUntilWord } = spec.kind;
     const plan: ChildPlan = {
       ...rest,
       rules: { name, restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, fenceable, onExit },
       module: spec.kind.module,
       export: spec.kind.export,
+      ...(validUntilWord !== undefined && { validUntilWord }),
       options: wire,
       owner: `${this.#supervisor}/${name}`,
       memory,

@@ -6,6 +6,7 @@ import { readSupervision } from '../actor/actor-reader.js';
 import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { bankOf, Header, SEALED, SEALED_BYTES, SNAPSHOT, SUPERVISION } from '../memory/layout.js';
 import { fenceRecord, NO_INSTANTS, RecordWriter, withdrawRecord } from '../memory/record.js';
+import { stopForGood } from '../memory/stopped.js';
 import { ring } from '../memory/words.js';
 import { newPersistedChild } from './supervisor-state.js';
 
@@ -21,19 +22,13 @@ export const withdrawSnapshot = ({ shared }: ChildMemory): void => {
 /** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
 export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
   const words = openWords(shared);
-  const persisted = readSupervision(words);
-  if (persisted?.phase !== 'stopped') {
-    // The supervisor thread may have been told to end and not have heard it yet.
-    const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
-    const writer = new RecordWriter(words, SUPERVISION, {
-      epoch: 0,
-      bank,
-      control: fenceRecord(words, SUPERVISION, bank),
-    });
-    const stopped = { ...newPersistedChild, ...persisted, phase: 'stopped' };
-    writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
-  }
-  words.store(Header.STOPPED, 1);
+  stopForGood(words);
+  // The supervisor thread may have been told to end and not have heard it yet: it writes nothing more, whatever is there now.
+  const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
+  const control = fenceRecord(words, SUPERVISION, bank);
+  const writer = new RecordWriter(words, SUPERVISION, { epoch: 0, bank, control });
+  const stopped = { ...newPersistedChild, ...readSupervision(words), phase: 'stopped' };
+  writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
   withdrawRecord(words, SNAPSHOT, { wipe: true });
   withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
   ring(words, Header.CHANGE);

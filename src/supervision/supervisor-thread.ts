@@ -6,7 +6,7 @@ import * as Comlink from 'comlink';
 import { guardedEndpoint } from '../actor/guarded-endpoint.js';
 import { toWireError, type WireError } from '../actor/wire.js';
 import type { CallEndpoint } from '../actor/call-endpoint.js';
-import { ClockSteps, systemClock, type Timer } from '../clock.js';
+import { systemClock, wallOffsetMs, type Timer } from '../clock.js';
 import { describeKind } from '../config/describe.js';
 import type { WireOptions } from '../providers/reference-tree.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
@@ -245,7 +245,6 @@ export class SupervisorThread implements SupervisorService {
   /** Looks at heartbeats and clocks. */
   #watch(): void {
     Atomics.store(this.#pulse, Pulse.THREAD_ID, ownThreadId());
-    const steps = new ClockSteps(systemClock);
     setInterval(() => {
       this.#tick();
       this.#lost.look(systemClock.monoMs());
@@ -253,8 +252,8 @@ export class SupervisorThread implements SupervisorService {
         const incarnation = child.hung(TICK_MS);
         if (incarnation !== undefined) this.#dispatch({ kind: 'hung', name, incarnation });
       }
-      const stepped = steps.byMs() !== undefined;
-      for (const child of this.#children.values()) child.followClock(stepped, TICK_MS);
+      const offsetMs = wallOffsetMs(systemClock);
+      for (const child of this.#children.values()) child.followClock(offsetMs, TICK_MS);
     }, TICK_MS);
   }
 

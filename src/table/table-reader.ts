@@ -24,6 +24,8 @@ const MOST_RETRIES = 100;
 export class TableReader {
   /** Of the entry that was found last: seconds since the Unix epoch; `NEVER_S` for never. */
   expiryS = 0;
+  /** Of the entry that was found last: 32 bits, without a sign. */
+  meta = 0;
   readonly #ground: TableGround;
   readonly #loops: TableLoops;
   readonly #digest: KeyedDigest;
@@ -45,11 +47,6 @@ export class TableReader {
   /** The most entries that it takes. */
   get maxEntries(): number {
     return this.#ground.words.load(TableWord.MAX_ENTRIES);
-  }
-
-  /** Of the entry that was found last. */
-  get meta(): number {
-    return this.#loops.meta() >>> 0;
   }
 
   /** What there is of a key, whatever its expiry. */
@@ -107,6 +104,8 @@ export class TableReader {
     }
     if (expiry === 0) return false;
     this.expiryS = expiry >>> 0;
+    // The loops are the thread's: another reader's next lookup is what they know of then.
+    this.meta = this.#loops.meta() >>> 0;
     return true;
   }
 

@@ -76,7 +76,8 @@ export class TableWriter extends TableReader {
 
   /**
    * Removes what has expired, a segment (up to 5,959 entries) a step. Each yields how many they were, and all together
-   * return how many. Between two steps the table may be used, and changed, as ever: let the event loop turn there.
+   * return how many. Between two steps the table may be used, and changed, as ever: let the event loop turn there. What a
+   * wall clock that is wrongly ahead has removed does not come back when it is corrected.
    *
    * @throws CONFIG_INVALID for what is no number.
    */

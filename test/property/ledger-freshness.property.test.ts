@@ -4,10 +4,10 @@ import { expect, test } from 'vitest';
 import {
   freshness,
   initialFreshness,
-  VALID_FOREVER,
   type FreshnessEvent,
   type FreshnessState,
 } from '../../src/inbound/ledger/ledger-freshness.js';
+import { VALID_FOREVER } from '../../src/memory/valid-until.js';
 
 const steps = fc.array(
   fc.record({
@@ -37,9 +37,12 @@ test.each([
         let state: FreshnessState = initialFreshness;
         let [monoMs, wallMs] = [5_000, 1.7e12];
         let wakeMonoMs: number | undefined;
-        let beganMonoMs = 0;
-        /** When the last good look began; undefined: there was none. */
-        let goodMonoMs: number | undefined;
+        let began = { monoMs, wallMs };
+        /** How long ago the look in flight began, and the last good one (undefined: there was none); a step forward may be a suspend. */
+        let beganAgoMs = 0;
+        let goodAgoMs: number | undefined;
+        /** One in which the clock was stepped is none: it may have been a suspend, and what was seen of before. */
+        let steppedSince = false;
         let told: string | undefined;
         let stepped = false;
         const on = (event: FreshnessEvent): void => {
@@ -47,7 +50,7 @@ test.each([
           state = next.state;
           for (const effect of next.effects) {
             if (effect.kind === 'wake') wakeMonoMs = effect.atMonoMs;
-            if (effect.kind === 'start') beganMonoMs = monoMs;
+            if (effect.kind === 'start') [began, beganAgoMs, steppedSince] = [{ monoMs, wallMs }, 0, false];
             if (effect.kind !== 'tell') continue;
             // Only what is news.
             expect(effect.what).not.toBe(told);
@@ -58,37 +61,44 @@ test.each([
           if (!state.task) return;
           if (!ok) return on({ kind: 'failed' });
           if (state.task === 'open') return on({ kind: 'store_opened', exclusive, held });
-          goodMonoMs = beganMonoMs;
-          on({ kind: state.task === 'load' ? 'loaded' : 'looked', beganMonoMs, held });
+          if (exclusive || !steppedSince) goodAgoMs = beganAgoMs;
+          on({ kind: state.task === 'load' ? 'loaded' : 'looked', began, held });
         };
-        on({ kind: 'started', validUntilS: 0 });
+        const age = (byMs: number): void => {
+          beganAgoMs += byMs;
+          if (goodAgoMs !== undefined) goodAgoMs += byMs;
+        };
+        on({ kind: 'started', validUntilS: 0, exclusive });
         for (const { passMs, stepMs, comes, changed } of run) {
           const untilMonoMs = monoMs + passMs;
           // Timers fire when they are due.
           while (wakeMonoMs !== undefined && wakeMonoMs <= untilMonoMs) {
             const atMs = Math.max(monoMs, wakeMonoMs);
+            age(atMs - monoMs);
             wallMs += atMs - monoMs;
             monoMs = atMs;
             wakeMonoMs = undefined;
             on({ kind: 'woken' });
           }
+          age(untilMonoMs - monoMs);
           wallMs += untilMonoMs - monoMs;
           monoMs = untilMonoMs;
           if (stepMs !== 0) {
+            age(Math.max(0, stepMs));
             wallMs += stepMs;
-            stepped = true;
+            [stepped, steppedSince] = [true, true];
             on({ kind: 'clock_stepped' });
           }
           if (changed) on({ kind: 'changed' });
           if (comes !== 'nothing') settle(comes === 'success');
           const open = state.validUntilS === VALID_FOREVER || state.validUntilS * 1_000 > wallMs;
-          if (goodMonoMs === undefined) expect(open).toBe(false);
+          if (goodAgoMs === undefined) expect(open).toBe(false);
           else if (exclusive) expect(open).toBe(true);
-          else if (open) expect(monoMs).toBeLessThan(goodMonoMs + maxStalenessMs);
+          else if (open) expect(goodAgoMs).toBeLessThan(maxStalenessMs);
           // Rounded to a second, and once more after a step of the clock.
-          else expect(monoMs).toBeGreaterThan(goodMonoMs + maxStalenessMs - (stepped ? 2_002 : 1_001));
+          else expect(goodAgoMs).toBeGreaterThan(maxStalenessMs - (stepped ? 2_002 : 1_001));
           // There is always something under way or to come, but where there is nothing to do.
-          if (!(exclusive && goodMonoMs !== undefined))
+          if (!(exclusive && goodAgoMs !== undefined))
             expect(state.task !== undefined || wakeMonoMs !== undefined).toBe(true);
           if (told === 'opened') expect(state.validUntilS).not.toBe(0);
           if (told === 'closed') expect(open).toBe(false);

@@ -3,7 +3,7 @@
  * docs/explanation/memory-model.md for what is shown here. How many schedules each is, exactly, is printed at the end;
  * the number that each test asks for says how many digits of them there are at least.
  */
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Doorbell } from '../../src/memory/doorbell.js';
 import { slotIndex } from '../../src/memory/layout.js';
 import {
@@ -18,7 +18,6 @@ import {
 import { raise, ring, type SharedWords } from '../../src/memory/words.js';
 import {
   type End,
-  type Exploration,
   explore,
   type Model,
   type ModelThread,
@@ -26,6 +25,7 @@ import {
   startOver,
   type Step,
 } from '../support/explore-interleavings.js';
+import { interleavingRuns, type SmallModel } from '../support/interleaving-runs.js';
 import {
   FIRST_SEAT,
   inTurns,
@@ -51,34 +51,7 @@ import {
   withoutCompareExchange,
 } from '../support/wrong-protocols.js';
 
-type SmallModel = Omit<Model, 'words'>;
-
-const table: string[] = [];
-
-const run = (name: string, model: SmallModel): Exploration => {
-  const exploration = explore({ words: TINY_WORDS, ...model });
-  const { schedules, states, violation } = exploration;
-  const found = violation
-    ? `found after ${violation.schedule.length} operations: ${violation.message}`
-    : `${Number(schedules).toExponential(1)} schedules, ${states} states`;
-  table.push(`${name}: ${found}`);
-  return exploration;
-};
-
-/** No interleaving breaks it, and there were so many: at least ten to the `digits`. */
-const holds = (name: string, model: SmallModel, digits: number): void => {
-  const { schedules, violation } = run(name, model);
-  expect(violation).toBeUndefined();
-  expect(schedules).toBeGreaterThan(10n ** BigInt(digits));
-};
-
-/** Some interleaving breaks it, and this is how. */
-const breaks = (name: string, model: SmallModel, how: RegExp): void => {
-  const { violation } = run(`wrong: ${name}`, model);
-  expect(violation?.message).toMatch(how);
-};
-
-afterAll(() => console.log(table.join('\n')));
+const { holds, breaks } = interleavingRuns(TINY_WORDS);
 
 /** The words as they are once generation 1 is published by a first writer; its seat. */
 const onePublished = (): { readonly prepare: NonNullable<Model['prepare']>; readonly seat: WriterSeat } => {

@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor';
 import { killChildThread } from 'tokenvisor/testing';
 import { lmdbStore, postgresStore, type PostgresStoreOptions, type StoreReference } from 'tokenvisor/storage';
+import { expungesWhileAhead } from '../support/expunge-ahead.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { sign } from '../support/signed-tokens.js';
 import { afterTest, cleanUp, eventually, supervise } from '../support/supervised.js';
@@ -195,6 +196,9 @@ test("an lmdb directory whose ledger is parked can be another process': it is no
   await supervisor.ready();
   expect(['a', 'b', 'c'].map((jti) => revoked.isJtiRevoked(jti))).toEqual([true, true, false]);
 });
+
+test('a ledger on Postgres forgot live revocations while the clock was a day ahead', () =>
+  expungesWhileAhead(onPostgres(), { outlives: true }));
 
 describe('Postgres is away', () => {
   const codeOf = (promise: Promise<unknown>): Promise<unknown> =>

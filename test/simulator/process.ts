@@ -2,11 +2,12 @@
  * One process with the credential in it: its memory, its threads one after the other, and what a supervisor does for
  * them. What a supervisor decides is not simulated here: a dead thread is followed by another after a while.
  */
-import { allocateChildMemory, bindWords, type ChildMemory } from '../../src/memory/child-memory.js';
-import { ClockSteps, type Clock, type Timer } from '../../src/clock.js';
+import { allocateChildMemory, bindWords, openWords, type ChildMemory } from '../../src/memory/child-memory.js';
+import { wallOffsetMs, type Clock, type Timer } from '../../src/clock.js';
 import type { CredentialActorOptions } from '../../src/credential/actor.js';
 import { CredentialReader } from '../../src/credential/reader.js';
 import { encodeOptions } from '../../src/providers/reference-tree.js';
+import { Header } from '../../src/memory/layout.js';
 import { ChildShell, type ChildPlan } from '../../src/supervision/child-shell.js';
 import { stopMemory } from '../../src/supervision/stop-memory.js';
 import { newPersistedChild } from '../../src/supervision/supervisor-state.js';
@@ -99,6 +100,8 @@ export class SimulatedProcess {
         },
       );
       this.#exits.set(mortal, () => listener.exited({ kind: 'killed' }));
+      // There is nobody to call it: its port is none.
+      listener.ready({ port: { close: () => undefined } } as never);
       return actor;
     });
     this.reader = new CredentialReader(NAME, this.#memory.shared);
@@ -244,10 +247,13 @@ export class SimulatedProcess {
   }
 
   #watchClock(): void {
-    const steps = new ClockSteps(this.#options.clock);
+    const { clock } = this.#options;
+    const words = openWords(this.#memory.shared);
     const watch = (): void => {
-      this.#watch = this.#options.clock.setTimer(WATCH_MS, watch);
-      this.#shell.followClock(steps.byMs() !== undefined, WATCH_MS);
+      this.#watch = clock.setTimer(WATCH_MS, watch);
+      // Its heart beats, in whatever bank it is.
+      if (this.#thread && !this.#thread.mortal.frozen) for (const bank of [0, 1]) words.add(Header.HEARTBEAT + bank, 1);
+      this.#shell.followClock(wallOffsetMs(clock), WATCH_MS);
     };
     this.#watch = this.#options.clock.setTimer(WATCH_MS, watch);
   }

@@ -12,6 +12,7 @@ import {
   type NoReply,
   type Reply,
 } from '../../actor/behaviour.js';
+import { CLOCK_STEP_MS } from '../../clock.js';
 import { strangeCall } from '../strange-call.js';
 import { digestOf, glassMessageOf, GlassWord, type BuiltToken, type GlassRecord } from './glass-record.js';
 
@@ -95,13 +96,23 @@ const settle = (context: Context): LiveSnapshot | undefined => {
   const { clears, insertedAtMs, insertedMonoMs } = live.value as GlassRecord;
   const { wallMs, monoMs } = context.clock.now();
   const { maxAgeMs = Infinity } = context.options;
-  // Readers go by the wall clock alone; it may have been set back.
-  const isOver = wallMs >= live.expiresAtMs || monoMs - insertedMonoMs >= maxAgeMs;
+  // Readers compare with the wall clock alone, which may have been set back.
+  const leftMs = maxAgeMs - (monoMs - insertedMonoMs);
+  const isOver = wallMs >= live.expiresAtMs || leftMs <= 0;
   const isCleared = context.words.load(GlassWord.CLEARS) !== clears;
-  if (!isOver && !isCleared) return live;
+  if (!isOver && !isCleared) {
+    // What readers see is to be right also when no actor is there to take it back.
+    if (live.expiresAtMs - (wallMs + leftMs) >= CLOCK_STEP_MS) endAt(wallMs + leftMs, live, context);
+    return live;
+  }
   context.withdraw();
   if (!isCleared) context.emit('break-glass:expired', { insertedAtMs });
   return undefined;
+};
+
+/** The same token, with an earlier end. */
+const endAt = (expiresAtMs: number, { value, issuedAtMs, generation }: LiveSnapshot, context: Context): void => {
+  context.publish(value, { issuedAtMs, expiresAtMs, generation });
 };
 
 const tellLookups = (context: Context): void => {

@@ -12,7 +12,7 @@ import {
 } from '../../actor/behaviour.js';
 import { loadExport } from '../../actor/load-module.js';
 import { toWireError, type WireError } from '../../actor/wire.js';
-import { ClockSteps, type Timer } from '../../clock.js';
+import { ClockSteps, type Instant, type Timer } from '../../clock.js';
 import { TokenvisorError } from '../../errors.js';
 import { ownModule } from '../../own-files.js';
 import { openStore } from '../../storage/open-store.js';
@@ -21,6 +21,7 @@ import type { Store } from '../../storage/store.js';
 import type { TableWriter } from '../../table/table-writer.js';
 import type { CheckedJwtVerification } from '../jwt/jwt-options.js';
 import type { JwtVerifier } from '../jwt/jwt-verifier.js';
+import { ExpungeClock } from '../expunge-clock.js';
 import { expungeInMs } from '../expunger.js';
 import { strangeCall } from '../strange-call.js';
 import { BatchVerifier } from './batch-verifier.js';
@@ -62,7 +63,7 @@ interface Opened {
 }
 
 type Tag =
-  | { readonly kind: StoreTask; readonly beganMonoMs: number }
+  | { readonly kind: StoreTask; readonly began: Instant }
   | { readonly kind: 'call'; readonly from: From }
   | { readonly kind: 'recheck' }
   | { readonly kind: 'expunge' };
@@ -92,12 +93,14 @@ class Ledger {
   #expunging: Promise<number> | undefined;
   readonly #ending = new AbortController();
   readonly #clockSteps: ClockSteps;
+  readonly #expungeClock: ExpungeClock;
 
   constructor(context: ActorContext<LedgerActorOptions>) {
     const { options, words, table } = context;
     this.#context = context;
     this.#writer = table;
     this.#clockSteps = new ClockSteps(context.clock);
+    this.#expungeClock = new ExpungeClock(words, LedgerWord.EXPUNGE, context.clock);
     this.#showsFailure = context.incarnation > 1;
     if (context.incarnation > 1 && forgets(options.store))
       words.store(LedgerWord.ERA, nextEra(words.load(LedgerWord.ERA)));
@@ -111,7 +114,8 @@ class Ledger {
   }
 
   start(): this {
-    this.#dispatch({ kind: 'started', validUntilS: this.#context.words.load(LedgerWord.VALID_UNTIL) >>> 0 });
+    const validUntilS = this.#context.words.load(LedgerWord.VALID_UNTIL) >>> 0;
+    this.#dispatch({ kind: 'started', validUntilS, exclusive: forgets(this.#context.options.store) });
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     this.#planExpunge();
     return this;
@@ -188,7 +192,7 @@ class Ledger {
       case 'valid_until':
         return words.store(LedgerWord.VALID_UNTIL, effect.second);
       case 'start':
-        return this.#run({ kind: effect.task, beganMonoMs: clock.monoMs() }, (signal) => this.#do(effect.task, signal));
+        return this.#run({ kind: effect.task, began: clock.now() }, (signal) => this.#do(effect.task, signal));
       case 'wake':
         this.#wake?.cancel();
         this.#wake =
@@ -232,7 +236,8 @@ class Ledger {
     const feed = new LedgerFeed({ store, table, read: (keys) => records.read(keys), onRevoked });
     const verifier: TokenVerifier = this.#verifier ?? noVerifier(name);
     const expunge = (): Promise<number> => this.#expunge();
-    const service = new LedgerService({ store, records, verifier, clock, maxTokenLifetimeMs, expunge });
+    const expungedByMs = (): number => this.#expungeClock.nowMs();
+    const service = new LedgerService({ store, records, verifier, clock, maxTokenLifetimeMs, expunge, expungedByMs });
     return { store, records, feed, service };
   }
 
@@ -261,7 +266,7 @@ class Ledger {
         this.#succeeded();
         const kind = tag.kind === 'load' ? 'loaded' : 'looked';
         const held = this.#opened?.store.exclusive === true;
-        return this.#dispatch({ kind, beganMonoMs: tag.beganMonoMs, held });
+        return this.#dispatch({ kind, began: tag.began, held });
       }
     }
   }
@@ -317,12 +322,11 @@ class Ledger {
   #expunge(): Promise<number> {
     if (!this.#opened) return Promise.reject(this.#unavailable());
     const { store } = this.#opened;
-    const { clock } = this.#context;
     const tell = (removed: number): number => {
       if (removed > 0) this.#context.emit('table:expunged', { removed, size: this.#writer.size });
       return removed;
     };
-    this.#expunging ??= expungeLedger(store, this.#writer, clock.wallMs(), this.#ending.signal)
+    this.#expunging ??= expungeLedger(store, this.#writer, this.#expungeClock.nowMs(), this.#ending.signal)
       .then(tell)
       .finally(() => (this.#expunging = undefined));
     return this.#expunging;
@@ -330,10 +334,12 @@ class Ledger {
 
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
+    this.#expungeClock.look();
     const byMs = this.#clockSteps.byMs();
     if (byMs !== undefined) {
-      this.#context.emit('clock:stepped', { byMs });
+      // Readers first: they go by the word.
       this.#dispatch({ kind: 'clock_stepped' });
+      this.#context.emit('clock:stepped', { byMs });
     }
     const malformed = this.#count(LedgerWord.MALFORMED);
     const closed = this.#count(LedgerWord.CLOSED);

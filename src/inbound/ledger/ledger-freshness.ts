@@ -3,6 +3,7 @@
  * seen counts. A pure function: (state, event, now) gives the next state and what is to be done.
  */
 import type { Instant } from '../../clock.js';
+import { VALID_FOREVER, VALID_NEVER } from '../../memory/valid-until.js';
 
 export interface FreshnessPolicy {
   /** How old the last good look at a store that others write to may be: ms. */
@@ -11,10 +12,6 @@ export interface FreshnessPolicy {
 
 /** What is under way at the store. */
 export type StoreTask = 'open' | 'load' | 'look';
-
-/** Until which second of the wall clock readers may believe the table: a word that is unsigned. */
-export const VALID_NEVER = 0;
-export const VALID_FOREVER = 0xffff_ffff;
 
 export interface FreshnessState {
   /** In flight. */
@@ -29,6 +26,8 @@ export interface FreshnessState {
   readonly dueMonoMs: number | undefined;
   /** Something has changed since the look in flight began. */
   readonly changed: boolean;
+  /** The wall clock was stepped since it began: it may have stood still in a suspend meanwhile, and counts for nothing. */
+  readonly stepped: boolean;
   /** In a row. */
   readonly failures: number;
   /** The word that readers see. */
@@ -40,11 +39,11 @@ export interface FreshnessState {
 }
 
 export type FreshnessEvent =
-  /** The actor starts, and finds this word: what an incarnation before it has left. */
-  | { readonly kind: 'started'; readonly validUntilS: number }
+  /** The actor starts, and finds this word: what an incarnation before it has left. `exclusive`: as of the store. */
+  | { readonly kind: 'started'; readonly validUntilS: number; readonly exclusive: boolean }
   | { readonly kind: 'store_opened'; readonly exclusive: boolean; readonly held?: boolean }
-  /** Everything that was there at `beganMonoMs` is in the table. */
-  | { readonly kind: 'loaded' | 'looked'; readonly beganMonoMs: number; readonly held?: boolean }
+  /** Everything that was there when it `began` is in the table. */
+  | { readonly kind: 'loaded' | 'looked'; readonly began: Instant; readonly held?: boolean }
   | { readonly kind: 'failed' }
   /** Somebody says that there is something new. */
   | { readonly kind: 'changed' }
@@ -65,6 +64,7 @@ export const initialFreshness: FreshnessState = {
   held: false,
   dueMonoMs: undefined,
   changed: false,
+  stepped: false,
   failures: 0,
   validUntilS: VALID_NEVER,
   validUntilMonoMs: 0,
@@ -90,24 +90,51 @@ const retryMs = (failures: number, random: () => number): number =>
 const begin = (state: FreshnessState, now: Instant): FreshnessState =>
   state.task ? state : { ...state, dueMonoMs: now.monoMs };
 
-/** A look that began then counts until when. */
-const validFrom = (
-  state: FreshnessState,
-  beganMonoMs: number,
-  policy: FreshnessPolicy,
-  now: Instant,
-): FreshnessState => {
-  if (state.exclusive) return { ...state, validUntilS: VALID_FOREVER, validUntilMonoMs: Infinity };
-  const untilWallMs = now.wallMs - (now.monoMs - beganMonoMs) + policy.maxStalenessMs;
+/** The word of that second at most, and the same instant on the other clock. */
+const validUntil = (state: FreshnessState, untilWallMs: number, now: Instant): FreshnessState => {
   const validUntilS = Math.max(0, Math.floor(untilWallMs / 1_000));
   return { ...state, validUntilS, validUntilMonoMs: now.monoMs + (validUntilS * 1_000 - now.wallMs) };
 };
 
-/** What an incarnation before this one has left goes on to count, but no longer than a look of now would. */
-const adopt = (state: FreshnessState, word: number, policy: FreshnessPolicy, now: Instant): FreshnessState => {
+/**
+ * A look that began then counts until when. It is as old as the clock says on which more time has passed: the wall clock
+ * can be set back, and the monotonic one stands still in a suspend.
+ */
+const validFrom = (state: FreshnessState, began: Instant, policy: FreshnessPolicy, now: Instant): FreshnessState => {
+  if (state.exclusive) return { ...state, validUntilS: VALID_FOREVER, validUntilMonoMs: Infinity };
+  const ageMs = Math.max(now.monoMs - began.monoMs, now.wallMs - began.wallMs);
+  return validUntil(state, now.wallMs - ageMs + policy.maxStalenessMs, now);
+};
+
+/**
+ * What an incarnation before this one has left goes on to count, but no longer than a look of now would: the word is moved
+ * as well, because this incarnation may end before it comes to that. For ever is believed of an exclusive store only.
+ */
+const adopt = (
+  state: FreshnessState,
+  { validUntilS: word, exclusive }: Extract<FreshnessEvent, { kind: 'started' }>,
+  policy: FreshnessPolicy,
+  now: Instant,
+): FreshnessState => {
   if (word === VALID_NEVER) return state;
-  const leftMs = Math.min(word * 1_000 - now.wallMs, policy.maxStalenessMs);
-  return { ...state, validUntilS: word, validUntilMonoMs: now.monoMs + leftMs, told: 'opened' };
+  const longestMs = now.wallMs + policy.maxStalenessMs;
+  if (exclusive && word === VALID_FOREVER)
+    return { ...state, validUntilS: word, validUntilMonoMs: now.monoMs + policy.maxStalenessMs, told: 'opened' };
+  return { ...validUntil(state, Math.min(word * 1_000, longestMs), now), told: 'opened' };
+};
+
+/**
+ * The word never lies further ahead than what was left of it on the monotonic clock: set back, the wall clock takes it
+ * along. Set forward it can't be told from a suspend, in which others may have written: the word stays where it is, so
+ * that it may be over, and the store is looked at again.
+ */
+const followClock = (state: FreshnessState, now: Instant): FreshnessState => {
+  if (state.exclusive || state.validUntilS === VALID_FOREVER) return state;
+  const looks = state.next === 'look' ? begin(state, now) : state;
+  const stepped: FreshnessState = { ...looks, stepped: true };
+  if (state.validUntilS === VALID_NEVER) return stepped;
+  const leftMs = state.validUntilMonoMs - now.monoMs;
+  return validUntil(stepped, Math.min(state.validUntilS * 1_000, now.wallMs + leftMs), now);
 };
 
 const take = (
@@ -119,7 +146,7 @@ const take = (
 ): FreshnessState => {
   switch (event.kind) {
     case 'started':
-      return begin(adopt(state, event.validUntilS, policy, now), now);
+      return begin(adopt(state, event, policy, now), now);
     case 'store_opened': {
       const { exclusive, held = exclusive } = event;
       const opened: FreshnessState = { ...state, task: undefined, failures: 0, exclusive, held, next: 'load' };
@@ -131,9 +158,12 @@ const take = (
     case 'looked': {
       const held = state.held || event.held === true;
       const done: FreshnessState = { ...state, task: undefined, failures: 0, next: 'look', changed: false, held };
-      const valid = validFrom(done, event.beganMonoMs, policy, now);
-      if (state.exclusive) return { ...valid, dueMonoMs: undefined };
-      return { ...valid, dueMonoMs: state.changed ? now.monoMs : now.monoMs + jittered(pollEveryMs(policy), random) };
+      if (state.exclusive) return { ...validFrom(done, event.began, policy, now), dueMonoMs: undefined };
+      const valid = state.stepped ? done : validFrom(done, event.began, policy, now);
+      return {
+        ...valid,
+        dueMonoMs: state.changed || state.stepped ? now.monoMs : now.monoMs + jittered(pollEveryMs(policy), random),
+      };
     }
     case 'failed': {
       const failures = state.failures + 1;
@@ -145,11 +175,8 @@ const take = (
     case 'changed':
       if (state.next !== 'look' || state.exclusive) return state;
       return state.task ? { ...state, changed: true } : begin(state, now);
-    case 'clock_stepped': {
-      if (state.validUntilS === VALID_NEVER || state.validUntilMonoMs === Infinity) return state;
-      const untilWallMs = now.wallMs + state.validUntilMonoMs - now.monoMs;
-      return { ...state, validUntilS: Math.max(0, Math.floor(untilWallMs / 1_000)) };
-    }
+    case 'clock_stepped':
+      return followClock(state, now);
     case 'woken':
       return state;
   }
@@ -164,7 +191,7 @@ const renewAt = (state: FreshnessState, policy: FreshnessPolicy): number | undef
 const renew = (state: FreshnessState, policy: FreshnessPolicy, now: Instant): FreshnessState => {
   const atMonoMs = renewAt(state, policy);
   if (atMonoMs === undefined || now.monoMs < atMonoMs || now.monoMs >= state.validUntilMonoMs) return state;
-  return validFrom(state, now.monoMs, policy, now);
+  return validFrom(state, now, policy, now);
 };
 
 /** Readers are told to believe nothing when what they have is too old; and so is the world, once. */
@@ -194,7 +221,7 @@ export const freshness = (
 ): { readonly state: FreshnessState; readonly effects: readonly FreshnessEffect[] } => {
   const taken = lapse(renew(take(before, event, policy, now, random), policy, now), now);
   const starts = !taken.task && taken.dueMonoMs !== undefined && now.monoMs >= taken.dueMonoMs;
-  const started = starts ? { ...taken, task: taken.next, dueMonoMs: undefined } : taken;
+  const started = starts ? { ...taken, task: taken.next, dueMonoMs: undefined, stepped: false } : taken;
   const state: FreshnessState = { ...started, told: tellOf(started) };
   const valid = state.validUntilS === VALID_NEVER ? undefined : state.validUntilMonoMs;
   return {

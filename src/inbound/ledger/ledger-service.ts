@@ -27,6 +27,8 @@ export interface LedgerServiceOptions {
   readonly maxTokenLifetimeMs: number | undefined;
   /** Removes what may be expunged, in the store and in the table; returns how many records that were. */
   readonly expunge: () => Promise<number>;
+  /** What has expired by then it would remove: ms since the Unix epoch. */
+  readonly expungedByMs: () => number;
 }
 
 /** A row as it is given out; undefined for one that is none of a token that has not expired. */
@@ -141,8 +143,8 @@ export class LedgerService {
   }
 
   async #readExpired(limit: number): Promise<readonly TokenRecord[]> {
-    const { store, clock } = this.#options;
-    const records = await store.expired(clock.wallMs(), limit);
+    const { store, expungedByMs } = this.#options;
+    const records = await store.expired(expungedByMs(), limit);
     return records.flatMap((record) => {
       const row = toRow(record);
       return row?.kind === 'token' ? (recordOf(row, -Infinity) ?? []) : [];

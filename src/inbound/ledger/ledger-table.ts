@@ -19,6 +19,16 @@ export const nextEra = (era: number): number => (era + 1) % ERAS;
 export const isStored = (meta: number, era: number): boolean =>
   (meta & State.STORED) !== 0 && meta >>> STATE_BITS === era;
 
+/**
+ * What readers make of a token's entry, if there is one. The era is asked for after the entry was found: the actor changes
+ * it before it does anything else, so what was stored in one before it is none from then on.
+ */
+export const isRevokedBy = (meta: number | undefined, requireStored: boolean, era: () => number): boolean => {
+  if (meta === undefined) return requireStored;
+  if ((meta & State.REVOKED) !== 0) return true;
+  return requireStored && !isStored(meta, era());
+};
+
 export interface LedgerTableOptions {
   readonly writer: Pick<TableWriter, 'writeRow' | 'findRow' | 'put' | 'reserve' | 'expiryS' | 'meta' | 'size'>;
   /** What was stored in another one has been forgotten by the store, and can't be revoked by subject: so it is none. */

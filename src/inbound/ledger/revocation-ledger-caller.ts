@@ -222,7 +222,8 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Records that may be expunged, the earliest first: the tokens that they are of, and the grace after them, have expired.
+   * Records that may be expunged, the earliest first: the tokens that they are of, and the grace after them, have expired,
+   * by a wall clock that is believed as {@link expungeExpired} does.
    *
    * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}.
    */
@@ -234,7 +235,7 @@ export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends Rev
 
   /**
    * Removes what may be expunged, as the expunger does each `expungeIntervalMs`. Returns how many records that were. No
-   * reader is held up.
+   * reader is held up. By how far the wall clock was set forward in the last two days does not count: it may be wrong.
    *
    * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}. What was removed by then stays so.
    */

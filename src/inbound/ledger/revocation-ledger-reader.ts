@@ -6,15 +6,14 @@ import { describeValue } from '../../config/describe.js';
 import { TokenvisorError } from '../../errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
+import { isValid, VALID_FOREVER } from '../../memory/valid-until.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle, TransferableWriter } from '../../supervision/actor-door.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { readClaims } from '../jwt/read-claims.js';
-import { State } from './ledger-entry.js';
 import { failureError, type LedgerDetails, type LedgerFailure } from './ledger-failure.js';
-import { VALID_FOREVER } from './ledger-freshness.js';
-import { Domain, isStored } from './ledger-table.js';
+import { Domain, isRevokedBy } from './ledger-table.js';
 import { isName, MAX_NAME_LENGTH } from './ledger-names.js';
 import { LedgerWord } from './ledger-words.js';
 import { factsOf } from './token-facts.js';
@@ -89,6 +88,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   readonly #memory: TableMemory;
   readonly #table: TableReader;
   readonly #nowMs: () => number;
+  readonly #era = (): number => Atomics.load(this.#view, Header.OWN + LedgerWord.ERA);
 
   /** @internal Use attach(). */
   constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>) {
@@ -197,8 +197,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   /** What was stopped knows nothing: its store may be another process' by now. */
   #isOpen(): boolean {
     if (Atomics.load(this.#view, Header.STOPPED) !== 0) return false;
-    const second = Atomics.load(this.#view, VALID_UNTIL) >>> 0;
-    return second === VALID_FOREVER || this.#nowMs() < second * 1_000;
+    return isValid(Atomics.load(this.#view, VALID_UNTIL) >>> 0, this.#nowMs());
   }
 
   /** Until it is expunged, whatever its expiry. */
@@ -210,10 +209,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     // Without a type checker, anything may come.
     if (!isName(jti)) return this.#malformed();
     const table = this.#table;
-    if (!table.find(jti, Domain.TOKEN)) return this.#requireStored;
-    const { meta } = table;
-    if ((meta & State.REVOKED) !== 0) return true;
-    return this.#requireStored && !isStored(meta, Atomics.load(this.#view, Header.OWN + LedgerWord.ERA));
+    const meta = table.find(jti, Domain.TOKEN) ? table.meta : undefined;
+    return isRevokedBy(meta, this.#requireStored, this.#era);
   }
 
   #malformed(): true {

@@ -20,6 +20,7 @@ import { tableOf } from '../../actor/table-of.js';
 import { jwtVerification, type JwtVerification } from '../jwt/jwt-options.js';
 import type { LedgerActorOptions } from './ledger-actor.js';
 import { MIN_STALENESS_MS } from './ledger-freshness.js';
+import { LedgerWord } from './ledger-words.js';
 import { RevocationLedgerCaller } from './revocation-ledger-caller.js';
 import type { LedgerView, TransferableLedgerWriter } from './revocation-ledger-reader.js';
 
@@ -170,6 +171,7 @@ const kindOf = <Cutoffs extends boolean>(view: LedgerView<Cutoffs>): Kind<Revoca
   name: 'revocationLedger',
   module: ownModule('inbound/ledger/ledger-actor.js'),
   export: 'ledgerBehaviour',
+  validUntilWord: LedgerWord.VALID_UNTIL,
   prepare,
   createHandle: (door) => new RevocationLedgerHandle(door, view),
 });

@@ -16,6 +16,7 @@ import { expiryMs } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import { TableFullError } from '../../table/table-full-error.js';
 import type { TableWriter } from '../../table/table-writer.js';
+import { ExpungeClock } from '../expunge-clock.js';
 import { expungeInMs, expungeTable } from '../expunger.js';
 import { strangeCall } from '../strange-call.js';
 import { tokenSetMessageOf, type SetAnswer } from './token-set-messages.js';
@@ -30,6 +31,7 @@ type Context = ActorContext<TokenSetActorOptions>;
 type Info = { readonly kind: 'expunge' } | { readonly kind: 'requested' } | TaskResult;
 
 interface State {
+  readonly clock: ExpungeClock;
   /** Who waits for the expunge that runs; undefined: none runs. */
   readonly waiting: readonly From[] | undefined;
 }
@@ -39,7 +41,8 @@ export const tokenSetBehaviour: Behaviour<State, TokenSetActorOptions> = {
     // Finishes what an actor before this one left half done, and counts. Readers do not wait for it.
     void context.table.size;
     schedule(context);
-    return { waiting: undefined };
+    // The child's own words are its.
+    return { clock: new ExpungeClock(context.words, 0, context.clock), waiting: undefined };
   },
 
   handleCall(came: unknown, from, state, context): Reply<State> | NoReply<State> {
@@ -117,13 +120,14 @@ const clear = (from: From, state: State, context: Context): Reply<State> | NoRep
 /** One at a time: who asks while one runs waits for that one. */
 const expunge = (waiting: readonly From[], state: State, context: Context): State => {
   if (!state.waiting) {
-    const { table, clock } = context;
-    context.startTask((signal) => expungeTable(table, clock.wallMs(), signal), 'expunge');
+    const { table } = context;
+    context.startTask((signal) => expungeTable(table, state.clock.nowMs(), signal), 'expunge');
   }
-  return { waiting };
+  return { ...state, waiting };
 };
 
-const expunged = (result: TaskResult, { waiting = [] }: State, context: Context): State => {
+const expunged = (result: TaskResult, state: State, context: Context): State => {
+  const { waiting = [] } = state;
   if (result.ok) {
     const removed = result.value as number;
     if (removed > 0) context.emit('table:expunged', { removed, size: context.table.size });
@@ -133,5 +137,5 @@ const expunged = (result: TaskResult, { waiting = [] }: State, context: Context)
     context.emit('write:failed', { operation: 'expungeExpired', code });
     for (const from of waiting) context.replyError(from, result.error);
   }
-  return { waiting: undefined };
+  return { ...state, waiting: undefined };
 };

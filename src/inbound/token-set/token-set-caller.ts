@@ -155,7 +155,8 @@ export class TokenSetCaller extends TokenSetReader {
 
   /**
    * Takes out what has expired, now: readers do not see it in any case, but it takes memory. A segment of the table a turn,
-   * so that other messages come in between. Resolves with how many tokens there were.
+   * so that other messages come in between. Resolves with how many tokens there were. By how far the wall clock was set
+   * forward in the last two days does not count: it may be wrong.
    *
    * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT (it goes on), MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
    */

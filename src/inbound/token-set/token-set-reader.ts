@@ -5,7 +5,7 @@ import { ActorReader, readChildStatus, type ChildStatus, type Health } from '../
 import { TokenvisorError } from '../../errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
-import type { AtomicWords } from '../../memory/words.js';
+import { wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle } from '../../supervision/actor-door.js';
 import { expiryMs } from '../../table/expiry.js';
 import type { TableMemory } from '../../table/table-memory.js';
@@ -33,6 +33,7 @@ export class TokenSetReader {
   readonly #words: AtomicWords;
   /** The words again, without a call between them and the reader. */
   readonly #view: Int32Array;
+  readonly #nowMs: () => number;
 
   /** @internal Use attach(). */
   constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined) {
@@ -43,6 +44,7 @@ export class TokenSetReader {
     this.rows = new TableReader(this.#memory);
     this.#words = openWords(memory);
     this.#view = this.#words.view;
+    this.#nowMs = wallClockOf(this.#words);
     // Of the table of digests, and of a reader of it, there is nothing to be printed.
     Object.defineProperty(this, 'rows', { enumerable: false });
   }
@@ -57,7 +59,7 @@ export class TokenSetReader {
    */
   exists(token: string): boolean {
     this.#refuseIfStopped();
-    return isToken(token) && this.rows.find(token) && expiryMs(this.rows.expiryS) > Date.now();
+    return isToken(token) && this.rows.find(token) && expiryMs(this.rows.expiryS) > this.#nowMs();
   }
 
   /**

@@ -71,3 +71,34 @@ describe('a token that comes in the middle of a look for one', () => {
     }
   });
 });
+
+/** Words in which the snapshot is never the same twice, while a test says so. */
+class RestlessWords extends AtomicWords {
+  restless = false;
+  #loads = 0;
+
+  override load(index: number): number {
+    const value = super.load(index);
+    if (!this.restless || index !== SNAPSHOT.control) return value;
+    this.#loads += 1;
+    return value + 8 * this.#loads;
+  }
+}
+
+it('a token that was read last went on being handed out when a read of its successor gave up: it is not believed', () => {
+  const { shared } = allocateChildMemory();
+  const words = new RestlessWords(shared);
+  bindWords(shared, words);
+  const writer = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 1, []));
+  const instants = { issuedAtMs: 0, expiresAtMs: Infinity, usableUntilMs: Infinity };
+  writer.publish({ generation: 1, ...instants }, payload);
+  const reader = new CredentialReader('github', shared);
+  expect(reader.current().value).toBe('first');
+  writer.withdraw();
+  words.restless = true;
+  expect(() => reader.current()).toThrow(expect.objectContaining({ code: 'TOKEN_NOT_READY' }));
+  expect(reader.peek()).toBeUndefined();
+  words.restless = false;
+  writer.publish({ generation: 2, ...instants }, payload);
+  expect(reader.current().generation).toBe(2);
+});

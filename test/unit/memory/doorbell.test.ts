@@ -196,6 +196,47 @@ describe('no ring is lost', () => {
   });
 });
 
+describe('a word that is rung without a pause', () => {
+  /** It has been rung before each wait for it begins. */
+  const restless = () => {
+    const started = start();
+    const { words } = started;
+    let rings = 0;
+    words.beforeWait = () => {
+      rings += 1;
+      if (rings > 1_000) throw new Error('the thread was kept');
+      words.add(CHANGE, 1);
+    };
+    return { ...started, rings: () => rings };
+  };
+
+  test('kept the thread of who waits for it: all else has its turn, and the wait goes on', async () => {
+    const { words, waitFor, publish, rings } = restless();
+    const { wait } = waitFor(1);
+    expect(rings()).toBe(100);
+    await vi.advanceTimersToNextTimerAsync();
+    // A hundred a turn.
+    expect([rings() > 100, rings() % 100]).toEqual([true, 0]);
+    words.beforeWait = undefined;
+    publish(1);
+    await vi.advanceTimersToNextTimerAsync();
+    await expect(wait).resolves.toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('kept the thread of who watches it: all else has its turn', async () => {
+    const { words, rings } = restless();
+    const onRing = vi.fn();
+    const watch = watchWord(words, CHANGE, onRing);
+    for (let turn = 0; turn < 2_000; turn += 1) await Promise.resolve();
+    expect(rings()).toBe(100);
+    await vi.advanceTimersToNextTimerAsync();
+    expect(rings()).toBeGreaterThan(100);
+    expect(onRing.mock.calls.length).toBeGreaterThan(100);
+    watch.stop();
+  });
+});
+
 describe('a wait that blocks', () => {
   test('is over when it is true, and waits in slices', () => {
     const { words, doorbell } = start();

@@ -4,6 +4,7 @@ import {
   Header,
   nextControl,
   payloadBytes,
+  refusedControl,
   type RecordPlace,
   SHARED_BYTES,
   Slot,
@@ -224,6 +225,23 @@ describe('what a reader does not take', () => {
     };
     expect(readRecord(restless, SNAPSHOT)).toEqual({ control: undefined });
   });
+});
+
+test('a refusal was dropped when the record was never the same twice: who has it cached looks again', () => {
+  const { words, writer } = start();
+  writer.publish(header(5), bytes('refused'));
+  const before = words.load(SNAPSHOT.control);
+  let looks = 0;
+  const restless = {
+    ...sameWords(words),
+    // Long enough for a read to give up.
+    load: (index: number) => words.load(index) + (index === SNAPSHOT.control && (looks += 1) < 2_000 ? looks * 8 : 0),
+  };
+  refuseRecord(restless, SNAPSHOT, 5);
+  expect(words.load(SNAPSHOT.control)).toBe(refusedControl(before));
+  // And it shuts no writer out.
+  writer.publish(header(6), bytes('next'));
+  expect(live(words)).toBe('next');
 });
 
 describe('a fence', () => {

@@ -67,6 +67,8 @@ export class SimulatedShell {
   monoMs = 100_000;
   /** What of it the supervisor's thread did not run. */
   notLivedMs = 0;
+  /** How far the wall clock is ahead of that. */
+  offsetMs = 1e12;
   readonly effects: SupervisorEffect[] = [];
   /** When each of `effects` came. */
   readonly effectTimesMs: number[] = [];
@@ -88,7 +90,7 @@ export class SimulatedShell {
     const before = JSON.stringify([...this.state.children]);
     const old = this.state;
     const { state, effects } = supervise(old, event, {
-      wallMs: 1e12 + this.monoMs,
+      wallMs: this.offsetMs + this.monoMs,
       monoMs: this.monoMs,
       notLivedMs: this.notLivedMs,
     });

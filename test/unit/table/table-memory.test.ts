@@ -73,7 +73,7 @@ describe('the memory of a table', () => {
       expect(JSON.stringify(each)).toBe('{}');
     }
     const writer = new TableWriter(memory);
-    expect(inspect(writer, { depth: 9 })).toBe('TableWriter { expiryS: 0 }');
+    expect(inspect(writer, { depth: 9 })).toBe('TableWriter { expiryS: 0, meta: 0 }');
     const key = [...new Uint8Array(memory.buffer, TableWord.KEY * 4, 8)].map((byte) =>
       byte.toString(16).padStart(2, '0'),
     );

@@ -41,6 +41,18 @@ const codeOf = (run: () => void): unknown => {
   return undefined;
 };
 
+describe('regressions: a reader', () => {
+  it('had the meta of what another reader of its thread found last', () => {
+    const { memory, writer, reader } = fresh();
+    writer.put(rowsFor(writer, ['a', 100, 1], ['b', 200, 2]));
+    const other = new TableReader(memory);
+    expect([reader.find('a'), other.find('b'), other.find('none')]).toEqual([true, true, false]);
+    expect([reader.expiryS, reader.meta, other.expiryS, other.meta]).toEqual([100, 1, 200, 2]);
+    expect(writer.findRow(rowsFor(writer, ['b']), 0)).toBe(true);
+    expect([reader.meta, writer.meta]).toEqual([1, 2]);
+  });
+});
+
 describe('regressions: a row', () => {
   it.each([
     ['past the end of its rows was not written', [1, 'a', 9]],

@@ -237,6 +237,26 @@ describe('maxAgeMs', () => {
     expect(reader.lookup(token)).toBeUndefined();
   });
 
+  test('a token lived on past its age when the clock was set back and no actor followed: readers see its true end', async () => {
+    const { clock, door, reader, incarnate } = world({ keep: true, maxAgeMs: 600_000 });
+    const { token, insertedAtMs } = await door.buildAndStore();
+    clock.stepWall(-3_600_000);
+    clock.advance(1_000);
+    await turn();
+    expect(reader.status().stored).toEqual({ insertedAtMs, expiresAtMs: insertedAtMs - 3_600_000 + 600_000 });
+    // Nor one that its actor did not come to see: the next one does, at its start.
+    clock.stepWall(-3_600_000);
+    const last = incarnate(2);
+    await turn();
+    last.shutDown();
+    await turn();
+    // Nobody ticks any more.
+    clock.advance(598_000);
+    expect(reader.lookup(token)).toEqual({ insertedAtMs });
+    clock.advance(1_000);
+    expect(reader.lookup(token)).toBeUndefined();
+  });
+
   test('a wall clock that is set forward ends it for the actor too', async () => {
     const { clock, door, told } = world({ keep: false, maxAgeMs: 10_000 });
     const { token } = await door.buildAndStore();

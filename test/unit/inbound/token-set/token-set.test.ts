@@ -89,6 +89,20 @@ describe('insert', () => {
     expect(set.lookup('a')).toMatchObject({ meta: 0 });
   });
 
+  it('is for as long as the wall clock says: set forth, it has expired; set back, it has not; also without an actor', async () => {
+    const { set, close } = open();
+    const expiresAtMs = soon();
+    await set.insert('a', { expiresAtMs });
+    const seen = (): readonly boolean[] =>
+      [expiresAtMs, expiresAtMs - 1, 0].map((nowMs) => {
+        vi.spyOn(Date, 'now').mockReturnValue(nowMs);
+        return set.exists('a');
+      });
+    expect(seen()).toEqual([false, true, true]);
+    close();
+    expect(seen()).toEqual([false, true, true]);
+  });
+
   it.each([
     ['no token', undefined, {}],
     ['an empty token', '', {}],

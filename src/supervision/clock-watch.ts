@@ -1,0 +1,65 @@
+/**
+ * Whether somebody has corrected what readers of a child compare with the wall clock since that was stepped: the actor,
+ * which looks at the clock once a second, or the supervisor, where no actor lives.
+ *
+ * What the clock was when it was right last is in the child's memory: so a step counts also if it comes while the supervisor
+ * thread is dead, and if the actor ends before it has seen it.
+ */
+import { CLOCK_STEP_MS } from '../clock.js';
+import { Header } from '../memory/layout.js';
+import type { SharedWords } from '../memory/words.js';
+
+/** An actor whose event loop has turned for so long has looked at the clock, however long its mailbox is. */
+const FOLLOWED_MS = 5_000;
+
+const secondsOf = (offsetMs: number): number => Math.round(offsetMs / 1_000) >>> 0;
+
+/** An actor that has a step to follow. */
+interface Following {
+  readonly incarnation: number;
+  readonly second: number;
+  /** Of its heartbeat, at the last look. */
+  tick: number;
+  elapsedMs: number;
+}
+
+export class ClockWatch {
+  readonly #words: SharedWords;
+  #following: Following | undefined;
+
+  constructor(words: SharedWords) {
+    this.#words = words;
+  }
+
+  /** True if the clock was stepped, and nobody is known to have followed. `offsetMs`: wall less monotonic time. */
+  isBehind(offsetMs: number): boolean {
+    const second = this.#words.load(Header.CLOCK) >>> 0;
+    if (second === 0) this.followed(offsetMs);
+    return second !== 0 && Math.abs(secondsOf(offsetMs) - second) * 1_000 >= CLOCK_STEP_MS;
+  }
+
+  /** All is right by the clock as it is now. */
+  followed(offsetMs: number): void {
+    this.#words.store(Header.CLOCK, secondsOf(offsetMs) | 0);
+    this.#following = undefined;
+  }
+
+  /** Nobody follows: an actor that starts begins anew. */
+  abandoned(): void {
+    this.#following = undefined;
+  }
+
+  /** An actor runs, `elapsedMs` since the last look. Once its heart has beaten for long enough, it has followed. */
+  follows(incarnation: number, tick: number, offsetMs: number, elapsedMs: number): void {
+    const second = secondsOf(offsetMs);
+    const before = this.#following;
+    if (before?.incarnation !== incarnation || before.second !== second) {
+      this.#following = { incarnation, second, tick, elapsedMs: 0 };
+      return;
+    }
+    before.elapsedMs += elapsedMs;
+    if (before.tick === tick) return;
+    before.tick = tick;
+    if (before.elapsedMs >= FOLLOWED_MS) this.followed(offsetMs);
+  }
+}
