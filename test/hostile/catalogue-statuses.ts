@@ -35,6 +35,10 @@ const oauth = (code: number, error: string, outcome: 'fatal' | 'park'): Entry =>
     status: code,
   });
 
+/** An error that no specification has: a server's own word, which is shown nowhere. */
+const unknown = (code: number, name: string, body: { readonly text: string }): Entry =>
+  refused(`${code} ${name}`, status(code, { body }), { outcome: 'park', reason: 'oauth_error', status: code });
+
 const other = (code: number, more: Partial<Extract<Fault, { kind: 'status' }>>, name: string): Entry =>
   refused(`${code} ${name}`, status(code, more), { outcome: 'park', reason: 'http_status', status: code });
 
@@ -84,13 +88,13 @@ export const statuses: readonly Entry[] = [
   oauth(400, 'unsupported_grant_type', 'fatal'),
   oauth(400, 'invalid_scope', 'fatal'),
   oauth(400, 'invalid_request', 'park'),
-  oauth(403, 'temporarily_odd', 'park'),
+  unknown(403, 'with an error of its own', { text: '{"error":"temporarily_odd"}' }),
+  unknown(400, 'with an error that is a secret', { text: `{"error":"${'canary7'.repeat(9)}"}` }),
   other(400, html, 'in HTML'),
   other(400, {}, 'with nothing'),
   other(400, { body: { text: `{"error":{"${CANARY}":1}}` } }, 'with an error that is an object'),
   other(400, { body: { text: `{"error":"${CANARY} with spaces"}` } }, 'with an error that is a sentence'),
   other(400, { body: { text: `{"error":"${CANARY}\\u0000\\r\\n"}` } }, 'with an error of control characters'),
-  other(400, { body: { text: `{"error":"${'canary7'.repeat(9)}"}` } }, 'with an error that is a secret'),
   other(400, { body: { text: `${'['.repeat(1e5)}${']'.repeat(1e5)}` } }, 'nested 100,000 deep'),
   other(400, { body: { text: `{"__proto__":{"error":"invalid_grant"}}` } }, 'with an error in __proto__'),
   other(404, html, 'in HTML'),

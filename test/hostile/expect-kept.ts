@@ -23,6 +23,7 @@ export const expectKept = (promised: Promised, over: Entry['over'], result: Met)
     expect(meanwhile.value).toBe(before.value);
     expect(after.generation).toBe(before.generation + 1);
   }
+  if (named.oauthError === undefined) expect(failure ?? {}).not.toHaveProperty('oauthError');
   if (retryAfterMs === 'none') expect(failure).not.toHaveProperty('retryAfterMs');
   else if (retryAfterMs === 'over an hour') {
     expect(failure?.retryAfterMs).toBeGreaterThan(3_600_000);
