@@ -15,15 +15,17 @@ let inside = 0;
 let isPlain = false;
 const covers = new WeakSet<() => unknown>();
 
+type Lazy = Omit<PropertyDescriptor, 'get'> & { readonly get?: (this: unknown) => unknown };
+
 /**
  * Puts an accessor in the place of a global that is not loaded yet: it has the plain class while the library runs. It stays,
  * because V8 keeps something of each definition of a global until a full collection. What somebody has loaded, or replaced,
  * costs nothing more, and is left alone.
  */
 const cover = (name: string): void => {
-  const lazy = Object.getOwnPropertyDescriptor(globalThis, name);
+  const lazy: Lazy | undefined = Object.getOwnPropertyDescriptor(globalThis, name);
   if (!lazy?.get || lazy.configurable !== true || covers.has(lazy.get)) return;
-  const get = (): unknown => (isPlain ? PLAIN[name] : (lazy.get?.call(globalThis) as unknown));
+  const get = (): unknown => (isPlain ? PLAIN[name] : lazy.get?.call(globalThis));
   covers.add(get);
   const { enumerable = false } = lazy;
   Object.defineProperty(globalThis, name, {
