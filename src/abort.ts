@@ -3,22 +3,23 @@
  * guard dozens of them, and Node warns of a leak from the eleventh listener on.
  */
 import { TokenvisorError } from './errors.js';
+import { UnderWay } from './under-way.js';
 
-const watched = new WeakMap<AbortSignal, Set<() => void>>();
+const watched = new WeakMap<AbortSignal, UnderWay<() => void>>();
 
 /** Calls `onAbort` once when the signal is aborted, until the function that it returns is called. */
 export const listenForAbort = (signal: AbortSignal | undefined, onAbort: () => void): (() => void) => {
   if (!signal) return () => undefined;
   const listeners = watched.get(signal) ?? watch(signal);
-  listeners.add(onAbort);
-  return () => void listeners.delete(onAbort);
+  const entry = listeners.add(onAbort);
+  return () => void listeners.remove(entry);
 };
 
-const watch = (signal: AbortSignal): Set<() => void> => {
-  const listeners = new Set<() => void>();
+const watch = (signal: AbortSignal): UnderWay<() => void> => {
+  const listeners = new UnderWay<() => void>();
   watched.set(signal, listeners);
   const abort = (): void => {
-    for (const listener of [...listeners]) listener();
+    for (const listener of listeners.removeAll()) listener();
   };
   signal.addEventListener('abort', abort, { once: true });
   return listeners;

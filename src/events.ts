@@ -7,6 +7,7 @@ import { describeKind, propertyOf, textOf } from './config/describe.js';
 import { TokenvisorError, type MintFailure, type TokenvisorErrorCode } from './errors.js';
 import { isError } from './realm.js';
 import type { ExitReason, SupervisorReport } from './supervision/types.js';
+import { withChanges } from './with-changes.js';
 
 /** @inline */
 interface Base {
@@ -208,7 +209,7 @@ export class Events {
   #deliver(type: string, event: Readonly<Record<string, unknown>>): void {
     // `event` is no event, but a kind of one's own may emit what it likes.
     const heard = type !== 'event' && this.#emitter.emit(type, event);
-    const heardAtAll = this.#emitter.emit('event', { ...event, type });
+    const heardAtAll = this.#emitter.emit('event', withChanges(event, { type }));
     if (!heard && !heardAtAll) this.#warnOnce(type, event);
   }
 

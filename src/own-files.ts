@@ -47,9 +47,12 @@ export const presentFile = (url: URL): string => {
  */
 export const ownModule = (path: string): string => `${OWN}${path}`;
 
+/** True for what {@link ownModule} named. */
+export const isOwnModule = (url: string): boolean => url.startsWith(OWN);
+
 /** The `file:` URL of what {@link ownModule} named, for a caller in a folder beside this file; any other as it is. */
 export const resolveModule = (url: string, base: string): string =>
-  url.startsWith(OWN) ? new URL(`../${url.slice(OWN.length)}`, base).href : url;
+  isOwnModule(url) ? new URL(`../${url.slice(OWN.length)}`, base).href : url;
 
 /** A file of ours by its path from here, for a caller who may be this file, or in a bundle in a folder beside it. */
 export const ownFile = (path: string, base = here): URL => {

@@ -11,6 +11,7 @@ import { openWords, type ChildMemory } from '../memory/child-memory.js';
 import { nextTurn } from '../next-turn.js';
 import { decodeOptions, type WireOptions } from '../providers/reference-tree.js';
 import { ownThreadId } from '../thread-time.js';
+import { withChanges } from '../with-changes.js';
 import type { ActorSeats } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
 import type { CallEndpoint } from './call-endpoint.js';
@@ -94,7 +95,7 @@ export const createServer = (
     seats: start.seats,
     terminateTimeoutMs: start.terminateTimeoutMs,
     // It happened now, whenever it is told.
-    emit: (type, details) => emit({ kind: 'event', type, details: { ...details, atMs: clock.wallMs() } }),
+    emit: (type, details) => emit({ kind: 'event', type, details: withChanges(details, { atMs: clock.wallMs() }) }),
   });
 };
 

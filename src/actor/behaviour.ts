@@ -132,6 +132,12 @@ export interface Requested {
   readonly kind: 'requested';
 }
 
+/** The same context as a behaviour of ours may use it. */
+export interface AbortableTasks {
+  /** `controller` is what a cancel, or the actor's end, aborts: by default a new one. */
+  startTask(run: (signal: AbortSignal) => unknown, tag: unknown, controller?: AbortController): Task;
+}
+
 /** What `context.startTask` returns. */
 export interface Task {
   /** Aborts the task's signal and drops its result. */

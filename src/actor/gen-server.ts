@@ -10,9 +10,11 @@ import { actorWords } from '../memory/own-words.js';
 import type { SharedWords } from '../memory/words.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { TableWriter } from '../table/table-writer.js';
+import { UnderWay } from '../under-way.js';
 import { within } from '../within.js';
 import { ActorMemory, type ActorSeats } from './actor-memory.js';
 import {
+  type AbortableTasks,
   type ActorContext,
   type Behaviour,
   type Continue,
@@ -62,8 +64,8 @@ export class GenServer {
   readonly #clock: Clock;
   readonly #terminateTimeoutMs: number;
   readonly #mailbox: Mailbox<Message>;
-  readonly #tasks = new Set<AbortController>();
-  readonly #timers = new Set<Timer>();
+  readonly #tasks = new UnderWay<AbortController>();
+  readonly #timers = new UnderWay<Timer>();
   readonly #ended: Promise<ActorEnd>;
   #end!: (end: ActorEnd) => void;
   #fail!: (error: unknown) => void;
@@ -285,16 +287,14 @@ export class GenServer {
   #release(): void {
     this.#mailbox.close();
     this.#watch?.stop();
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    for (const timer of this.#timers.removeAll()) timer.cancel();
   }
 
   #abortTasks(): void {
-    for (const task of this.#tasks) task.abort();
-    this.#tasks.clear();
+    for (const task of this.#tasks.removeAll()) task.abort();
   }
 
-  #createContext(options: GenServerOptions): ActorContext {
+  #createContext(options: GenServerOptions): ActorContext & AbortableTasks {
     const memory = new ActorMemory(options.shared, options.sealed, options.seats);
     let table: TableWriter | undefined;
     return {
@@ -321,7 +321,8 @@ export class GenServer {
       replyError: (from, error) => callerOf(from).reject(error),
       send: (message) => this.#info(message),
       sendAfter: (message, delayMs) => this.#sendAfter(message, delayMs),
-      startTask: (run, tag) => this.#startTask(run, tag),
+      startTask: (run: (signal: AbortSignal) => unknown, tag: unknown, controller?: AbortController) =>
+        this.#startTask(run, tag, controller),
       emit: (type, details) => {
         checkEvent(type, details);
         try {
@@ -336,25 +337,24 @@ export class GenServer {
   #sendAfter(message: unknown, delayMs: number): Timer {
     checkDelay(delayMs);
     const timer = this.#clock.setTimer(delayMs, () => {
-      this.#timers.delete(timer);
+      this.#timers.remove(entry);
       this.#info(message);
     });
-    this.#timers.add(timer);
+    const entry = this.#timers.add(timer);
     return {
       cancel: () => {
-        this.#timers.delete(timer);
+        this.#timers.remove(entry);
         timer.cancel();
       },
     };
   }
 
-  #startTask(run: (signal: AbortSignal) => unknown, tag: unknown): Task {
+  #startTask(run: (signal: AbortSignal) => unknown, tag: unknown, controller = new AbortController()): Task {
     checkTask(run);
-    const controller = new AbortController();
-    this.#tasks.add(controller);
+    const entry = this.#tasks.add(controller);
     const deliver = (result: TaskResult): void => {
-      // A task that was cancelled is not in the set any more: its result is late, and dropped.
-      if (this.#tasks.delete(controller)) this.#info(result);
+      // A task that was cancelled is not there any more: its result is late, and dropped.
+      if (this.#tasks.remove(entry)) this.#info(result);
     };
     const settled = Promise.resolve()
       .then(() => run(controller.signal))
@@ -365,7 +365,7 @@ export class GenServer {
     return {
       settled,
       cancel: () => {
-        this.#tasks.delete(controller);
+        this.#tasks.remove(entry);
         controller.abort();
       },
     };

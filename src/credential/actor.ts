@@ -2,6 +2,7 @@
  * The credential's actor: a thin shell that tells the refresh loop what happens and carries out what it asks for.
  */
 import {
+  type AbortableTasks,
   type ActorContext,
   type Behaviour,
   type From,
@@ -13,6 +14,7 @@ import {
 } from '../actor/behaviour.js';
 import { ClockSteps, type Instant, type Timer } from '../clock.js';
 import type { ProviderSpec } from '../providers/provider.js';
+import { withChanges } from '../with-changes.js';
 import { readAnswer } from './answer.js';
 import { ProviderHost } from './provider-host.js';
 import { takeTurn } from './refresh-channel.js';
@@ -173,12 +175,12 @@ class Credential {
         if (this.#answer?.attempt !== effect.attempt) return;
         // First: readers know of the token as soon as it is there, and may end this thread.
         this.#host.publishing(effect.generation);
-        this.#context.publish(this.#answer.payload, { ...effect.times, generation: effect.generation });
+        this.#context.publish(this.#answer.payload, withChanges(effect.times, { generation: effect.generation }));
         this.#answer = undefined;
         return;
       case 'republish': {
         const live = this.#context.live();
-        if (live) this.#context.publish(live.value, { ...effect.times, generation: live.generation });
+        if (live) this.#context.publish(live.value, withChanges(effect.times, { generation: live.generation }));
         return;
       }
       case 'withdraw':
@@ -193,8 +195,9 @@ class Credential {
   }
 
   #mint(attempt: number, resumed: boolean, previous?: true): void {
-    const run = (signal: AbortSignal): unknown => this.#host.mint({ signal, number: attempt, resumed }, previous);
-    const task = this.#context.startTask(run, attempt);
+    const controller = this.#host.controller(previous);
+    const run = (): unknown => this.#host.mint({ number: attempt, resumed }, controller, previous);
+    const task = (this.#context as ActorContext & AbortableTasks).startTask(run, attempt, controller);
     this.#task = { task, attempt };
   }
 

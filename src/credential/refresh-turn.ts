@@ -2,6 +2,7 @@
  * One event being dealt with: the state as it changes, and the effects as they add up.
  */
 import type { Instant } from '../clock.js';
+import { withChanges } from '../with-changes.js';
 import type { KeptToken, RefreshState } from './refresh-state.js';
 import type { PersistedRefresh, RefreshEffect, RefreshEvent, RefreshNotice } from './refresh-types.js';
 
@@ -21,11 +22,11 @@ export class Turn {
   }
 
   set(change: Partial<RefreshState>): void {
-    this.state = { ...this.state, ...change };
+    this.state = withChanges(this.state, change);
   }
 
   remember(change: Partial<PersistedRefresh>): void {
-    this.set({ memory: { ...this.state.memory, ...change } });
+    this.set({ memory: withChanges(this.state.memory, change) });
   }
 
   forget(

@@ -3,6 +3,7 @@
  */
 import { serialize } from 'node:v8';
 import type { ActorContext } from '../actor/behaviour.js';
+import { withChanges } from '../with-changes.js';
 import { describeKind } from '../config/describe.js';
 import { TokenvisorError } from '../errors.js';
 import { payloadBytes, SEALED } from '../memory/layout.js';
@@ -56,7 +57,7 @@ export class SealedState {
   }
 
   keep(part: Sealed): void {
-    const next = { ...this.#sealed, ...part };
+    const next = withChanges(this.#sealed, part);
     try {
       this.#context.seal(next);
       this.#sealed = next;

@@ -7,11 +7,13 @@
  */
 import { request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { listenForAbort } from '../abort.js';
 import { setBound } from '../bound.js';
 import type { Clock } from '../clock.js';
 import { checkSignal } from '../config/check-timeout.js';
 import { isSecureEnough } from '../config/check-url.js';
 import { ProviderError } from '../errors.js';
+import { withChanges } from '../with-changes.js';
 import type { AddressBook } from './addresses.js';
 import { checkedRequest, parsedUrl } from './checked-request.js';
 import { codeOf, connectionFailure, givenUp, malformedAnswer, withHead, type RequestPhase } from './http-failures.js';
@@ -73,10 +75,10 @@ class Exchange {
         const giveUp = (why: string): void => reject(withHead(givenUp(this.#phase, why, host), this.#refusal));
         const onAbort = (): void => giveUp('it is not wanted any more');
         const timer = setBound(this.#clock, timeoutMs, () => giveUp('its time is over'));
-        signal?.addEventListener('abort', onAbort, { once: true });
+        const unlisten = listenForAbort(signal, onAbort);
         cleanUp = () => {
           timer.cancel();
-          signal?.removeEventListener('abort', onAbort);
+          unlisten();
         };
         let answer: IncomingMessage | undefined;
         request.on('error', (error) => {
@@ -111,11 +113,13 @@ class Exchange {
       hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
       port: port === '' ? (secure ? 443 : 80) : port,
       path: `${pathname}${search}`,
-      headers: {
-        ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
-        'accept-encoding': 'identity',
-        ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-      },
+      headers: withChanges(
+        Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+        {
+          'accept-encoding': 'identity',
+          ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+        },
+      ),
       agent: false,
       lookup: this.#addresses.lookup,
       // Said aloud, because the defaults differ between the versions of Node, and 250 ms is too short for far hosts.

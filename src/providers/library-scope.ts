@@ -11,31 +11,41 @@ const PLAIN: Readonly<Record<string, unknown>> = { Headers: PlainHeaders, Respon
 
 /** How many exchanges are in the library now; in a thread of ours it is one. */
 let inside = 0;
-/** Node's, as they were, not loaded yet, while plain ones are there instead. */
-let lazy: readonly (readonly [string, PropertyDescriptor])[] = [];
+/** True while the plain ones are there. */
+let isPlain = false;
+const covers = new WeakSet<() => unknown>();
 
-/** Those that somebody has loaded, or replaced, cost nothing more, and stay. */
-const lazyGlobals = (): typeof lazy =>
-  Object.keys(PLAIN).flatMap((name) => {
-    const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
-    return descriptor?.get && descriptor.configurable === true ? [[name, descriptor] as const] : [];
+type Lazy = Omit<PropertyDescriptor, 'get'> & { readonly get?: (this: unknown) => unknown };
+
+/**
+ * Puts an accessor in the place of a global that is not loaded yet: it has the plain class while the library runs. It stays,
+ * because V8 keeps something of each definition of a global until a full collection. What somebody has loaded, or replaced,
+ * costs nothing more, and is left alone.
+ */
+const cover = (name: string): void => {
+  const lazy: Lazy | undefined = Object.getOwnPropertyDescriptor(globalThis, name);
+  if (!lazy?.get || lazy.configurable !== true || covers.has(lazy.get)) return;
+  const get = (): unknown => (isPlain ? PLAIN[name] : lazy.get?.call(globalThis));
+  covers.add(get);
+  const { enumerable = false } = lazy;
+  Object.defineProperty(globalThis, name, {
+    configurable: true,
+    enumerable,
+    get,
+    set: (value: unknown) => {
+      Object.defineProperty(globalThis, name, { value, configurable: true, enumerable, writable: true });
+    },
   });
+};
 
 const putPlain = (): void => {
-  if (lazy.length > 0) return;
-  lazy = lazyGlobals();
-  for (const [name] of lazy) {
-    Object.defineProperty(globalThis, name, { value: PLAIN[name], configurable: true, writable: true });
-  }
+  if (isPlain) return;
+  for (const name of Object.keys(PLAIN)) cover(name);
+  isPlain = true;
 };
 
 const putBack = (): void => {
-  for (const [name, descriptor] of lazy) {
-    // What somebody has put there meanwhile is theirs.
-    if (Object.getOwnPropertyDescriptor(globalThis, name)?.value !== PLAIN[name]) continue;
-    Object.defineProperty(globalThis, name, descriptor);
-  }
-  lazy = [];
+  isPlain = false;
 };
 
 const enter = (): void => {

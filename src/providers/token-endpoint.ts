@@ -11,6 +11,7 @@ import {
   type ClientAuth,
 } from 'oauth4webapi';
 import { ProviderError } from '../errors.js';
+import { withChanges } from '../with-changes.js';
 import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
 import { clientAuthentication, type Authenticate } from './client-authentication.js';
@@ -171,7 +172,7 @@ export class TokenEndpoint {
     const { tls, allowInsecureHttp = false } = this.#options;
     return this.#context.request(
       url,
-      { ...init, allowInsecureHttp, timeoutMs: Math.ceil(leftMs), ...(tls === undefined ? {} : { tls }) },
+      withChanges(init, { allowInsecureHttp, timeoutMs: Math.ceil(leftMs), ...(tls === undefined ? {} : { tls }) }),
       signal,
     );
   }

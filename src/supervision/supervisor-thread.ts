@@ -9,6 +9,7 @@ import type { CallEndpoint } from '../actor/call-endpoint.js';
 import { systemClock, wallOffsetMs, type Timer } from '../clock.js';
 import { describeKind } from '../config/describe.js';
 import type { WireOptions } from '../providers/reference-tree.js';
+import { withChanges } from '../with-changes.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
 import { concealIn, concealInExit } from './conceal.js';
 import {
@@ -227,7 +228,7 @@ export class SupervisorThread implements SupervisorService {
     const isOurs = type === 'child:exited' || type === 'child:zombie';
     const told = isOurs || incarnation === undefined ? rest : details;
     try {
-      this.#tell({ kind: 'event', type, details: { ...told, name } });
+      this.#tell({ kind: 'event', type, details: withChanges(told, { name }) });
     } catch (error) {
       // What has crossed once may not cross again.
       this.reportError(error);
@@ -264,7 +265,9 @@ export class SupervisorThread implements SupervisorService {
 
   #tell(message: SupervisorMessage, transfer: readonly MessagePort[] = []): void {
     const stamped =
-      message.kind === 'event' ? { ...message, details: { atMs: systemClock.wallMs(), ...message.details } } : message;
+      message.kind === 'event'
+        ? withChanges(message, { details: { atMs: systemClock.wallMs(), ...message.details } })
+        : message;
     this.#boot.messages.postMessage(stamped, [...transfer]);
   }
 }

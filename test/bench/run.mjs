@@ -1,8 +1,8 @@
 /**
  * `npm run bench` runs all suites, writes their results into docs/reference/benchmarks/results.json, each as soon as it is
  * there, and renders docs/reference/benchmarks.md from them. `npm run bench -- SUITE [--json]` runs
- * test/bench/suites/SUITE.mjs and prints its table; with `--json` the last line is one JSON object. `npm run bench --
- * --render` renders what has been measured before.
+ * test/bench/suites/SUITE.mjs and prints its table; with `--json` the last line is one JSON object; `--minutes` is how long
+ * the soak takes. `npm run bench -- --render` renders what has been measured before.
  *
  * A figure that misses its bar is told, and does not make the command fail: figures of a busy machine are no test.
  */
@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
-import { readArguments } from '../run/options.mjs';
+import { readArguments, wholeNumber } from '../run/options.mjs';
 import { ROOT, SetupError, runMain, setUp } from '../run/setup.mjs';
 import { createHarness } from './harness.mjs';
 import { formatReport } from './render/text.mjs';
@@ -20,7 +20,7 @@ import { endProcesses } from './support/processes.mjs';
 
 /** @typedef {import('./results.mjs').Report} Report */
 
-const USAGE = `npm run bench [-- SUITE... [--json]], or npm run bench -- --render; suites: ${SUITES.join(', ')}`;
+const USAGE = `npm run bench [-- SUITE... [--json] [--minutes N]], or npm run bench -- --render; suites: ${SUITES.join(', ')}`;
 
 /** The packages that take part. */
 const PACKAGES = [
@@ -45,14 +45,14 @@ const versions = () => ({
   ...Object.fromEntries(PACKAGES.map((name) => [name, versionIn(`node_modules/${name}/package.json`)])),
 });
 
-/** @param {string} suite @returns {Promise<Report>} */
-const runSuite = async (suite) => {
-  /** @type {{ run: (harness: import('./harness.mjs').Harness) => Promise<void> }} */
+/** @param {string} suite @param {{ minutes?: number }} [options] @returns {Promise<Report>} */
+const runSuite = async (suite, options = {}) => {
+  /** @type {{ run: (harness: import('./harness.mjs').Harness, options: { minutes?: number }) => Promise<void> }} */
   const { run } = await import(`./suites/${suite}.mjs`);
   const harness = createHarness({ progress: (line) => process.stderr.write(`bench: ${suite}: ${line}\n`) });
   const startedAt = performance.now();
   try {
-    await run(harness);
+    await run(harness, options);
   } finally {
     endProcesses();
   }
@@ -86,7 +86,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 await runMain(async () => {
   const { values, positionals } = readArguments(
     USAGE,
-    { json: { type: 'boolean' }, render: { type: 'boolean' } },
+    { json: { type: 'boolean' }, minutes: { type: 'string' }, render: { type: 'boolean' } },
     { allowPositionals: true },
   );
   const unknown = positionals.filter((name) => !SUITES.some((suite) => suite === name));
@@ -94,10 +94,15 @@ await runMain(async () => {
     throw new SetupError(`Expected suites among ${SUITES.join(', ')}; got '${unknown.join("', '")}'`);
   }
   if (values.json && positionals.length === 0) throw new SetupError(`Expected --json with a suite: ${USAGE}`);
+  if (values.minutes !== undefined && !positionals.includes('soak')) {
+    throw new SetupError(`Expected --minutes with the suite soak: ${USAGE}`);
+  }
+  const options =
+    values.minutes === undefined ? {} : { minutes: wholeNumber('minutes', values.minutes, { from: 1, to: 1_440 }) };
   await setUp();
   if (values.render) return render();
   for (const suite of positionals) {
-    const report = await runSuite(suite);
+    const report = await runSuite(suite, options);
     process.stdout.write(`${formatReport(report)}\n`);
     if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   }

@@ -3,7 +3,7 @@
  * do to the world goes through the thread's mortality.
  */
 import { GenServer } from '../../src/actor/gen-server.js';
-import type { ActorContext, Behaviour } from '../../src/actor/behaviour.js';
+import type { AbortableTasks, ActorContext, Behaviour } from '../../src/actor/behaviour.js';
 import { registerBundled } from '../../src/actor/load-module.js';
 import { toWireError, type WireError } from '../../src/actor/wire.js';
 import { credentialBehaviour } from '../../src/credential/actor.js';
@@ -69,9 +69,9 @@ const openingOn = <Result>(machine: Machine, act: () => Result): Result => {
 };
 
 /** The context with a thread behind it that may die over each deed. */
-const mortal = (context: ActorContext, machine: Machine): ActorContext => {
+const mortal = (context: ActorContext & AbortableTasks, machine: Machine): ActorContext & AbortableTasks => {
   const { thread, tell, showStatus } = machine;
-  const over: Partial<ActorContext> = {
+  const over: Partial<ActorContext & AbortableTasks> = {
     publish: (value, options) => {
       thread.act('deed');
       return context.publish(value, options);
@@ -89,9 +89,9 @@ const mortal = (context: ActorContext, machine: Machine): ActorContext => {
       context.setStatus(value);
       showStatus(value);
     },
-    startTask: (run, tag) => {
+    startTask: (run: (signal: AbortSignal) => unknown, tag: unknown, controller?: AbortController) => {
       thread.act('deed');
-      return context.startTask((signal) => openingOn(machine, () => run(signal)), tag);
+      return context.startTask((signal) => openingOn(machine, () => run(signal)), tag, controller);
     },
     emit: (type, details) => {
       thread.act('deed');
@@ -99,7 +99,7 @@ const mortal = (context: ActorContext, machine: Machine): ActorContext => {
     },
   };
   // Not a copy: some members are made when they are asked for.
-  return Object.assign(Object.create(context) as ActorContext, over);
+  return Object.assign(Object.create(context) as ActorContext & AbortableTasks, over);
 };
 
 /** The behaviour of a credential; a dead thread runs none of it. */
@@ -109,7 +109,8 @@ const behaviourOn = (machine: Machine): Behaviour => {
   const alive = <Result>(state: Result, handle: () => Result): Result =>
     thread.dead ? state : openingOn(machine, handle);
   return {
-    init: (context) => alive(undefined as unknown, () => real.init(mortal(context, machine))),
+    init: (context) =>
+      alive(undefined as unknown, () => real.init(mortal(context as ActorContext & AbortableTasks, machine))),
     handleContinue: (argument, state, context) => alive(state, () => real.handleContinue!(argument, state, context)),
     handleCall: (message, from, state, context) =>
       alive(state as never, () => real.handleCall!(message, from, state, context)),

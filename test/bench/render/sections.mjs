@@ -87,7 +87,7 @@ export const SECTIONS = {
   soak: {
     title: 'Ten minutes',
     about:
-      '20 credentials whose tokens live for 5 s; processor time is of the whole process. The slope of the memory is that of its first ten minutes: after a full collection a credential has as much after 60 mints as after 180 ([Performance](../explanation/performance.md)). Longer than ten minutes was not measured.',
+      '20 credentials whose tokens live for 5 s; processor time is of the whole process. In ten minutes the memory still settles; [Performance](../explanation/performance.md#memory-over-time) has what it does after that.',
     plots: ({ cells }) => ({ memory: lines(cells, { x: 'second', y: 'resident, MB', zero: true }) }),
   },
 };

@@ -44,7 +44,7 @@ class Actor {
 }
 
 const mint = (host: ProviderHost, previous = false): Promise<unknown> =>
-  host.mint({ signal: new AbortController().signal, number: 1, resumed: false }, previous);
+  host.mint({ number: 1, resumed: false }, host.controller(previous), previous);
 
 describe('the older secret', () => {
   test('has a session when it is tried, and one session is open at a time', async () => {
