@@ -120,9 +120,10 @@ export class CallPort {
       };
       const fail = (error: Error): void => settle(() => reject(error));
       const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
-      // A turn later: where the thread stood still, an answer that has arrived meanwhile is heard first.
+      // Two turns later: after a block of this thread, an answer is received in the first turn, and the `close` event of a
+      // port whose actor has died comes at the end of it.
       const timeOut = (): void => fail(callTimeout(this.#child, timeoutMs));
-      const timer = setTimeout(() => void nextTurn().then(timeOut), timeoutMs);
+      const timer = setTimeout(() => void nextTurn().then(nextTurn).then(timeOut), timeoutMs);
       this.#pending.add(fail);
       const uncloneable = (error: unknown): void => fail(this.#uncloneable(error));
       try {

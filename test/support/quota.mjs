@@ -57,7 +57,7 @@ export class Quota {
         // It has ended meanwhile.
       }
     }
-    rmdirSync(this.#group);
+    removeOnceEmpty(this.#group);
   }
 
   /** @param {string} group */
@@ -82,6 +82,17 @@ export class Quota {
     throw new Error(`the process is in no group for processors: ${lines.join(', ')}`);
   }
 }
+
+/** A process that is ending is in its group until the system is done with it. @param {string} group */
+const removeOnceEmpty = (group) => {
+  for (const deadlineMs = Date.now() + 10_000; ; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)) {
+    try {
+      return rmdirSync(group);
+    } catch (error) {
+      if (Date.now() > deadlineMs) throw error;
+    }
+  }
+};
 
 /** What a run has left that was killed. @param {string} group */
 const removeEmpty = (group) => {

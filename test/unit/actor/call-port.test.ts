@@ -5,6 +5,7 @@ import { allocateCallCounts, CallCount, isCallEndpoint } from '../../../src/acto
 import { CallPort, serveCalls } from '../../../src/actor/call-port.js';
 import type { GenServer } from '../../../src/actor/gen-server.js';
 import type { TokenvisorError } from '../../../src/errors.js';
+import { nextTurn } from '../../../src/next-turn.js';
 import { HOSTILE } from '../../support/hostile-values.mjs';
 
 const cleanups: (() => void)[] = [];
@@ -42,6 +43,31 @@ const end = async (calls: CallPort, actor: MessagePort): Promise<void> => {
   actor.close();
   await calls.down;
 };
+
+/** The thread stands still, as in a long computation. */
+const block = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+describe('a call that runs out of time while its thread is blocked', () => {
+  test('has the answer that arrived meanwhile', async () => {
+    const { calls, came } = open();
+    await nextTurn();
+    const answer = calls.call('a', { timeoutMs: 1 });
+    // Delivered by this turn, so that the answer is under way before the block.
+    await nextTurn();
+    expect(came).toHaveLength(1);
+    block(20);
+    await expect(answer).resolves.toBe('a');
+  });
+
+  test('regression: it said CALL_TIMEOUT of an actor that had died meanwhile', async () => {
+    const { calls, actor } = open({ served: false });
+    await nextTurn();
+    const down = calls.call('a', { timeoutMs: 1 });
+    actor.close();
+    block(20);
+    await expect(down).rejects.toMatchObject({ code: 'ACTOR_DOWN' });
+  });
+});
 
 describe('a cast', () => {
   test('is one message, one way', async () => {
