@@ -58,12 +58,17 @@ export const started = (draft: Draft, child: LiveChild): void => {
 };
 
 /** Init failed. A first start ends the supervisor at once; in all other cases the exit is waited for. */
-export const failed = (draft: Draft, child: LiveChild, failure: NonNullable<Thread['failure']>): void => {
+export const failed = (
+  draft: Draft,
+  child: LiveChild,
+  failure: NonNullable<Thread['failure']>,
+  timedOut = false,
+): void => {
   const { phase } = child.persisted;
   const { name } = child.rules;
   if (phase === 'stopping') return kill(draft, child, 'killed');
   if (phase !== 'starting') return;
-  const thread = { ...child.thread, failure };
+  const thread = { ...child.thread, failure, timedOut };
   draft.persist(name, { phase: 'stopping' });
   kill(draft, { ...child, thread }, 'killed');
   if (thread.origin === 'first') firstStartFailed(draft, child, failure);
@@ -74,6 +79,10 @@ const firstStartFailed = (draft: Draft, child: Child, failure: NonNullable<Threa
   draft.report('start_error', { kind: 'crash', error: failure }, child);
   draft.ending = { reason: 'start_failed', requests: [], startError: startFailed(child.rules.name, failure) };
 };
+
+/** Its start hung: it was not done in time, or its thread was ended as `hung`. */
+const hasHung = (draft: Draft, { rules, thread }: LiveChild): boolean =>
+  thread.timedOut === true || draft.find(rules.name)?.persisted.lastExit?.reason.kind === 'hung';
 
 /** The thread of a start that failed is gone, or will not be waited for any longer. */
 const finishFailedStart = (draft: Draft, child: LiveChild, failure: NonNullable<Thread['failure']>): void => {
@@ -98,7 +107,7 @@ const finishFailedStart = (draft: Draft, child: LiveChild, failure: NonNullable<
         // OTP hands control back before it tries again, so that what has come meanwhile is looked at first.
         draft.persist(name, { phase: 'restarting' });
         draft.enqueue({ kind: 'try_again', name });
-      } else restart(draft, name);
+      } else restart(draft, name, hasHung(draft, child) ? child.rules.initTimeoutMs : undefined);
   }
   if (request !== undefined) draft.reply(request, { ok: false, error: startFailed(name, failure) });
 };
@@ -159,8 +168,9 @@ export const bury = (draft: Draft, name: string, incarnation: number): void => {
   forgetOldParks(draft, child, child.thread);
   draft.setThread(name, undefined);
   if (type === 'permanent' || !isNormal(reason)) draft.report('child_terminated', reason, child);
-  if (type === 'permanent' || (type === 'transient' && !isNormal(reason))) restart(draft, name);
-  else settleStopped(draft, child);
+  if (type === 'permanent' || (type === 'transient' && !isNormal(reason))) {
+    restart(draft, name, reason.kind === 'hung' ? child.rules.hangTimeoutMs : undefined);
+  } else settleStopped(draft, child);
 };
 
 /** A child that ran for as long as it had been parked is well again: its next park is a short one. */
@@ -175,12 +185,15 @@ const parkMsOf = (draft: Draft, nth: number): number => parkWaitMs(nth, draft.ru
 
 // Restart
 
-/** `restart` of OTP's supervisor.erl; or the child's own count, a wait, and its park. */
-export const restart = (draft: Draft, name: string): void => {
+/**
+ * `restart` of OTP's supervisor.erl; or the child's own count, a wait, and its park. `hungAfterMs`: the bound by which it was
+ * found, if it hung.
+ */
+export const restart = (draft: Draft, name: string, hungAfterMs?: number): void => {
   const child = draft.find(name);
   if (!child) return;
   if (draft.likeOtp) restartLikeOtp(draft, child);
-  else restartOrPark(draft, child);
+  else restartOrPark(draft, child, hungAfterMs);
 };
 
 const restartLikeOtp = (draft: Draft, child: Child): void => {
@@ -204,13 +217,15 @@ const restartLikeOtp = (draft: Draft, child: Child): void => {
   announceAndSpawn(draft, name, 0);
 };
 
-const restartOrPark = (draft: Draft, child: Child): void => {
+const restartOrPark = (draft: Draft, child: Child, hungAfterMs: number | undefined): void => {
   const { name } = child.rules;
-  const { restartTimesMs, hungTimesMs = [], lastExit } = child.persisted;
+  const { restartTimesMs, hungTimesMs = [] } = child.persisted;
   const { monoMs } = draft.now;
   const verdict = addChildRestart(restartTimesMs, monoMs, child.rules);
-  const hasHung = lastExit?.reason.kind === 'hung';
-  const hung = hasHung ? addHungRestart(hungTimesMs, monoMs, child.rules) : { allowed: true, times: hungTimesMs };
+  const hung =
+    hungAfterMs === undefined
+      ? { allowed: true, times: hungTimesMs }
+      : addHungRestart(hungTimesMs, monoMs, { ...child.rules, hungAfterMs });
   const times = { restartTimesMs: verdict.times, ...(hung.times.length > 0 && { hungTimesMs: hung.times }) };
   if (!verdict.allowed || !hung.allowed) return park(draft, child, times);
   const inMs = restartWaitMs(verdict.times.length);

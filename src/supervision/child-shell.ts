@@ -45,7 +45,6 @@ export interface ChildPlan {
   readonly execArgv: readonly string[];
   readonly resourceLimits: IncarnationPlan['resourceLimits'];
   readonly mailboxLimit: number;
-  readonly initTimeoutMs: number;
 }
 
 /** So long at least may a thread take until it runs our entry: a loader of the user's may wait for libuv's pool. */
@@ -128,8 +127,8 @@ export class ChildShell {
   /** Starts an incarnation, beside a zombie if there is one. */
   spawn(incarnation: number, listener: IncarnationListener): void {
     const seats = this.#takeSeats(incarnation);
-    const { rules, module, owner, options, memory, initTimeoutMs } = this.#plan;
-    const { hangTimeoutMs } = rules;
+    const { rules, module, owner, options, memory } = this.#plan;
+    const { hangTimeoutMs, initTimeoutMs } = rules;
     const { bank } = seats.snapshot;
     const heartbeat = {
       index: Header.HEARTBEAT + bank,
@@ -139,6 +138,7 @@ export class ChildShell {
     const plan: IncarnationPlan = {
       ...this.#plan,
       entry: this.#entry,
+      initTimeoutMs,
       start: {
         name: rules.name,
         incarnation,
@@ -158,6 +158,12 @@ export class ChildShell {
       tick: () => this.#shared.load(heartbeat.index),
       threadId: () => this.#shared.load(heartbeat.threadId),
     };
+    // Before the thread is there: it says so itself, and may be faster than this one.
+    this.#shared.store(heartbeat.threadId, 0);
+    const boot = new BootWatch(watched, {
+      silentMs: Math.max(hangTimeoutMs, BOOT_SILENT_MS),
+      initMs: initTimeoutMs,
+    });
     const connect = (endpoint: CallEndpoint): void => this.#incarnations.get(incarnation)?.connect(endpoint);
     const started = this.#launch(plan, {
       ...listener,
@@ -179,12 +185,8 @@ export class ChildShell {
       },
     });
     this.#incarnations.set(incarnation, started);
-    // Until it says so itself.
-    this.#shared.store(heartbeat.threadId, started.threadId);
-    this.#boot = new BootWatch(watched, {
-      silentMs: Math.max(hangTimeoutMs, BOOT_SILENT_MS),
-      initMs: initTimeoutMs,
-    });
+    this.#shared.compareExchange(heartbeat.threadId, 0, started.threadId);
+    if (started.booting) this.#boot = boot;
   }
 
   /** Ends a thread, if it lives, whatever it is doing. */

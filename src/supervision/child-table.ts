@@ -76,11 +76,11 @@ export class ChildTable {
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
     const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
     const fenceable = checked.fenceable && !memory.table;
-    const { restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, ...rest } = options;
+    const { restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, initTimeoutMs, ...rest } = options;
     const { validUntilWord } = spec.kind;
     const plan: ChildPlan = {
       ...rest,
-      rules: { name, restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, fenceable, onExit },
+      rules: { name, restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, initTimeoutMs, fenceable, onExit },
       module: spec.kind.module,
       export: spec.kind.export,
       ...(validUntilWord !== undefined && { validUntilWord }),

@@ -31,7 +31,8 @@ export interface IncarnationPlan {
 export interface IncarnationListener {
   /** Init is done. `calls` is for whoever will call. */
   ready(calls: CallEndpoint): void;
-  startFailed(error: WireError): void;
+  /** `timedOut`: it was not done within `initTimeoutMs`. */
+  startFailed(error: WireError, timedOut: boolean): void;
   /** The thread is gone. Always the last. */
   exited(reason: ExitReason): void;
   event(type: string, details: Readonly<Record<string, unknown>>): void;
@@ -157,7 +158,7 @@ export class Incarnation {
     if (!this.#booting) return;
     const { name } = this.#plan.start;
     const message = `'${name}' was not started within its initTimeoutMs of ${this.#plan.initTimeoutMs} ms`;
-    this.#failStart(toWireError(new TokenvisorError('START_FAILED', message, { child: name })));
+    this.#failStart(toWireError(new TokenvisorError('START_FAILED', message, { child: name })), true);
     this.kill('killed');
   }
 
@@ -183,10 +184,10 @@ export class Incarnation {
     this.#listener.ready(this.#calls);
   }
 
-  #failStart(error: WireError): void {
+  #failStart(error: WireError, timedOut = false): void {
     if (!this.#booting) return;
     this.#booting = false;
-    this.#listener.startFailed(error);
+    this.#listener.startFailed(error, timedOut);
   }
 
   /** abort() ends a running task's thread; destroy() one that is still booting. */

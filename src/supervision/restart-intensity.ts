@@ -43,15 +43,16 @@ export const addChildRestart = (timesMs: readonly number[], nowMonoMs: number, i
   judge(timesMs, nowMonoMs, intensity.maxSeconds * 1_000, intensity.maxRestarts);
 
 /**
- * The same for a death by a hang. A hang is found after up to twice its time-out, so such deaths are far apart, and count
- * for as long as one more of them than is allowed takes: else a child that hangs whenever it starts is started for ever.
+ * The same for a death by a hang, or by a start that was not done in time. It is found after up to twice its bound, so
+ * such deaths are far apart, and count for as long as one more of them than is allowed takes: else a child that hangs
+ * whenever it starts is started for ever.
  */
 export const addHungRestart = (
   timesMs: readonly number[],
   nowMonoMs: number,
-  { maxRestarts, maxSeconds, hangTimeoutMs }: Intensity & { readonly hangTimeoutMs: number },
+  { maxRestarts, maxSeconds, hungAfterMs }: Intensity & { readonly hungAfterMs: number },
 ): RestartVerdict => {
-  const periodMs = Math.max(maxSeconds * 1_000, (maxRestarts + 1) * (2 * hangTimeoutMs + WAIT_MAX_MS));
+  const periodMs = Math.max(maxSeconds * 1_000, (maxRestarts + 1) * (2 * hungAfterMs + WAIT_MAX_MS));
   return judge(timesMs, nowMonoMs, periodMs, maxRestarts);
 };
 

@@ -81,7 +81,7 @@ const accept = (draft: Draft, event: SupervisorEvent): void => {
     }
     case 'start_failed': {
       const child = draft.current(event.name, event.incarnation);
-      return child && failed(draft, child, event.error);
+      return child && failed(draft, child, event.error, event.timedOut);
     }
     case 'exited': {
       if (draft.removeZombie(event.name, event.incarnation)) {

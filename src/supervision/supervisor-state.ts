@@ -42,6 +42,8 @@ export interface Thread {
   readonly runningSinceMs?: number;
   /** Why its start failed. */
   readonly failure?: WireError;
+  /** It failed because it was not done in time. */
+  readonly timedOut?: boolean;
   readonly stop?: Stop;
   /** It has ended (or is a zombie that may be succeeded), and its turn to be looked at has not come. */
   readonly ended?: ExitReason;

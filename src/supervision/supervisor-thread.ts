@@ -207,7 +207,8 @@ export class SupervisorThread implements SupervisorService {
         this.#handOverCalls(name, incarnation, calls);
         this.#dispatch({ kind: 'started', ...who });
       },
-      startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error: concealIn(error, child.plan) }),
+      startFailed: (error, timedOut) =>
+        this.#dispatch({ kind: 'start_failed', ...who, error: concealIn(error, child.plan), timedOut }),
       exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason: concealInExit(reason, child.plan) }),
       event: (type, details) => this.#tellOf(name, type, details),
     });

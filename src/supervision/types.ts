@@ -25,6 +25,8 @@ export interface ChildRules {
   readonly maxSeconds: number;
   /** After so long a silence its thread is ended as `hung`: it decides how far apart such deaths may be and still count. */
   readonly hangTimeoutMs: number;
+  /** After so long a start that is not done has failed: the same for starts. */
+  readonly initTimeoutMs: number;
   /** False if the child writes where no fence reaches (a file): no successor before the exit of the old thread. */
   readonly fenceable: boolean;
   /** What becomes of the snapshot when the thread has ended. At a stop it is withdrawn in any case. */
@@ -136,6 +138,8 @@ export type SupervisorEvent =
       readonly name: string;
       readonly incarnation: number;
       readonly error: WireError;
+      /** It was not done within `initTimeoutMs`. */
+      readonly timedOut?: boolean;
     }
   /** The thread's `exit`: exactly one for each `spawn`. Before `started`, it is a start that failed. */
   | {

@@ -35,7 +35,7 @@ export class LocalIncarnation implements StartedIncarnation {
       const error = toWireError(thrown);
       // As from a thread: not before whoever starts it has it.
       void Promise.resolve().then(() => {
-        listener.startFailed(error);
+        listener.startFailed(error, false);
         this.#exit({ kind: 'crash', error });
       });
       return;

@@ -80,7 +80,6 @@ export class SimulatedProcess {
       execArgv: [],
       resourceLimits: {},
       mailboxLimit: 10_000,
-      initTimeoutMs: 30_000,
     };
     this.#shell = new ChildShell(plan, '', ({ start, ...rest }, listener) => {
       const { incarnation } = start;

@@ -96,6 +96,44 @@ describe('a child that hangs whenever it starts', () => {
     expect(next.child('a')).toMatchObject({ restarts: 3, parkedTimes: 1 });
   });
 
+  it('regression: a child whose init hung was started again for ever', () => {
+    const shell = new SimulatedShell();
+    shell.up(rulesOf('a', { maxRestarts: 3, maxSeconds: 5, initTimeoutMs: 30_000 }));
+    shell.exits('a', crash);
+    for (let nth = 0; nth < 4; nth += 1) {
+      expect(shell.phase('a')).toBe('starting');
+      shell.passes(45_000);
+      shell.startFails('a', { timedOut: true });
+      shell.passes(1_000);
+    }
+    expect(shell.child('a')).toMatchObject({ phase: 'parked', parkedTimes: 1 });
+  });
+
+  it('regression: a child that never came to run was started again for ever, if its hangTimeoutMs was short', () => {
+    const shell = new SimulatedShell();
+    shell.up(rulesOf('a', { hangTimeoutMs: 200 }));
+    shell.exits('a', crash);
+    for (let nth = 0; nth < 4; nth += 1) {
+      expect(shell.phase('a')).toBe('starting');
+      shell.passes(12_000);
+      shell.hangs('a');
+      shell.exits('a', { kind: 'hung' });
+      shell.passes(1_000);
+    }
+    expect(shell.phase('a')).toBe('parked');
+  });
+
+  it('whose starts fail for another reason is started again for as long as they are far apart', () => {
+    const shell = new SimulatedShell();
+    shell.up(rulesOf('a', { maxRestarts: 3, maxSeconds: 5 }));
+    shell.exits('a', crash);
+    for (let nth = 0; nth < 10; nth += 1) {
+      shell.passes(10_000);
+      shell.startFails('a');
+    }
+    expect(shell.notices('child:parked')).toEqual([]);
+  });
+
   it('is not, if it hangs once in a while: other deaths count for maxSeconds only', () => {
     const shell = new SimulatedShell();
     shell.up(rulesOf('a', { maxRestarts: 3, maxSeconds: 5, hangTimeoutMs: 10_000 }));

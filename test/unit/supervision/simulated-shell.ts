@@ -30,6 +30,7 @@ export const rulesOf = (name: string, rules: Partial<ChildRules> = {}): ChildRul
   maxRestarts: 3,
   maxSeconds: 5,
   hangTimeoutMs: 10_000,
+  initTimeoutMs: 30_000,
   fenceable: true,
   onExit: 'keep',
   ...rules,
@@ -186,9 +187,9 @@ export class SimulatedShell {
   }
 
   /** The whole of a start that fails. */
-  startFails(name: string, incarnation = this.latest(name)): readonly SupervisorEffect[] {
+  startFails(name: string, { incarnation = this.latest(name), timedOut = false } = {}): readonly SupervisorEffect[] {
     const error = { name: 'Error', message: 'no init' };
-    const effects = this.send({ kind: 'start_failed', name, incarnation, error });
+    const effects = this.send({ kind: 'start_failed', name, incarnation, error, timedOut });
     return [...effects, ...this.exits(name, killed, incarnation)];
   }
 
