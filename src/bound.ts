@@ -7,6 +7,12 @@ import type { Clock, Timer } from './clock.js';
 /** What a bound takes of a clock. */
 export type BoundClock = Pick<Clock, 'monoMs' | 'setTimer'>;
 
+/** A bound that was set. */
+export interface Bound extends Timer {
+  /** What is left of it: ms of lived time, 0 when it is over. */
+  leftMs(): number;
+}
+
 const LONGEST_SLICE_MS = 1_000;
 const SHORTEST_SLICE_MS = 20;
 /** A thread that is late at each turn reaches the end of its bounds even so. */
@@ -17,14 +23,15 @@ const MOST_GRACES = 5;
  * counts as if it had been in time, and does not end the bound: on a thaw timers come before sockets and messages, which
  * have their turn in the slice that follows.
  */
-export const setBound = (clock: BoundClock, boundMs: number, callback: () => void): Timer => {
+export const setBound = (clock: BoundClock, boundMs: number, callback: () => void = () => undefined): Bound => {
   const sliceMs = Math.min(LONGEST_SLICE_MS, Math.max(SHORTEST_SLICE_MS, boundMs / 10));
   let leftMs = boundMs;
   let graces = 0;
   let timer: Timer;
+  let [waitMs, armedMs] = [0, 0];
   const arm = (): void => {
-    const waitMs = Math.max(0, Math.min(sliceMs, leftMs));
-    const armedMs = clock.monoMs();
+    waitMs = Math.max(0, Math.min(sliceMs, leftMs));
+    armedMs = clock.monoMs();
     timer = clock.setTimer(waitMs, () => {
       // A timer is never early; one that a test replaces may ring while its clock stands still.
       const elapsedMs = Math.max(waitMs, clock.monoMs() - armedMs);
@@ -39,5 +46,8 @@ export const setBound = (clock: BoundClock, boundMs: number, callback: () => voi
     });
   };
   arm();
-  return { cancel: () => timer.cancel() };
+  return {
+    cancel: () => timer.cancel(),
+    leftMs: () => Math.max(0, leftMs - Math.min(waitMs, clock.monoMs() - armedMs)),
+  };
 };

@@ -42,17 +42,22 @@ export interface ThreadTimes {
   readonly isRunnable: boolean;
 }
 
+const statisticsOf = (threadId: number): readonly number[] =>
+  readFileSync(`${TASKS}/${threadId}/schedstat`, 'latin1').split(' ').map(Number);
+
+/** False where the kernel is built without these times: it has 0 for each thread, this one included, which has run. */
+let isCounted: boolean | undefined;
+
 /** Reads the times of a thread; undefined if they are unknown, or the thread has ended. */
 export const threadTimes = (threadId: number): ThreadTimes | undefined => {
   if (threadId <= 0) return undefined;
   try {
-    const [ranNs = NaN, waitedNs = NaN] = readFileSync(`${TASKS}/${threadId}/schedstat`, 'latin1')
-      .split(' ')
-      .map(Number);
+    isCounted ??= statisticsOf(ownThreadId())[0] !== 0;
+    const [ranNs = NaN, waitedNs = NaN] = statisticsOf(threadId);
     // The name before the state, in parentheses, may hold anything.
     const stat = readFileSync(`${TASKS}/${threadId}/stat`, 'latin1');
     const state = stat[stat.lastIndexOf(')') + 2];
-    if (Number.isNaN(ranNs + waitedNs)) return undefined;
+    if (!isCounted || Number.isNaN(ranNs + waitedNs)) return undefined;
     return { ranMs: ranNs / 1e6, waitedMs: waitedNs / 1e6, isRunnable: state === 'R' };
   } catch {
     return undefined;

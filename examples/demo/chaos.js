@@ -4,7 +4,7 @@
  * the death has been seen.
  */
 import { CRASHES } from './crashable-provider.js';
-import { CREDENTIALS, SINGLE_USE } from './parameters.js';
+import { CREDENTIALS, LEAD_MS, SINGLE_USE } from './parameters.js';
 import { until } from './signals.js';
 
 /** Just under a second. */
@@ -16,6 +16,8 @@ const FIRST_PAUSE_MS = 150;
 const PAUSE_MS = 500;
 /** Nothing is begun in the last moments of the load. */
 const QUIET_END_MS = 1_500;
+/** A thread is ended only while its token lives for so long: more is not to be had while a refresh is late. */
+const LIFE_BEFORE_KILL_MS = LEAD_MS - 1_000;
 /** How a kill is told from the others afterwards. */
 const REASONS = { throw: 'crash', exit: 'exit', loop: 'hung', terminate: 'killed' };
 
@@ -92,7 +94,7 @@ export class Chaos {
     if (kind === 'supervisorDeath') return this.#killSupervisor();
     const credential = CREDENTIALS[this.#turn % CREDENTIALS.length] ?? SINGLE_USE;
     this.#turn += 1;
-    await this.#untilOrOver(() => this.#isWell(credential, 2_000) && !this.#signals.wishing);
+    await this.#untilOrOver(() => this.#isWell(credential, LIFE_BEFORE_KILL_MS) && !this.#signals.wishing);
     if (this.#signals.over) return;
     if (kind === 'terminate') this.#signals.wishChildDead(CREDENTIALS.indexOf(credential));
     else Atomics.store(new Int32Array(this.#crashWords[credential]), 0, CRASHES.indexOf(kind));
@@ -117,7 +119,7 @@ export class Chaos {
     await this.#untilOrOver(() => {
       const now = Date.now();
       if (now < this.#outageEndMs + 1_000 || !isSpared(this.#status(SINGLE_USE), 300)) return false;
-      if (!CREDENTIALS.every((credential) => this.#isWell(credential, 2_500))) return false;
+      if (!CREDENTIALS.every((credential) => this.#isWell(credential, LIFE_BEFORE_KILL_MS))) return false;
       const isDue = CREDENTIALS.some((credential) => (this.#status(credential).refreshAtMs ?? 0) - now < OUTAGE_MS / 2);
       return isDue || performance.now() > hopeEndMs;
     });
@@ -133,7 +135,7 @@ export class Chaos {
         this.#dying.size === 0 &&
         Date.now() > this.#outageEndMs &&
         isSpared(this.#status(SINGLE_USE), 0) &&
-        CREDENTIALS.every((credential) => this.#isWell(credential, 3_000)),
+        CREDENTIALS.every((credential) => this.#isWell(credential, LIFE_BEFORE_KILL_MS)),
     );
     if (this.#signals.over) return;
     const before = CREDENTIALS.map((credential) => this.#status(credential).incarnation);

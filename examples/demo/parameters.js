@@ -2,13 +2,14 @@
 /** What the three loads have in common, and what fits tokens as short as these. */
 
 /** The authorization server's access tokens live for so long. */
-export const LIFE_S = 8;
+export const LIFE_S = 12;
 
 /**
  * A token is replaced so long before its end, by ours and by the two peers alike: an outage of a second, a retry and the
- * restart of a thread, one after the other, fit in between.
+ * restart of a thread fit in between, one after the other, on a machine so busy that a hang is found after eight times
+ * {@link HANG_TIMEOUT_MS}.
  */
-export const LEAD_MS = 5_000;
+export const LEAD_MS = 9_000;
 
 /**
  * Ours: a token is no longer handed out so long before its end. A JWT counts in whole seconds, so it ends up to a second

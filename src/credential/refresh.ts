@@ -149,7 +149,10 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
 const followClock = (turn: Turn, publishedMs = turn.state.token?.sentAt.wallMs): void => {
   const { token, attempt } = turn.state;
   // Before its answer comes: of two changes of the clock, each the other way, only the difference can be seen by then.
-  if (attempt) turn.set({ attempt: { ...attempt, sentAt: anchored(attempt.sentAt, turn.now) } });
+  if (attempt) {
+    const sentAt = anchored(attempt.sentAt, turn.now);
+    if (sentAt !== attempt.sentAt) turn.set({ attempt: { ...attempt, sentAt } });
+  }
   if (!token) return;
   const sentAt = anchored(token.sentAt, turn.now);
   if (sentAt !== token.sentAt) turn.keep({ ...token, sentAt });

@@ -146,8 +146,11 @@ export class Doorbell {
   }
 }
 
-/** As nextTurn, but it does not hold the thread open. */
-const idleTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve).unref());
+/**
+ * A later turn, for which the thread is not held open. By a timer: an immediate that holds nothing open does not wake an
+ * event loop that waits for its next timer or message.
+ */
+const idleTurn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0).unref());
 
 /** Calls `onRing` after rings of the word, until stopped. Does not hold the thread open; rings may be joined. */
 export const watchWord = (words: SharedWords, index: number, onRing: () => void): { stop(): void } => {

@@ -10,6 +10,7 @@ import {
   type AuthorizationServer,
   type ClientAuth,
 } from 'oauth4webapi';
+import { setBound } from '../bound.js';
 import { ProviderError } from '../errors.js';
 import { withChanges } from '../with-changes.js';
 import { failureOf } from './answer-classes.js';
@@ -62,40 +63,50 @@ export class TokenEndpoint {
 
   /** Gets ready: all that can fail without the token endpoint's being asked, the issuer's metadata among it. */
   async prepare(signal: AbortSignal): Promise<PreparedExchange> {
-    const dueMonoMs = this.#context.clock.monoMs() + this.#options.timeoutMs;
-    const server = await this.#find(signal, dueMonoMs);
-    const authentication = this.#authenticate(server);
+    const bound = setBound(this.#context.clock, this.#options.timeoutMs);
+    const leftMs = (): number => bound.leftMs();
+    let server: AuthorizationServer;
+    let authentication: ClientAuth;
+    try {
+      server = await this.#find(signal, leftMs);
+      authentication = this.#authenticate(server);
+    } catch (error) {
+      bound.cancel();
+      throw error;
+    }
     return {
       issuer: server.issuer,
       exchange: async (exchange) => {
         try {
-          const result = await this.#exchange(server, authentication, exchange, dueMonoMs);
+          const result = await this.#exchange(server, authentication, exchange, leftMs);
           this.#isSuspect = false;
           return result;
         } catch (error) {
           this.#isSuspect = this.#options.issuer !== undefined && mayBeMisdirected(error);
           throw error;
+        } finally {
+          bound.cancel();
         }
       },
     };
   }
 
   /** The server, from its metadata once a session, and again if they may have led nowhere. */
-  async #find(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
+  async #find(signal: AbortSignal, leftMs: () => number): Promise<AuthorizationServer> {
     const known = this.#server;
-    if (known === undefined) return (this.#server = await this.#discover(signal, dueMonoMs));
+    if (known === undefined) return (this.#server = await this.#discover(signal, leftMs));
     if (!this.#isSuspect) return known;
     try {
       // What is known gets the other half.
-      this.#server = await this.#discover(signal, dueMonoMs - this.#options.timeoutMs / 2);
+      this.#server = await this.#discover(signal, () => leftMs() - this.#options.timeoutMs / 2);
       return this.#server;
     } catch {
       return known;
     }
   }
 
-  async #discover(signal: AbortSignal, dueMonoMs: number): Promise<AuthorizationServer> {
-    const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#answered(url, init, signal, dueMonoMs);
+  async #discover(signal: AbortSignal, leftMs: () => number): Promise<AuthorizationServer> {
+    const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#answered(url, init, signal, leftMs);
     const { issuer, discovery, allowInsecureHttp = false, tokenEndpointHosts: hosts } = this.#options;
     const rules = { issuer: issuer!, allowInsecureHttp, hosts };
     const server = await discover(ask, rules, discovery, () => this.#context.clock.wallMs());
@@ -108,14 +119,14 @@ export class TokenEndpoint {
     server: AuthorizationServer,
     authentication: ClientAuth,
     { grantType, parameters, signal, onAnswer, anyToken = false }: Exchange,
-    dueMonoMs: number,
+    leftMs: () => number,
   ): Promise<ExchangeResult> {
     // The library asks for a client's name; without a client it goes nowhere.
     const client = { client_id: this.#options.clientId ?? 'none', use_mtls_endpoint_aliases: this.#showsCertificate };
     const { host } = new URL(this.#endpointOf(server));
     let split: SplitAnswer | undefined;
     const fetchToken = asFetch(async (url, init) => {
-      const answer = await this.#answered(url, init, signal, dueMonoMs);
+      const answer = await this.#answered(url, init, signal, leftMs);
       if (answer.status >= 200 && answer.status < 300) onAnswer?.(answer.body);
       const failure = failureOf(answer, host, this.#context.clock.wallMs());
       if (failure !== undefined) throw failure;
@@ -156,9 +167,9 @@ export class TokenEndpoint {
   }
 
   /** Asks; a refusal whose body can't be read is still a refusal with its status. */
-  async #answered(url: string, init: HttpRequest, signal: AbortSignal, dueMonoMs: number): Promise<HttpAnswer> {
+  async #answered(url: string, init: HttpRequest, signal: AbortSignal, leftMs: () => number): Promise<HttpAnswer> {
     try {
-      return await this.#ask(url, init, signal, dueMonoMs);
+      return await this.#ask(url, init, signal, leftMs);
     } catch (error) {
       if (!(error instanceof ProviderError) || (error.status ?? 200) < 300) throw error;
       const seconds = error.retryAfterMs === undefined ? {} : { 'retry-after': String(error.retryAfterMs / 1_000) };
@@ -166,13 +177,13 @@ export class TokenEndpoint {
     }
   }
 
-  #ask(url: string, init: HttpRequest, signal: AbortSignal, dueMonoMs: number): Promise<HttpAnswer> {
-    const leftMs = dueMonoMs - this.#context.clock.monoMs();
-    if (leftMs <= 0) throw givenUp('connecting', 'its time is over', new URL(url).host);
+  #ask(url: string, init: HttpRequest, signal: AbortSignal, leftMs: () => number): Promise<HttpAnswer> {
+    const timeoutMs = Math.ceil(leftMs());
+    if (timeoutMs <= 0) throw givenUp('connecting', 'its time is over', new URL(url).host);
     const { tls, allowInsecureHttp = false } = this.#options;
     return this.#context.request(
       url,
-      withChanges(init, { allowInsecureHttp, timeoutMs: Math.ceil(leftMs), ...(tls === undefined ? {} : { tls }) }),
+      withChanges(init, { allowInsecureHttp, timeoutMs, ...(tls === undefined ? {} : { tls }) }),
       signal,
     );
   }

@@ -11,6 +11,8 @@ import type { SharedWords } from '../memory/words.js';
 
 /** An actor whose event loop has turned for so long has looked at the clock, however long its mailbox is. */
 const FOLLOWED_MS = 5_000;
+/** The longest time between two heartbeats of a loop that turns: more of it counts as a hang. */
+const BEAT_MS = 2_500;
 
 const secondsOf = (offsetMs: number): number => Math.round(offsetMs / 1_000) >>> 0;
 
@@ -20,7 +22,9 @@ interface Following {
   readonly second: number;
   /** Of its heartbeat, at the last look. */
   tick: number;
-  elapsedMs: number;
+  /** Since that has changed. */
+  silentMs: number;
+  turnedMs: number;
 }
 
 export class ClockWatch {
@@ -54,12 +58,14 @@ export class ClockWatch {
     const second = secondsOf(offsetMs);
     const before = this.#following;
     if (before?.incarnation !== incarnation || before.second !== second) {
-      this.#following = { incarnation, second, tick, elapsedMs: 0 };
+      this.#following = { incarnation, second, tick, silentMs: 0, turnedMs: 0 };
       return;
     }
-    before.elapsedMs += elapsedMs;
+    before.silentMs += elapsedMs;
     if (before.tick === tick) return;
     before.tick = tick;
-    if (before.elapsedMs >= FOLLOWED_MS) this.followed(offsetMs);
+    before.turnedMs += Math.min(before.silentMs, BEAT_MS);
+    before.silentMs = 0;
+    if (before.turnedMs >= FOLLOWED_MS) this.followed(offsetMs);
   }
 }

@@ -48,7 +48,7 @@ const redirect = (code: number): Entry =>
 export const statuses: readonly Entry[] = [
   leavesOpen('500', status(500), later(500)),
   leavesOpen('500 after it has acted', status(500, { acts: true, ...html }), later(500)),
-  leavesOpen('500 invalid_grant', status(500, { error: 'invalid_grant' }), later(500)),
+  leavesOpen('500 invalid_grant', status(500, { error: 'invalid_grant' }), later(500, { oauthError: 'invalid_grant' })),
   leavesOpen('502 in HTML', status(502, html), later(502)),
   leavesOpen('504 with a Retry-After', status(504, { retryAfter: '2' }), later(504, { retryAfterMs: 2_000 })),
   leavesOpen('599', status(599), later(599)),
@@ -105,7 +105,10 @@ export const statuses: readonly Entry[] = [
   refused('200 invalid_grant', status(200, { error: 'invalid_grant' }), {
     ...{ outcome: 'fatal', reason: 'oauth_error', oauthError: 'invalid_grant', status: 200 },
   }),
-  malformed('200 with another error', status(200, { error: 'slow_down' })),
+  {
+    ...malformed('200 with another error', status(200, { error: 'slow_down' })),
+    reusable: { outcome: 'transient', reason: 'malformed_answer', oauthError: 'slow_down' },
+  },
   malformed('201', { kind: 'body', body: { text: `{"access_token":"${CANARY}"}` }, status: 201 }),
   malformed('202 with nothing', status(202)),
   malformed('204', status(204)),

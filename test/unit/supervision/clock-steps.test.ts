@@ -149,6 +149,15 @@ describe.each([
     expect([a.hasToken, a.words.load(VALID)]).toEqual([false, 0]);
   });
 
+  test('regression: the first heartbeat after a hang counted as if the actor had followed', () => {
+    const a = served();
+    a.step(byMs);
+    a.passes(6_000, false);
+    a.passes(100);
+    a.ends('parked');
+    expect([a.hasToken, a.words.load(VALID)]).toEqual([false, 0]);
+  });
+
   test('in a chain of short lives, each started at once: taken back when there is no next one', () => {
     const a = served();
     a.step(byMs);
