@@ -18,7 +18,7 @@ export type Ask = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 export type DiscoveryKind = 'oauth2' | 'oidc';
 
 /** Where an issuer's metadata may send what proves who the client is. */
-export interface EndpointRules {
+interface EndpointRules {
   readonly issuer: string;
   readonly allowInsecureHttp: boolean;
   /** Undefined: any host. */

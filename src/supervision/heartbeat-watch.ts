@@ -68,7 +68,7 @@ export interface WatchedThread {
 }
 
 /** What a watcher takes its time from; tests have their own. */
-export interface WatchPorts {
+interface WatchPorts {
   nowMs(): number;
   threadTimes(threadId: number): ThreadTimes | undefined;
   /** The times of the watcher's own thread, if that has other work to do, which may take long. */
@@ -127,7 +127,7 @@ export class HeartbeatWatch {
 }
 
 /** The bounds of a boot: ms. */
-export interface BootBounds {
+interface BootBounds {
   /** Until the thread is there and runs our entry. Only what the user has preloaded runs before. */
   readonly silentMs: number;
   /** Until its `init` is done: this is the user's code, and a thread that loads or computes has no turns. */

@@ -54,7 +54,7 @@ const beforeAuthentication = (error: unknown): string => {
   return OWN_TEXTS.test(message) ? message : 'the driver gave up, in words that may be the server’s';
 };
 
-export interface ErrorContext {
+interface ErrorContext {
   readonly secrets: readonly string[];
   /** Whether the session had begun. */
   readonly authenticated: boolean;
