@@ -34,7 +34,7 @@ export class UnderWay<T> {
     else this.#first = next;
     if (next) next.previous = previous;
     else this.#last = previous;
-    // One that somebody still holds must not hold on to those that come after it.
+    // A removed entry that is still referenced must not retain the ones after it.
     entry.previous = undefined;
     entry.next = undefined;
     entry.present = false;

@@ -1,7 +1,7 @@
 /**
  * A changed copy of plain data, as `{ ...value, ...changes }` makes one.
  *
- * For code that runs again and again in a thread that is quiet otherwise. In Node 20, each object that a literal makes
+ * For code that runs again and again in an otherwise idle thread. In Node 20, each object that a literal makes
  * which begins with a spread may have a hidden class of its own: some 240 bytes in V8's old heap, which stay there until
  * the next full collection, and a quiet thread sees one in hours. A literal that begins with anything else has none.
  */

@@ -5,8 +5,8 @@ import { setBound } from './bound.js';
 import { systemClock, type Clock } from './clock.js';
 
 /**
- * Waits for `work`, `timeoutMs` of lived time at most (`Infinity`: for as long as it takes). True if it is done; rejects with what it
- * rejects with. What it comes to later is nobody's business.
+ * Waits for `work` for at most `timeoutMs` of lived time (see `setBound`; `Infinity`: no limit). Resolves with true if it is done in
+ * time, with false if not, and rejects as it does. A late result is ignored.
  */
 export const within = async (
   timeoutMs: number,

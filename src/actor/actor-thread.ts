@@ -106,7 +106,7 @@ export const reconfigure = (server: GenServer, options: WireOptions): Promise<Wi
     (error: unknown) => toWireError(error),
   );
 
-/** Ticks the heartbeat word: now, which says that the thread has come so far, and as long as its event loop turns. */
+/** Ticks the heartbeat word once now, to show that the entry runs, then at an interval. */
 const beat = ({ memory, heartbeat }: ActorStart): (() => void) => {
   const words = openWords(memory.shared);
   words.store(heartbeat.threadId, ownThreadId());

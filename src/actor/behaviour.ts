@@ -132,7 +132,7 @@ export interface Requested {
   readonly kind: 'requested';
 }
 
-/** The same context as a behaviour of ours may use it. */
+/** The context of a built-in kind: its tasks may share an `AbortController`. */
 export interface AbortableTasks {
   /** `controller` is what a cancel, or the actor's end, aborts: by default a new one. */
   startTask(run: (signal: AbortSignal) => unknown, tag: unknown, controller?: AbortController): Task;

@@ -126,7 +126,7 @@ export class ProviderHost {
   }
 
   /**
-   * What aborts the next mint. A grant of ours lets go of the signal when its mint has ended, so that one serves until it is
+   * What aborts the next mint. A built-in grant keeps no reference to the signal after its mint, so one is reused until it is
    * aborted: each signal leaves 750 bytes in V8's old heap (Node 20) until a full collection. A user's provider may keep it.
    */
   controller(withPrevious = false): AbortController {

@@ -1,14 +1,14 @@
 /**
- * By when something may be expunged. What is removed by a wall clock that is wrongly ahead is gone when that is corrected: a
+ * Until which instant entries may be expunged. What is removed by a wall clock that is wrongly ahead is gone when that is corrected: a
  * revocation is forgotten while its token is good. So the wall clock is believed as far as it was ahead of the monotonic one
  * all through the last day; what it has gained since counts when it has lasted for that long.
  *
  * The price is memory: after a step forward, or a suspend, what has expired stays for up to two days. A wrong clock is found
- * and corrected sooner than that, as no token of anybody else is accepted by it. A bound by the time since the last good
+ * and corrected sooner than that, because tokens of other issuers are rejected. A bound by the time since the last good
  * moment alone would never follow a clock that was corrected forward, and a pause after a step would be over while the clock
  * is wrong still.
  *
- * It lies in words of the child, so that an actor that starts while the clock is wrong knows better. What it can't know is
+ * It lies in words of the child, so that an actor that starts while the clock is wrong still uses the right time. What it can't know is
  * that the clock was wrong when the child was started for the first time.
  */
 import type { Clock } from '../clock.js';

@@ -14,12 +14,12 @@ import type { SharedWords } from './words.js';
 /** How long a lost notify can cost. */
 export const SLICE_MS = 250;
 
-/** So often a word is looked at in one turn of the event loop, if it is another each time; then all else has its turn. */
+/** How often a changing word is read in one turn of the event loop before other work runs. */
 const ROUNDS = 100;
 
 export interface WaitOptions {
   readonly timeoutMs: number;
-  /** The bound is in lived time, not by the clock: for a wait that starts what it waits for, and can't be asked again. */
+  /** Bounds the wait in lived time instead of by the clock: for waits that can't be repeated. */
   readonly lived?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Makes the error for a wait that reached its bound. */

@@ -1,11 +1,11 @@
 /**
  * The word STOPPED: what the supervision record says of a stop, for readers that can't afford to decode it at each read. The
  * two are stored one after the other, and a thread may end in between. So the word is never {@link Stopped.NO} while the
- * record says that the child is stopped, whoever ends where; it may be YES for longer, until the next supervisor thread
+ * record says that the child is stopped, wherever a thread ends; it may stay YES longer, until the next supervisor thread
  * derives it anew.
  *
- * Who ends a child from outside may do so beside a supervisor thread that has not heard of its end yet. It stores a third
- * value, which that one takes back as little as the record that it is fenced from.
+ * A stop from outside may run beside a supervisor thread that is about to end. It stores a third value, which that thread
+ * never changes.
  */
 import { Header } from './layout.js';
 import type { SharedWords } from './words.js';

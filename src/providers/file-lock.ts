@@ -49,7 +49,7 @@ const TOUCH_EVERY_MS = 5_000;
 const STALE_AFTER_MS = 30_000;
 const MAX_TRIES = 50;
 const MAX_CLAIM_BYTES = 4 * 1024;
-/** Of an owner whose name is longer there is a digest in the claim, which could not be read again. */
+/** Longer owner names are stored as a digest, because a claim over the limit could not be read. */
 const MAX_OWNER_LENGTH = 512;
 
 export class FileLock {
@@ -203,7 +203,7 @@ export class FileLock {
   }
 
   #lockedBy({ claim, file }: FoundClaim): TokenvisorError {
-    const who = claim === undefined ? 'somebody unknown' : holderOf(claim);
+    const who = claim === undefined ? 'an unknown process' : holderOf(claim);
     return new TokenvisorError(
       'STORE_LOCKED',
       `The ${this.#options.what ?? 'refresh-token store'} is locked by ${who} (see ${file})`,
@@ -211,10 +211,10 @@ export class FileLock {
   }
 }
 
-/** In words of ours: whoever wrote the claim may have written anything, and it goes into events and logs. */
+/** Only checked parts are shown: other processes can write the claim, and this text goes into events and logs. */
 const holderOf = ({ pid, machine }: Claim): string => {
   const [host = ''] = machine.split(' ');
-  return `process ${pid} on ${/^[\w.-]{1,255}$/.test(host) ? host : 'a machine whose name is none'}`;
+  return `process ${pid} on ${/^[\w.-]{1,255}$/.test(host) ? host : 'a machine with an invalid name'}`;
 };
 
 const ownerOf = (owner: string): string =>

@@ -46,7 +46,7 @@ const VERSION = 1;
 /** Of the whole file: a refresh token of the largest size, and what is kept beside it, are some 52 KiB. */
 const MAX_BYTES = 64 * 1024;
 
-/** These may go away by themselves. What a person must mend parks instead. */
+/** These may go away by themselves. All other errors need a person, and park. */
 const PASSING = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -145,7 +145,7 @@ export class FileStore implements RefreshTokenStore {
     }
   }
 
-  /** Whoever can write there can put another token, or another lock, in the place of this one. */
+  /** Refuses a directory in which other users can replace the token or its lock. */
   #checkDirectory(): void {
     if (this.#options.allowSharedDirectory === true) return;
     const who = this.#attempt('locked', () => this.#fs.whoElseWrites(dirname(this.#path)));

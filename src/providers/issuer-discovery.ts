@@ -18,7 +18,7 @@ export type Ask = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 export type DiscoveryKind = 'oauth2' | 'oidc';
 
 /** Where an issuer's metadata may send what proves who the client is. */
-export interface EndpointRules {
+interface EndpointRules {
   readonly issuer: string;
   readonly allowInsecureHttp: boolean;
   /** Undefined: any host. */
@@ -93,8 +93,8 @@ const noMetadata = (issuer: URL, { class: how, reason, status = 404 }: ProviderE
 /**
  * An endpoint that the metadata name, as `what`. Found out here, where no refresh token has been taken out yet to be sent there.
  *
- * What came over https sends nothing in clear, not even to this machine: whoever has the issuer would have the secret read by
- * another process of it.
+ * Metadata fetched over https may not name an http endpoint (without `allowInsecureHttp`), not even on this machine: another
+ * process could read the secret.
  */
 export const checkedEndpoint = (
   endpoint: unknown,
@@ -108,7 +108,7 @@ export const checkedEndpoint = (
   const target = new URL(endpoint);
   if (protocol === 'https:' && target.protocol !== 'https:' && !allowInsecureHttp) {
     throw new ProviderError(
-      `Expected the metadata of ${host} to name a ${what} by https, as they came by it, got ${target.protocol}`,
+      `Expected the metadata of ${host} to name a ${what} over https, because they were fetched over https, got ${target.protocol}`,
       { class: 'park', reason: 'tls_failed' },
     );
   }

@@ -1,6 +1,6 @@
 /**
- * The codes of OAuth errors that are shown. A server has been told our secrets, and may answer with pieces of them in the place of a
- * code: so a code is shown if it is one of these, which say nothing that is not known, and else by its length.
+ * The codes of OAuth errors that are shown. A server has been told our secrets, and could send parts of them back as a code. Only
+ * the codes below are shown; of any other, its length.
  */
 
 /** Those of a token endpoint and beside it, by where they are from. */
@@ -30,7 +30,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 export interface OAuthError {
   /** Its code, if it is one that is known. */
   readonly code: string | undefined;
-  /** How it is told of. */
+  /** Its text in errors and events. */
   readonly shown: string;
 }
 

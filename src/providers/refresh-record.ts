@@ -60,7 +60,7 @@ export const isNewSeed = (record: RefreshRecord, seed: string, singleUse: boolea
 export const lastIntent = (record: RefreshRecord): Intent | undefined =>
   record.intent?.token === digestOf(record.refreshToken) ? record.intent : undefined;
 
-/** The same, if it is not known what came of it. */
+/** The same, if its outcome is unknown. */
 export const openIntent = (record: RefreshRecord): Intent | undefined => {
   const intent = lastIntent(record);
   return intent?.refused ? undefined : intent;

@@ -1,4 +1,4 @@
-/** Files that somebody else may have put there: read with a bound, and only if they are files. */
+/** Reads files that other users may have replaced: regular files only, with a size limit. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /** A file as it is read: all of it by one handle, so that it is of one file. */
@@ -15,7 +15,7 @@ const nonBlocking = (constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?
  * Reads a file of at most `maxBytes`. A pipe that nobody writes to would block this thread for ever, and the end of the process with
  * it; a device may have no end.
  *
- * @throws errors of the file system as they are, and an Error without a code for what is no file, or is larger
+ * @throws errors of the file system as they are, and an Error without a code if it is not a regular file or is too large
  */
 export const readRegularFile = (path: string, maxBytes: number): RegularFile => {
   const handle = openSync(path, constants.O_RDONLY | nonBlocking);

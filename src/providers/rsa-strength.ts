@@ -5,8 +5,8 @@ import type { KeyObject } from 'node:crypto';
 const LEAST_RSA_BITS = 2_048;
 
 /**
- * What is wrong with an RSA key, in words; undefined if nothing is. An exponent that is even is no exponent of RSA, and with 1 a
- * signature is its own text: anybody could sign (FIPS 186-5 §A.1.1 has it odd, and larger).
+ * Why an RSA key is refused; undefined if it is accepted. With an exponent of 1 the signature equals the message, so anyone could
+ * sign; FIPS 186-5 §A.1.1 requires an odd exponent, and a larger one than is required here.
  */
 export const weaknessOfRsa = ({ asymmetricKeyDetails }: KeyObject): string | undefined => {
   const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};

@@ -4,13 +4,14 @@ import { dirname } from 'node:path';
 
 const BY_GROUP = 0o020;
 const BY_OTHERS = 0o002;
-/** In such a directory (`/tmp`) nobody moves or removes what is another's; but anybody can add a file. */
+/** In such a directory (`/tmp`) users cannot move or remove each other's files, but anyone can add one. */
 const STICKY = 0o1000;
 
 /**
- * Who can write to this directory beside this process' user and root, in words; undefined for none. That is: its owner, a group that
- * this process is not in, or everybody; and everybody who could put another directory in the place of one of those above it. It goes
- * by modes: it knows of no access-control lists, and a group that this process is in is trusted. Windows has none of these.
+ * Who can write to this directory beside this process' user and root, as text; undefined if there is none. It checks the
+ * directory's owner, a group that this process is not in, and everybody. Of the directories above it only this is checked: one that
+ * everybody can write and that is not sticky is refused; their owners and groups are not checked. Access-control lists are not read.
+ * Undefined on Windows, which has no modes.
  *
  * @throws errors of the file system as they are
  */

@@ -21,7 +21,15 @@ const { closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unli
   fs;
 
 export const machineFs: StoreFs = {
-  ...{ closeSync, fsyncSync, linkSync, openSync, realpathSync, renameSync, unlinkSync, utimesSync, writeFileSync },
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
   readRegularFile,
   whoElseWrites,
 };

@@ -20,13 +20,10 @@ export const maySpawn = (draft: Draft, name: string, fenceable: boolean): boolea
   return zombies === 0 || (zombies === 1 && fenceable);
 };
 
-/**
- * So long does a boot hold its place: one that hangs must not keep the others from their start. A boot takes tens of ms of
- * a processor.
- */
+/** How long a boot holds its place, so that one that hangs does not block the others. A boot takes tens of ms of a processor. */
 const PLACE_MS = 5_000;
 
-/** Has it start as soon as there is a place for it. */
+/** Queues its start for the next free place. */
 export const requestStart = (draft: Draft, name: string, origin: Origin, request?: number): void =>
   draft.queueStart({ name, origin, ...(request !== undefined && { request }) });
 
@@ -367,7 +364,7 @@ export const meetDeadlines = (draft: Draft, child: Child): void => {
   if (thread && !thread.ended && zombieAtMs <= livedMs) becomeZombie(draft, { ...child, thread });
   if (draft.ending || (persisted.dueMonoMs ?? Infinity) > draft.now.monoMs) return;
   if (persisted.phase === 'parked') return resume(draft, child, 'probe');
-  // Its time has come, and is over with it: what it waits for now is a place.
+  // Its wait is over; now it waits for a place.
   draft.persist(child.rules.name, { phase: 'restarting' });
   requestStart(draft, child.rules.name, 'restart');
 };

@@ -47,7 +47,7 @@ export interface ChildPlan {
   readonly mailboxLimit: number;
 }
 
-/** So long at least may a thread take until it runs our entry: a loader of the user's may wait for libuv's pool. */
+/** The least time a thread has until it runs our entry: a loader of the user's may wait for libuv's pool. */
 const BOOT_SILENT_MS = 10_000;
 
 const encoder = new TextEncoder();
@@ -233,7 +233,7 @@ export class ChildShell {
       return undefined;
     }
     if (overdue === undefined && this.#heartbeat?.isSilent(everyMs) !== true) return undefined;
-    // It is told once, and runs no more: a word of it is not waited for, not even if it can't be ended.
+    // Reported once. It no longer counts as running, even if it can't be ended.
     this.#boot = this.#heartbeat = undefined;
     return this.#latest;
   }

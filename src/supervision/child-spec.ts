@@ -42,14 +42,14 @@ export interface ChildOptions {
   readonly maxSeconds?: number;
   /**
    * An actor whose event loop is silent for so long is ended with reason `hung`: ms, 200 to 600,000. Time in which its
-   * thread waits for a processor does not count. A hang is found within twice this time on a free machine, and after 0.6 s
-   * at the earliest.
+   * thread waits for a processor does not count (on Linux). On a free machine a hang is found within twice this time, or
+   * 1.2 s if that is longer; nowhere before 0.6 s.
    * @default 10_000
    */
   readonly hangTimeoutMs?: number;
   /**
    * A start that takes longer has failed: ms, 100 to 600,000. It covers the start of the thread. Time in which that waits
-   * for a processor does not count.
+   * for a processor does not count (on Linux).
    * @default 30_000
    */
   readonly initTimeoutMs?: number;

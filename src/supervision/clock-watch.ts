@@ -1,6 +1,6 @@
 /**
- * Whether somebody has corrected what readers of a child compare with the wall clock since that was stepped: the actor,
- * which looks at the clock once a second, or the supervisor, where no actor lives.
+ * Whether the instants that readers compare with the wall clock were corrected since its last step: by the actor, or by the
+ * supervisor if none runs.
  *
  * What the clock was when it was right last is in the child's memory: so a step counts also if it comes while the supervisor
  * thread is dead, and if the actor ends before it has seen it.
@@ -35,7 +35,7 @@ export class ClockWatch {
     this.#words = words;
   }
 
-  /** True if the clock was stepped, and nobody is known to have followed. `offsetMs`: wall less monotonic time. */
+  /** True if the clock was stepped, and no correction is known. `offsetMs`: wall less monotonic time. */
   isBehind(offsetMs: number): boolean {
     const second = this.#words.load(Header.CLOCK) >>> 0;
     if (second === 0) this.followed(offsetMs);
@@ -48,12 +48,12 @@ export class ClockWatch {
     this.#following = undefined;
   }
 
-  /** Nobody follows: an actor that starts begins anew. */
+  /** No actor is running: the next one starts again from zero. */
   abandoned(): void {
     this.#following = undefined;
   }
 
-  /** An actor runs, `elapsedMs` since the last look. Once its heart has beaten for long enough, it has followed. */
+  /** An actor runs, `elapsedMs` since the last look. It counts as corrected once its heartbeat has run for FOLLOWED_MS. */
   follows(incarnation: number, tick: number, offsetMs: number, elapsedMs: number): void {
     const second = secondsOf(offsetMs);
     const before = this.#following;

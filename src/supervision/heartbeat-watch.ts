@@ -9,9 +9,9 @@
 import { systemClock } from '../clock.js';
 import { LivedTime, threadTimes, type ThreadTimes } from '../thread-time.js';
 
-/** A look that took so many times as long as it should have is late. */
+/** A look is late if it took more than this many times its interval. */
 const LATE = 1.5;
-/** So little of a late look counts: a thread that sleeps for ever on a machine that is always busy is found even so. */
+/** The share of a late look that counts, so that a sleeping thread is found even on a machine that is always busy. */
 const LATE_SHARE = 1 / 16;
 /**
  * Once a thread is looked at closely, a late look takes so many in time back: one that sleeps may wait for a lock of a thread
@@ -20,7 +20,7 @@ const LATE_SHARE = 1 / 16;
 const LATE_TAKES_BACK = 2;
 /** So long at least is a silent thread looked at closely, before it counts as hung: ms. */
 const LEAST_CONFIRMED_MS = 500;
-/** Whatever the system tells of its waits: so many times the bound, in what the watcher has seen, is too long. */
+/** The limit of what the watcher has seen, in multiples of the bound, whatever the system reports. */
 const CEILING = 8;
 
 interface Look {
@@ -68,7 +68,7 @@ export interface WatchedThread {
 }
 
 /** What a watcher takes its time from; tests have their own. */
-export interface WatchPorts {
+interface WatchPorts {
   nowMs(): number;
   threadTimes(threadId: number): ThreadTimes | undefined;
   /** The times of the watcher's own thread, if that has other work to do, which may take long. */
@@ -127,7 +127,7 @@ export class HeartbeatWatch {
 }
 
 /** The bounds of a boot: ms. */
-export interface BootBounds {
+interface BootBounds {
   /** Until the thread is there and runs our entry. Only what the user has preloaded runs before. */
   readonly silentMs: number;
   /** Until its `init` is done: this is the user's code, and a thread that loads or computes has no turns. */

@@ -48,8 +48,11 @@ export class SupervisorLink {
     const messages = new MessageChannel();
     const pulse = new Int32Array(new SharedArrayBuffer(Pulse.BYTES));
     const boot: SupervisorBoot = {
-      ...{ rules, actorEntry, pulse: pulse.buffer },
-      ...{ control: control.port2, messages: messages.port2 },
+      rules,
+      actorEntry,
+      pulse: pulse.buffer,
+      control: control.port2,
+      messages: messages.port2,
     };
     const { made, threadId } = threadMadeBy(() =>
       newThread(entry, {

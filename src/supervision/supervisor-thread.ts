@@ -259,7 +259,7 @@ export class SupervisorThread implements SupervisorService {
     }, TICK_MS);
   }
 
-  /** Work that gets on is a sign of life, too: a burst of starts may keep the timer of the pulse from its turn. */
+  /** Finished work counts as a heartbeat: a burst of starts can delay the timer. */
   #tick(): void {
     Atomics.add(this.#pulse, Pulse.TICK, 1);
   }

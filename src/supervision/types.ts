@@ -111,7 +111,7 @@ export type SupervisorCommand =
   | { readonly kind: 'close' };
 
 /** A child as the supervisor before this one has left it. */
-export interface AdoptedChild {
+interface AdoptedChild {
   readonly rules: ChildRules;
   readonly persisted: PersistedChild;
   /** Until when readers can go on without its actor: wall time in ms; absent if they already can't. */

@@ -77,7 +77,7 @@ describe('metadata over https that named a plain-http token endpoint on this mac
       class: 'park',
       reason: 'tls_failed',
       message: expect.stringMatching(
-        /^Expected the metadata of 127.0.0.1:\d+ to name a token endpoint.* by https/,
+        /^Expected the metadata of 127.0.0.1:\d+ to name a token endpoint.* over https, /,
       ) as string,
     });
     expect(await heard.next('child:parked')).toMatchObject({ why: 'fatal_answer' });

@@ -102,9 +102,9 @@ const refusal = (...fields: readonly string[]): Buffer => message('E', ...fields
 
 const REFUSALS: readonly (readonly [string, Buffer, string])[] = [
   ['an error with a SQLSTATE', refusal('SFATAL', 'VFATAL', 'C28P01', `Mlisten: ${ORDERS}`, `D${ORDERS}`), '28P01'],
-  ['an error with another code', refusal('SFATAL', 'VFATAL', `C${ORDERS}`, `Mlisten: ${ORDERS}`), 'the driver gave up'],
-  ['an unknown message', message('\u001b', 'listen'), 'the driver gave up'],
-  ['an unknown kind of proof', message('R', Buffer.from([0, 0, 0, 10]), `listen: ${ORDERS}\0\0`), 'the driver gave up'],
+  ['an error with another code', refusal('SFATAL', 'VFATAL', `C${ORDERS}`, `Mlisten: ${ORDERS}`), 'the driver failed'],
+  ['an unknown message', message('\u001b', 'listen'), 'the driver failed'],
+  ['an unknown kind of proof', message('R', Buffer.from([0, 0, 0, 10]), `listen: ${ORDERS}\0\0`), 'the driver failed'],
 ];
 
 test.each(REFUSALS)('what a Postgres said before the session reached events and logs: %s', async (_, answer, shown) => {

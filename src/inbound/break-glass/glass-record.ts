@@ -35,7 +35,7 @@ export interface GlassRecord {
 export type GlassMessage =
   { readonly kind: 'build'; readonly clears: number } | { readonly kind: 'delete'; readonly digest: Uint8Array };
 
-/** A message as it comes to the actor, built anew of what it has to have; undefined for what is none: who has the port may send anything. */
+/** Validates a message from an untrusted port and copies its known members; undefined if it is malformed. */
 export const glassMessageOf = (message: unknown): GlassMessage | undefined => {
   const { kind, clears, digest } = (message ?? {}) as Readonly<Record<string, unknown>>;
   if (kind === 'build') return Number.isInteger(clears) ? { kind, clears: clears as number } : undefined;

@@ -146,7 +146,7 @@ export const jwtVerification =
       }
       const { issuer, sharedNames } = given;
       if (Array.isArray(issuer) && new Set(issuer).size > 1 && sharedNames !== true) {
-        const expected = 'one issuer: a `jti` and a `sub` are kept without it, so each has a ledger of its own';
+        const expected = 'one issuer, because a ledger stores `jti` and `sub` without it; use a ledger for each';
         tell(joinPath(at, 'issuer'), `${expected} (names of one issuer: \`sharedNames: true\`)`, `${issuer.length}`);
       }
       if (given['jwksUrl'] === undefined) {
@@ -181,7 +181,7 @@ const checkMaterial = (
   }
   const known = given instanceof SecretReference ? carriedValue(given) : given;
   if (known !== undefined && !keysOfSecret(known, algorithms)) {
-    const expected = `a secret of ${leastSecretBytes(algorithms)} bytes or more (RFC 7518 §3.2), and no PEM or JWK`;
+    const expected = `a secret of ${leastSecretBytes(algorithms)} bytes or more (RFC 7518 §3.2), and not an asymmetric key or a certificate (PEM, DER, JWK, SSH)`;
     report(joinPath(path, 'secret'), expected, 'another one');
   }
 };

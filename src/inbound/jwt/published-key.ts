@@ -1,4 +1,4 @@
-/** Tells a key from a secret. A public key is published: whoever has read it could sign by it, if it were taken for a secret. */
+/** Recognises keys and certificates given as an HMAC secret. A public key is public, so anyone could sign with it. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 
 /** PEM (RFC 7468), and SSH's form of it (RFC 4716). */
@@ -7,7 +7,7 @@ const JWK = /"kty"\s*:\s*"(?:RSA|EC|OKP|AKP)"/;
 /** A line of `authorized_keys` (sshd(8)), or of a `.pub` file. */
 const SSH = /(?:^|\s)(?:ssh-[\w@.-]+|ecdsa-sha2-[\w@.-]+|sk-[\w@.-]+)\s+AAAA/;
 
-/** True for a key, or a certificate, in any of the forms in which they are handed about; also the body of a PEM without its lines. */
+/** True for an asymmetric key or a certificate as PEM (also without its header lines), DER, JWK or SSH. */
 export const isPublished = (secret: string): boolean =>
   PEM.test(secret) || JWK.test(secret) || SSH.test(secret) || binariesOf(secret).some(isBinaryKey);
 

@@ -1,6 +1,6 @@
 /**
- * A call as it comes to the actor: built anew, of members that are what they have to be. Its sender has a port, and may have sent
- * anything; a member more than there is would be another request, and an expiry that is no number would be kept for ever.
+ * Validates a call from an untrusted port and copies its known members. An unknown member could change the request, and an expiry of
+ * NaN would never be expunged.
  */
 import { isPlainObject } from '../../config/describe.js';
 import { jsonOf, MOST_EXPIRED } from './ledger-checks.js';

@@ -36,7 +36,7 @@ export interface LedgerView<Cutoffs extends boolean = boolean> {
   readonly cutoffs: Cutoffs;
   /** A token that was never stored is not accepted. */
   readonly requireStored: boolean;
-  /** By how much the clock of who issues tokens may be ahead: ms. What claims to be issued later says nothing. */
+  /** How far the issuer's clock may be ahead: ms. A later `iat` counts as absent. */
   readonly graceMs: number;
 }
 

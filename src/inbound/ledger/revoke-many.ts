@@ -46,7 +46,6 @@ const shape = object({
   ),
 });
 
-const BATCH = MOST_OF_A_BATCH;
 /** More than there are threads that verify. */
 const AHEAD = 8;
 /** One batch, on a busy machine with a slow store. */
@@ -90,7 +89,7 @@ export const revokeMany = async (
     onProgress?.(progress);
   };
   try {
-    for await (const batch of inBatches(tokens, BATCH, signal)) {
+    for await (const batch of inBatches(tokens, MOST_OF_A_BATCH, signal)) {
       if (underWay.length >= AHEAD) await receive();
       send(batch);
     }

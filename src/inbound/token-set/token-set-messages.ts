@@ -14,7 +14,7 @@ export type TokenSetMessage =
   | { readonly kind: 'clear' }
   | { readonly kind: 'expunge' };
 
-/** A message as it comes to the actor, built anew of what it has to have; undefined for what is none: who has the port may send anything. */
+/** Validates a message from an untrusted port and copies its known members; undefined if it is malformed. */
 export const tokenSetMessageOf = (message: unknown): TokenSetMessage | undefined => {
   const { kind, rows, keepMeta } = (message ?? {}) as Readonly<Record<string, unknown>>;
   switch (kind) {

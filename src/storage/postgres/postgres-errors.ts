@@ -5,7 +5,7 @@ import { redact } from '../../providers/redact.js';
 /** SQLSTATEs, or classes of them, of a server that can't answer now: connections, resources, operators, files, itself. */
 const AWAY = /^(?:08|53|57|58|XX|40|25006|55P03)/;
 
-/** Of a code that is no code, as a server may say one, nothing is known. */
+/** Undefined unless it looks like a code: a server can send any text. */
 const codeOf = (error: unknown): string | undefined => {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
@@ -21,18 +21,18 @@ export const isCollision = (error: unknown): boolean => isAnswer(error) && /^40(
 /** True if the connection is not to be used again. */
 export const isLost = (error: unknown): boolean => !isAnswer(error) || /^(?:08|57P|25006)/.test(codeOf(error) ?? '');
 
-/** Not a character of these may go on: a terminal obeys some, and a line break begins another line of a log. */
+/** Removed: control characters can drive a terminal, and a line break starts another log line. */
 const CONTROLS = /[\p{C}\p{Zl}\p{Zp}]+/gu;
 const MAX_MESSAGE = 500;
 
-/** An error that has crossed no secret: what the driver says may quote the connection string. */
+/** An error with this text, and the name and code of `error`. */
 const cleaned = (error: unknown, said: string): Error => {
   const { name } = error instanceof Error ? error : new Error();
   const code = codeOf(error);
   return Object.assign(new Error(said), { name }, code === undefined ? {} : { code });
 };
 
-/** What a server says that has proved who it is, without secrets. */
+/** The text of an authenticated server, without secrets. */
 const messageOf = (error: unknown, secrets: readonly string[]): string => {
   const message = error instanceof Error ? error.message : String(error);
   return redact(message, secrets).replaceAll(CONTROLS, ' ').slice(0, MAX_MESSAGE);
@@ -42,19 +42,16 @@ const messageOf = (error: unknown, secrets: readonly string[]): string => {
 const OWN_TEXTS =
   /^(?:no connection within \d+ ms|it was closed|the connection ended|Connection terminated(?: unexpectedly)?|The server does not support SSL connections|SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a (?:non-empty )?string)$/;
 
-/**
- * What went wrong before a server has proved who it is: it may be anybody's, and what it says is shown to who reads the logs. So
- * nothing of it is, but a SQLSTATE, which has five characters.
- */
+/** What went wrong before the server was authenticated. Any host may have sent the text, so only the SQLSTATE is shown. */
 const beforeAuthentication = (error: unknown): string => {
   const code = codeOf(error);
   if (isAnswer(error)) return 'it was refused';
   if (code !== undefined && /^[A-Z][A-Z0-9_]{1,63}$/.test(code)) return 'the connection failed';
   const message = error instanceof Error ? error.message : '';
-  return OWN_TEXTS.test(message) ? message : 'the driver gave up, in words that may be the server’s';
+  return OWN_TEXTS.test(message) ? message : 'the driver failed; its message is not shown, as it may quote the server';
 };
 
-export interface ErrorContext {
+interface ErrorContext {
   readonly secrets: readonly string[];
   /** Whether the session had begun. */
   readonly authenticated: boolean;

@@ -1,4 +1,4 @@
-/** What `pg` would do by itself, because a connection string says so, and may not. */
+/** Checks of what a connection string makes `pg` do. */
 import type * as Pg from 'pg';
 import { TokenvisorError } from '../../errors.js';
 import { readRegularFile, whyUnreadable } from '../../providers/regular-file.js';

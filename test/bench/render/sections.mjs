@@ -61,7 +61,7 @@ export const SECTIONS = {
   recovery: {
     title: 'From a death to fresh again',
     about:
-      'With a token in the snapshot readers have it all the while, and the time is that to the successor; without one it is the time to its first token. The plot has those with the main thread idle. A full pool makes all of it slower, because its jobs fill the two cores as well; a blocked main thread could not end a thread from outside.',
+      'With a token in the snapshot readers have it all the while, and the time is that to the successor; without one it is the time to its first token. The plot has those with the main thread idle. A full pool makes all of it slower, because its jobs fill the two cores as well; a blocked main thread could not end a thread from outside. Since this was measured, a silent thread is looked at for at least 0.5 s before it is ended as hung, so a loop takes 0.3 to 0.5 s more.',
     plots: ({ cells }) => ({
       p50: groups(
         cells

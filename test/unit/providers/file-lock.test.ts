@@ -197,7 +197,7 @@ describe('a claim that somebody else has written', () => {
     const orders = '\u001b[2J\u001b]0;owned\u0007\r\nall is well';
     writeFileSync(`${path}.lock`, claim({ hostAndPid: orders, machine: `${orders} x`, owner: orders }));
     expect(() => lockOf('a').acquire()).toThrow(
-      `The refresh-token store is locked by process ${2 ** 22 + 1} on a machine whose name is none (see ${path}.lock)`,
+      `The refresh-token store is locked by process ${2 ** 22 + 1} on a machine with an invalid name (see ${path}.lock)`,
     );
   });
 
