@@ -321,8 +321,8 @@ export class GenServer {
       replyError: (from, error) => callerOf(from).reject(error),
       send: (message) => this.#info(message),
       sendAfter: (message, delayMs) => this.#sendAfter(message, delayMs),
-      startTask: (run: (signal: AbortSignal) => unknown, tag: unknown, controller?: AbortController) =>
-        this.#startTask(run, tag, controller),
+      startTask: (run: (signal: AbortSignal) => unknown, tag: unknown, controller?: unknown) =>
+        this.#startTask(run, tag, controller instanceof AbortController ? controller : undefined),
       emit: (type, details) => {
         checkEvent(type, details);
         try {
