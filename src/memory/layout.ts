@@ -46,10 +46,11 @@ export const Header = {
   /** The first of {@link OWN_WORDS}: a cache line of their own, so that whoever counts in them holds up no reader. */
   OWN: 16,
   /**
-   * By how many seconds the wall clock was ahead of the monotonic one when the instants in this memory were last known to be
-   * right; 0: not looked yet. The supervisor thread's.
+   * The least and the greatest by which the wall clock was ahead of the monotonic one since the instants in this memory were
+   * last known to be right, in units of 100 ms; 0: not looked yet. The supervisor thread's.
    */
-  CLOCK: 32,
+  CLOCK_LEAST: 32,
+  CLOCK_GREATEST: 33,
 } as const;
 
 /** How many words of the header are the child's own. */

@@ -18,7 +18,7 @@ import {
 import { deriveStopped, publishPhase } from '../memory/stopped.js';
 import { closeValidUntil } from '../memory/valid-until.js';
 import { ring, type SharedWords } from '../memory/words.js';
-import { systemClock } from '../clock.js';
+import { CLOCK_STEP_MS, systemClock } from '../clock.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { CallEndpoint } from '../actor/call-endpoint.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
@@ -50,6 +50,9 @@ export interface ChildPlan {
 /** The least time a thread has until it runs our entry: a loader of the user's may wait for libuv's pool. */
 const BOOT_SILENT_MS = 10_000;
 
+/** An actor looks at the clock each second; so long may it take to move its `validUntilWord` after the clock was set back. */
+const MOVED_WITHIN_MS = 2_000;
+
 const encoder = new TextEncoder();
 
 /** A stop that is asked for is bounded by the supervisor; an actor that ends by itself bounds its own last word. */
@@ -75,6 +78,8 @@ export class ChildShell {
   readonly #incarnations = new Map<number, StartedIncarnation>();
   readonly #lines: WriterLines;
   readonly #clock: ClockWatch;
+  /** After a step back: the `validUntilWord` as it was then, while its actor has not moved it, and for how long. */
+  #unmoved: { readonly word: number; readonly offsetMs: number; ms: number } | undefined;
   #plan: ChildPlan;
   #latest = 0;
   /** Of the latest incarnation, while it boots and while it runs. */
@@ -243,7 +248,8 @@ export class ChildShell {
    * starts, corrects itself what readers compare with it; where there is none, it is taken back.
    */
   followClock(offsetMs: number, elapsedMs: number): void {
-    if (!this.#clock.isBehind(offsetMs)) return;
+    if (!this.#clock.isBehind(offsetMs)) return void (this.#unmoved = undefined);
+    if (this.#clock.isSetBack(offsetMs)) this.#closeUnmoved(offsetMs, elapsedMs);
     const seats = this.running ? this.#current?.seats : undefined;
     if (!this.#isTended) {
       this.#clock.abandoned();
@@ -256,11 +262,31 @@ export class ChildShell {
     }
   }
 
+  /**
+   * An actor that should move the word may hang, or take long to start. Readers do not wait for that: they would believe what
+   * may be out of date by any time.
+   */
+  #closeUnmoved(offsetMs: number, elapsedMs: number): void {
+    const index = this.#validUntil;
+    if (index === undefined) return;
+    const word = this.#shared.load(index);
+    const known = this.#unmoved;
+    const isSameStep = known && Math.abs(known.offsetMs - offsetMs) < CLOCK_STEP_MS;
+    const unmoved = (this.#unmoved = isSameStep ? known : { word, offsetMs, ms: 0 });
+    unmoved.ms += elapsedMs;
+    if (unmoved.word !== word || unmoved.ms < MOVED_WITHIN_MS) return;
+    if (closeValidUntil(this.#shared, index)) ring(this.#shared, Header.CHANGE);
+  }
+
+  get #validUntil(): number | undefined {
+    const { validUntilWord } = this.#plan;
+    return validUntilWord === undefined ? undefined : Header.OWN + validUntilWord;
+  }
+
   /** Takes back what readers would go on to believe by a wall clock that was stepped. */
   #takeBack(): void {
-    const { validUntilWord } = this.#plan;
-    if (validUntilWord !== undefined && closeValidUntil(this.#shared, Header.OWN + validUntilWord))
-      ring(this.#shared, Header.CHANGE);
+    const index = this.#validUntil;
+    if (index !== undefined && closeValidUntil(this.#shared, index)) ring(this.#shared, Header.CHANGE);
     const live = readRecord(this.#shared, SNAPSHOT);
     const isOpenEnded = live.payload && live.expiresAtMs === Infinity && live.usableUntilMs === Infinity;
     const isNone = live.control !== undefined && !live.payload && !live.damaged;

@@ -14,12 +14,22 @@ const FOLLOWED_MS = 5_000;
 /** The longest time between two heartbeats of a loop that turns: more of it counts as a hang. */
 const BEAT_MS = 2_500;
 
-const secondsOf = (offsetMs: number): number => Math.round(offsetMs / 1_000) >>> 0;
+/** What the words are in. Differences are taken modulo 2^32, which is 13 years. */
+const UNIT_MS = 100;
+/** A change of the offset by less than this, between two looks, is that of the looks. */
+const SAME_MS = 1_000;
+
+/** 0 is a word that was not written yet. */
+const unitsOf = (offsetMs: number): number => Math.round(offsetMs / UNIT_MS) | 0 || 1;
+
+/** How much later `a` is than `b`. */
+const msBetween = (a: number, b: number): number => ((a - b) | 0) * UNIT_MS;
 
 /** An actor that has a step to follow. */
 interface Following {
   readonly incarnation: number;
-  readonly second: number;
+  /** The offset of the clock. */
+  readonly units: number;
   /** Of its heartbeat, at the last look. */
   tick: number;
   /** Since that has changed. */
@@ -35,16 +45,29 @@ export class ClockWatch {
     this.#words = words;
   }
 
-  /** True if the clock was stepped, and no correction is known. `offsetMs`: wall less monotonic time. */
+  /**
+   * One look at the clock, which is ahead of the monotonic one by `offsetMs`: true if it was stepped, and no correction is
+   * known. Of changes in both directions (a short suspend before a step back) the one does not hide the other.
+   */
   isBehind(offsetMs: number): boolean {
-    const second = this.#words.load(Header.CLOCK) >>> 0;
-    if (second === 0) this.followed(offsetMs);
-    return second !== 0 && Math.abs(secondsOf(offsetMs) - second) * 1_000 >= CLOCK_STEP_MS;
+    const units = unitsOf(offsetMs);
+    if (this.#words.load(Header.CLOCK_LEAST) === 0) this.followed(offsetMs);
+    if (msBetween(units, this.#words.load(Header.CLOCK_LEAST)) < 0) this.#words.store(Header.CLOCK_LEAST, units);
+    if (msBetween(units, this.#words.load(Header.CLOCK_GREATEST)) > 0) this.#words.store(Header.CLOCK_GREATEST, units);
+    const [least, greatest] = [this.#words.load(Header.CLOCK_LEAST), this.#words.load(Header.CLOCK_GREATEST)];
+    return msBetween(greatest, least) >= CLOCK_STEP_MS;
+  }
+
+  /** True if it is set back, beside what it was at some moment since the last correction. */
+  isSetBack(offsetMs: number): boolean {
+    return msBetween(this.#words.load(Header.CLOCK_GREATEST), unitsOf(offsetMs)) >= CLOCK_STEP_MS;
   }
 
   /** All is right by the clock as it is now. */
   followed(offsetMs: number): void {
-    this.#words.store(Header.CLOCK, secondsOf(offsetMs) | 0);
+    const units = unitsOf(offsetMs);
+    this.#words.store(Header.CLOCK_LEAST, units);
+    this.#words.store(Header.CLOCK_GREATEST, units);
     this.#following = undefined;
   }
 
@@ -55,10 +78,10 @@ export class ClockWatch {
 
   /** An actor runs, `elapsedMs` since the last look. It counts as corrected once its heartbeat has run for FOLLOWED_MS. */
   follows(incarnation: number, tick: number, offsetMs: number, elapsedMs: number): void {
-    const second = secondsOf(offsetMs);
+    const units = unitsOf(offsetMs);
     const before = this.#following;
-    if (before?.incarnation !== incarnation || before.second !== second) {
-      this.#following = { incarnation, second, tick, silentMs: 0, turnedMs: 0 };
+    if (before?.incarnation !== incarnation || Math.abs(msBetween(units, before.units)) >= SAME_MS) {
+      this.#following = { incarnation, units, tick, silentMs: 0, turnedMs: 0 };
       return;
     }
     before.silentMs += elapsedMs;

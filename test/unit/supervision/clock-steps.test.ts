@@ -19,7 +19,7 @@ const WORD = 5;
 const VALID = Header.OWN + WORD;
 
 /** A child as its shell has it: its threads are on paper, the clock is moved by the test. */
-const child = () => {
+const child = ({ offsetMs = 1.6e12 } = {}) => {
   const memory = allocateChildMemory();
   const words = openWords(memory.shared);
   const plan = {
@@ -36,7 +36,6 @@ const child = () => {
   let shell = new ChildShell(plan, '', launch);
   let incarnation = 0;
   let nowMs = 1.7e12;
-  let offsetMs = 1.6e12;
   const phase = (now: ChildPhase): void => shell.persist({ ...newPersistedChild, incarnation, phase: now });
   const look = (): void => shell.followClock(offsetMs, TICK_MS);
   const noop = (): void => undefined;
@@ -174,7 +173,9 @@ describe.each([
   test('long before the actor ends: that has corrected it, and nothing is taken back', () => {
     const a = served();
     a.step(byMs);
-    a.passes(6_000);
+    a.passes(1_000);
+    a.believe(Math.floor(a.nowMs / 1_000) + 4);
+    a.passes(5_000);
     a.ends('parked');
     a.passes(6_000, false);
     expect(a.hasToken).toBe(true);
@@ -198,6 +199,68 @@ describe.each([
     a.step(byMs);
     expect([a.hasToken, a.isOpen]).toEqual([true, true]);
   });
+});
+
+describe('a ledger was answered from, out of date, for as long as its actor took to see that the clock was set back', () => {
+  test('it starts: its word is closed after 2 s, and what it opens then stays open', () => {
+    const a = served();
+    a.ends('starting');
+    a.step(-HOUR_MS);
+    a.passes(1_800, false);
+    expect(a.isOpen).toBe(true);
+    a.passes(200, false);
+    expect([a.isOpen, a.hasToken]).toEqual([false, true]);
+    a.believe(Math.floor(a.nowMs / 1_000) + 5);
+    a.passes(60_000, false);
+    expect(a.isOpen).toBe(true);
+  });
+
+  test('its event loop hangs: the same', () => {
+    const a = served();
+    a.step(-HOUR_MS);
+    a.passes(2_100, false);
+    expect([a.isOpen, a.hasToken]).toEqual([false, true]);
+  });
+
+  test('one that moves its word in time is left alone; the next step counts by itself', () => {
+    const a = served();
+    for (let step = 0; step < 2; step += 1) {
+      a.step(-HOUR_MS);
+      a.passes(1_000);
+      a.believe(Math.floor(a.nowMs / 1_000) + 4);
+      a.passes(3_000);
+      expect(a.isOpen).toBe(true);
+    }
+    a.step(-HOUR_MS);
+    a.passes(2_100, false);
+    expect(a.isOpen).toBe(false);
+  });
+
+  test('a step forward closes it by itself, and it is left alone', () => {
+    const a = served();
+    a.step(2_500);
+    a.passes(60_000, false);
+    expect(a.words.load(VALID)).not.toBe(0);
+  });
+});
+
+test.each([
+  ['regression: a short suspend hid a step back', [1_009, -2_998]],
+  ['several small steps add up', [-900, -900, -900]],
+])('%s', (_name, steps) => {
+  const a = served();
+  a.ends('parked');
+  for (const byMs of steps) a.step(byMs);
+  expect([a.hasToken, a.words.load(VALID)]).toEqual([false, 0]);
+});
+
+test('regression: no step was seen where the clock was ahead by nothing, as on a machine without a clock of its own', () => {
+  const a = child({ offsetMs: 0 });
+  a.up();
+  a.publish(a.nowMs + 5_000);
+  a.ends('parked');
+  a.step(-HOUR_MS);
+  expect(a.hasToken).toBe(false);
 });
 
 test('what a thread stores that was killed and lives on is taken back as well', () => {
