@@ -82,7 +82,7 @@ const play = (shell: SimulatedShell, step: Step): SimulatedShell => {
     }
     case 'fail': {
       const thread = oneOf(shell.starting(), step.pick);
-      if (thread) shell.startFails(thread.name, thread.incarnation);
+      if (thread) shell.startFails(thread.name, thread);
       break;
     }
     case 'fail_and_stay': {

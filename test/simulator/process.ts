@@ -68,6 +68,7 @@ export class SimulatedProcess {
         maxRestarts: 3,
         maxSeconds: 5,
         hangTimeoutMs: HANG_MS,
+        initTimeoutMs: 30_000,
         fenceable: options.options.provider.fenceable,
         onExit: 'keep',
       },
