@@ -18,7 +18,7 @@ import {
 import { deriveStopped, publishPhase } from '../memory/stopped.js';
 import { closeValidUntil } from '../memory/valid-until.js';
 import { ring, type SharedWords } from '../memory/words.js';
-import { CLOCK_STEP_MS, systemClock } from '../clock.js';
+import { CLOCK_STEP_MS, systemClock, wallOffsetMs } from '../clock.js';
 import { readSupervision } from '../actor/actor-reader.js';
 import type { CallEndpoint } from '../actor/call-endpoint.js';
 import type { ActorSeats } from '../actor/actor-memory.js';
@@ -86,14 +86,15 @@ export class ChildShell {
   #boot: BootWatch | undefined;
   #heartbeat: HeartbeatWatch | undefined;
 
-  constructor(plan: ChildPlan, entry: string, launch = launchThread) {
+  /** `offsetMs`: by how much the wall clock is ahead of the monotonic one. */
+  constructor(plan: ChildPlan, entry: string, launch = launchThread, offsetMs = wallOffsetMs(systemClock)) {
     this.#plan = plan;
     this.#entry = entry;
     this.#launch = launch;
     this.#lines = new WriterLines(plan.mailboxLimit);
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
-    this.#clock = new ClockWatch(this.#shared);
+    this.#clock = new ClockWatch(this.#shared, offsetMs);
     // One supervisor thread lives at a time, so its seat is whatever the last one left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });

@@ -41,8 +41,10 @@ export class ClockWatch {
   readonly #words: SharedWords;
   #following: Following | undefined;
 
-  constructor(words: SharedWords) {
+  /** `offsetMs`: as it is before the child's first actor starts. In memory that has been looked after before it is not used. */
+  constructor(words: SharedWords, offsetMs: number) {
     this.#words = words;
+    if (words.load(Header.CLOCK_LEAST) === 0) this.followed(offsetMs);
   }
 
   /**
@@ -51,7 +53,6 @@ export class ClockWatch {
    */
   isBehind(offsetMs: number): boolean {
     const units = unitsOf(offsetMs);
-    if (this.#words.load(Header.CLOCK_LEAST) === 0) this.followed(offsetMs);
     if (msBetween(units, this.#words.load(Header.CLOCK_LEAST)) < 0) this.#words.store(Header.CLOCK_LEAST, units);
     if (msBetween(units, this.#words.load(Header.CLOCK_GREATEST)) > 0) this.#words.store(Header.CLOCK_GREATEST, units);
     const [least, greatest] = [this.#words.load(Header.CLOCK_LEAST), this.#words.load(Header.CLOCK_GREATEST)];

@@ -82,28 +82,33 @@ export class SimulatedProcess {
       resourceLimits: {},
       mailboxLimit: 10_000,
     };
-    this.#shell = new ChildShell(plan, '', ({ start, ...rest }, listener) => {
-      const { incarnation } = start;
-      const mortal = this.#starting!;
-      const actor = new SimulatedThread(
-        { start, ...rest },
-        {
-          thread: mortal,
-          door: doorOf(options.door, mortal),
-          fs: options.disk.of(mortal),
-          // No such process can be there: its locks are those of one that is gone.
-          identity: { pid: 2 ** 30 + number, machine: 'simulated' },
-          waits: this.#waits,
-          tell: (type, details) => options.observe({ kind: 'event', type, details }),
-          showStatus: (status) => options.observe({ kind: 'status', status }),
-          onEnd: (what, detail) => this.#ended(mortal, incarnation, what, detail),
-        },
-      );
-      this.#exits.set(mortal, () => listener.exited({ kind: 'killed' }));
-      // There is nobody to call it: its port is none.
-      listener.ready({ port: { close: () => undefined } } as never);
-      return actor;
-    });
+    this.#shell = new ChildShell(
+      plan,
+      '',
+      ({ start, ...rest }, listener) => {
+        const { incarnation } = start;
+        const mortal = this.#starting!;
+        const actor = new SimulatedThread(
+          { start, ...rest },
+          {
+            thread: mortal,
+            door: doorOf(options.door, mortal),
+            fs: options.disk.of(mortal),
+            // No such process can be there: its locks are those of one that is gone.
+            identity: { pid: 2 ** 30 + number, machine: 'simulated' },
+            waits: this.#waits,
+            tell: (type, details) => options.observe({ kind: 'event', type, details }),
+            showStatus: (status) => options.observe({ kind: 'status', status }),
+            onEnd: (what, detail) => this.#ended(mortal, incarnation, what, detail),
+          },
+        );
+        this.#exits.set(mortal, () => listener.exited({ kind: 'killed' }));
+        // There is nobody to call it: its port is none.
+        listener.ready({ port: { close: () => undefined } } as never);
+        return actor;
+      },
+      wallOffsetMs(clock),
+    );
     this.reader = new CredentialReader(NAME, this.#memory.shared);
     this.#watchClock();
   }

@@ -33,7 +33,7 @@ const child = ({ offsetMs = 1.6e12 } = {}) => {
     listener = heard;
     return { seats } as ReturnType<Launch>;
   };
-  let shell = new ChildShell(plan, '', launch);
+  let shell = new ChildShell(plan, '', launch, offsetMs);
   let incarnation = 0;
   let nowMs = 1.7e12;
   const phase = (now: ChildPhase): void => shell.persist({ ...newPersistedChild, incarnation, phase: now });
@@ -78,7 +78,7 @@ const child = ({ offsetMs = 1.6e12 } = {}) => {
     believe: (second: number): void => words.store(VALID, second | 0),
     /** The supervisor thread is replaced: nothing of it is left but the child's memory. */
     replaceSupervisor: (): void => {
-      shell = new ChildShell(plan, '', launch);
+      shell = new ChildShell(plan, '', launch, offsetMs);
     },
     get nowMs(): number {
       return nowMs;
@@ -252,6 +252,14 @@ test.each([
   a.ends('parked');
   for (const byMs of steps) a.step(byMs);
   expect([a.hasToken, a.words.load(VALID)]).toEqual([false, 0]);
+});
+
+test('regression: a step before the first look at the clock was not seen', () => {
+  const a = child();
+  a.publish(a.nowMs + 5_000);
+  a.phase('parked');
+  a.step(-HOUR_MS);
+  expect(a.hasToken).toBe(false);
 });
 
 test('regression: no step was seen where the clock was ahead by nothing, as on a machine without a clock of its own', () => {
