@@ -267,6 +267,8 @@ const refusalsCostOneMint = (): Invariant => {
   // A mint has been decided, and its request has not left: before the refusal was heard, that is no mint because of it.
   let isDecided = false;
   let isDecidedBefore = false;
+  /** The newest generation that was refused, as the actor has heard. One of the future is withdrawn as well, and has no floor. */
+  let refused = 0;
   const lives = new Map<number, { sentMonoMs: number; lifeMs: number }>();
   return {
     name: 'a refused token is replaced at its floor',
@@ -274,7 +276,7 @@ const refusalsCostOneMint = (): Invariant => {
       const { monoMs } = observation;
       if (isUnparked(observation)) floorUntilMonoMs = -Infinity;
       if (observation.kind === 'process') lives.clear();
-      if (observation.kind === 'process') floorUntilMonoMs = -Infinity;
+      if (observation.kind === 'process') [floorUntilMonoMs, refused] = [-Infinity, 0];
       // Nothing holds a new configuration back, from when it is heard; nor does a refusal that is told in the same turn: a
       // successor takes back once more what its predecessor died over.
       if (observation.kind === 'deed' && observation.deed.what === 'rotate') floorUntilMonoMs = -Infinity;
@@ -282,6 +284,7 @@ const refusalsCostOneMint = (): Invariant => {
       if (observation.kind === 'turn') {
         const { event, effects } = observation.turn;
         isNewHeard = hearsNew(event);
+        if ('invalidated' in event) refused = event.invalidated;
         if (effects.some(({ kind }) => kind === 'withdraw')) isDecidedBefore = isDecided;
         isDecided ||= effects.some(({ kind }) => kind === 'mint');
       }
@@ -294,7 +297,8 @@ const refusalsCostOneMint = (): Invariant => {
           lives.set(generation, { sentMonoMs: lastSentMonoMs, lifeMs });
         }
         if (type === 'token:withdrawn') {
-          const token = lives.get(Number(details['generation']));
+          const generation = Number(details['generation']);
+          const token = generation <= refused ? lives.get(generation) : undefined;
           if (token && !isNewHeard) floorUntilMonoMs = token.sentMonoMs + Math.min(10_000, token.lifeMs * 0.1);
         }
       }
