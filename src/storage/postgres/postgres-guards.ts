@@ -6,6 +6,21 @@ import { MAX_SECRET_BYTES } from '../../providers/secrets.js';
 import { isOnThisMachine } from './postgres-options.js';
 
 /**
+ * What `pg` leaves as a text in `ssl` it takes for TLS, also `false`, `no` and `off`. It then throws where nothing catches it, once the
+ * server has agreed.
+ *
+ * @throws STORE_FAILED
+ */
+export const refuseOddSsl = ({ ssl }: Pg.Client): void => {
+  if (typeof (ssl as unknown) !== 'string') return;
+  throw new TokenvisorError(
+    'STORE_FAILED',
+    'Expected `ssl` in the connection string to be `true`, `1`, `0` or `no-verify`, got another text. Give `sslmode=verify-full` in its ' +
+      'place, or `sslmode=disable` for no TLS',
+  );
+};
+
+/**
  * Asked of the client, which has parsed the connection string, before it connects: a server may ask for the password in clear,
  * and would get it.
  *
