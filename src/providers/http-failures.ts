@@ -52,6 +52,14 @@ export const mayHaveBeenRead = (error: unknown): boolean => {
   return error.reason !== 'connect_failed' && error.reason !== 'tls_failed' && error.reason !== 'secret_unreadable';
 };
 
+/** The failure of a request that was not made because of `error`: a single-use refresh token in it is not spent. */
+export const unsent = (error: unknown, host: string): ProviderError =>
+  error instanceof ProviderError && !mayHaveBeenRead(error)
+    ? error
+    : ProviderError.transient(`The request to ${host} could not be made: nothing was sent`, {
+        reason: 'connect_failed',
+      });
+
 /** The error's code: letters that Node or OpenSSL chose, never a text of the server's. */
 export const codeOf = (error: unknown): string => {
   const code: unknown = (error as { code?: unknown } | undefined)?.code;

@@ -7,7 +7,9 @@ import {
   type AuthorizationServer,
 } from 'oauth4webapi';
 import { hostOf } from '../config/check-url.js';
+import { isPlainObject } from '../config/describe.js';
 import { ProviderError } from '../errors.js';
+import { withChanges } from '../with-changes.js';
 import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
 import { malformedAnswer } from './http-failures.js';
@@ -80,7 +82,18 @@ const discoverBy = async (
   if (methods !== undefined && !Array.isArray(methods)) {
     throw malformedAnswer(`The metadata of ${target.host} has no list of \`token_endpoint_auth_methods_supported\``);
   }
-  return server;
+  return withoutOddAliases(server);
+};
+
+/**
+ * Of the endpoints for mTLS (RFC 8705 §5), the one that is asked, if it is a string. The library takes any other value for an endpoint
+ * too, and would throw once an exchange had begun.
+ */
+const withoutOddAliases = ({ mtls_endpoint_aliases: aliases, ...server }: AuthorizationServer): AuthorizationServer => {
+  const endpoint: unknown = isPlainObject(aliases) ? aliases['token_endpoint'] : undefined;
+  return typeof endpoint === 'string'
+    ? withChanges(server, { mtls_endpoint_aliases: { token_endpoint: endpoint } })
+    : server;
 };
 
 /** A host that is there, and has none: most often a slip in the issuer's path. */

@@ -17,7 +17,7 @@ import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
 import { clientAuthentication, type Authenticate } from './client-authentication.js';
 import type { CheckedGrantOptions } from './grant-options.js';
-import { givenUp, malformedAnswer } from './http-failures.js';
+import { givenUp, malformedAnswer, unsent } from './http-failures.js';
 import { checkedEndpoint, discover } from './issuer-discovery.js';
 import { inLibrary } from './library-scope.js';
 import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
@@ -125,7 +125,9 @@ export class TokenEndpoint {
     const client = { client_id: this.#options.clientId ?? 'none', use_mtls_endpoint_aliases: this.#showsCertificate };
     const { host } = new URL(this.#endpointOf(server));
     let split: SplitAnswer | undefined;
+    const state = { isAsked: false };
     const fetchToken = asFetch(async (url, init) => {
+      state.isAsked = true;
       const answer = await this.#answered(url, init, signal, leftMs);
       if (answer.status >= 200 && answer.status < 300) onAnswer?.(answer.body);
       const failure = failureOf(answer, host, this.#context.clock.wallMs());
@@ -133,13 +135,18 @@ export class TokenEndpoint {
       split = splitAnswer(answer);
       return split.rest;
     });
-    const form = this.#form(parameters);
-    const response = await inLibrary(() =>
-      genericTokenEndpointRequest(server, client, authentication, grantType, form, {
-        [customFetch]: fetchToken,
-        [allowInsecureRequests]: true,
-      }),
-    );
+    let response: Response;
+    try {
+      const form = this.#form(parameters);
+      response = await inLibrary(() =>
+        genericTokenEndpointRequest(server, client, authentication, grantType, form, {
+          [customFetch]: fetchToken,
+          [allowInsecureRequests]: true,
+        }),
+      );
+    } catch (error) {
+      throw state.isAsked ? error : unsent(error, host);
+    }
     let members: TokenMembers;
     try {
       members = await inLibrary(() =>

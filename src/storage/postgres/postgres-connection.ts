@@ -9,7 +9,7 @@ import { AddressBook } from '../../providers/addresses.js';
 import { readSecret } from '../../providers/secrets.js';
 import type { StoreContext } from '../store.js';
 import { isCollision, isLost, storeError } from './postgres-errors.js';
-import { refuseInClear, refuseOddFiles } from './postgres-guards.js';
+import { refuseInClear, refuseOddFiles, refuseOddSsl } from './postgres-guards.js';
 import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js';
 
 /** How much longer than the server, which is asked to end a statement, we wait for it to say so. */
@@ -137,6 +137,7 @@ export class PostgresConnection {
 
   #begin(): Live {
     const client = new this.#pg.Client(this.#config());
+    refuseOddSsl(client);
     if (!this.#options.allowInsecure) refuseInClear(client);
     let drop: (error: Error) => void = () => undefined;
     const lost = new Promise<never>((_, reject) => {

@@ -61,6 +61,19 @@ describe('a server elsewhere that asked for the password in clear got it', () =>
     expect({ connections, heard }).toEqual({ connections: 0, heard: '' });
   });
 
+  test.each(['false', 'no', 'off', 'yes'])(
+    'with ssl=%s, which pg took for TLS: the server could end the thread that asked',
+    async (ssl) => {
+      const connectionString = `postgres://ann:${password}@127.0.0.1:${port()}/app?ssl=${ssl}`;
+      const store = postgresStore({ connectionString, allowInsecure: true, connectTimeoutMs: 400 });
+      await expect(open(store)).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: expect.stringMatching(/^Expected `ssl` in the connection string to be /) as string,
+      });
+      expect({ connections, heard }).toEqual({ connections: 0, heard: '' });
+    },
+  );
+
   test.each([{}, { tls: false }])('by its parts, with %j: refused before anything is started', async (more) => {
     const revoked = revocationLedger({ store: postgresStore(parts(more)) });
     await expect(startSupervisor({ revoked })).rejects.toMatchObject({
