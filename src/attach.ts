@@ -1,24 +1,24 @@
 /**
  * A child's handle in another thread.
  */
-import { ActorReader } from './actor/actor-reader.js';
-import { ActorWriter } from './actor/actor-writer.js';
-import { WriterLine } from './actor/writer-line.js';
-import { describeKind, propertyOf } from './config/describe.js';
-import { CredentialReader } from './credential/reader.js';
-import { BreakGlassReader } from './inbound/break-glass/break-glass-reader.js';
-import { BreakGlassWriter } from './inbound/break-glass/break-glass-writer.js';
-import { TokenvisorError } from './errors.js';
+import { ActorReader } from './kinds/actor/reader.js';
+import { ActorWriter } from './kinds/actor/writer.js';
+import { WriterLine } from './messaging/remote-ref.js';
+import { describeKind, propertyOf } from './core/describe.js';
+import { CredentialReader } from './kinds/credential/reader.js';
+import { BreakGlassReader } from './kinds/break-glass/break-glass-reader.js';
+import { BreakGlassWriter } from './kinds/break-glass/break-glass-writer.js';
+import { TokenvisorError } from './core/errors.js';
 import {
   type LedgerView,
   RevocationLedgerReader,
   type TransferableLedger,
   type TransferableLedgerWriter,
-} from './inbound/ledger/revocation-ledger-reader.js';
-import { RevocationLedgerWriter } from './inbound/ledger/revocation-ledger-writer.js';
-import { TokenSetReader } from './inbound/token-set/token-set-reader.js';
-import { TokenSetWriter } from './inbound/token-set/token-set-writer.js';
-import type { TransferableHandle, TransferableWriter } from './supervision/actor-door.js';
+} from './kinds/ledger/revocation-ledger-reader.js';
+import { RevocationLedgerWriter } from './kinds/ledger/revocation-ledger-writer.js';
+import { TokenSetReader } from './kinds/token-set/token-set-reader.js';
+import { TokenSetWriter } from './kinds/token-set/token-set-writer.js';
+import type { TransferableHandle, TransferableWriter } from './supervision/main/actor-ref.js';
 import type { TableMemory } from './table/table-memory.js';
 
 /** A writer whose port has been attached already, by it. */

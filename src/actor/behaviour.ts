@@ -4,8 +4,8 @@
  * Handlers run one at a time and none waits for I/O: they are synchronous, and a handler that returns a promise is an
  * error. What takes time goes into `context.startTask`, and its result comes back through `handleInfo`.
  */
-import type { Clock, Timer } from '../clock.js';
-import type { ActorWords } from '../memory/own-words.js';
+import type { Clock, Timer } from '../core/clock.js';
+import type { ActorWords } from '../memory/user-words.js';
 import type { TableWriter } from '../table/table-writer.js';
 
 const directive = Symbol.for('tokenvisor.directive');

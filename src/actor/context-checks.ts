@@ -1,10 +1,10 @@
 /**
  * What a kind hands to its context. Whatever is wrong with it is told by code, and in words.
  */
-import { checkTimer } from '../clock.js';
+import { checkTimer } from '../core/clock.js';
 import { checked, custom, number, object, optional, string } from '../config/check.js';
-import { describeKind, describeValue, isPlainObject, propertyOf } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
+import { describeKind, describeValue, isPlainObject, propertyOf } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
 import { LAST_GENERATION } from '../memory/layout.js';
 import type { From, PublishOptions } from './behaviour.js';
 

@@ -2,16 +2,16 @@
  * The actor: a GenServer. It owns a state, handles one message at a time, and is not its thread: port, memory and clock
  * are handed to it, and nothing is kept in module globals.
  */
-import type { Clock, Timer } from '../clock.js';
-import { TokenvisorError } from '../errors.js';
-import { watchWord } from '../memory/doorbell.js';
+import type { Clock, Timer } from '../core/clock.js';
+import { TokenvisorError } from '../core/errors.js';
+import { watchWord } from '../memory/condition.js';
 import { Header } from '../memory/layout.js';
-import { actorWords } from '../memory/own-words.js';
+import { actorWords } from '../memory/user-words.js';
 import type { SharedWords } from '../memory/words.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { TableWriter } from '../table/table-writer.js';
-import { UnderWay } from '../under-way.js';
-import { within } from '../within.js';
+import { UnderWay } from '../core/under-way.js';
+import { within } from '../core/within.js';
 import { ActorMemory, type ActorSeats } from './actor-memory.js';
 import {
   type AbortableTasks,

@@ -19,7 +19,7 @@ export type {
   TaskResult,
   TerminateReason,
 } from './behaviour.js';
-export type { ActorWords, ReaderWords } from '../memory/own-words.js';
+export type { ActorWords, ReaderWords } from '../memory/user-words.js';
 export { expirySeconds } from '../table/expiry.js';
 export type { TableEntry, TableReader } from '../table/table-reader.js';
 export type { PutOptions, TableWriter } from '../table/table-writer.js';

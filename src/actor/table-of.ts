@@ -1,5 +1,5 @@
 /** The table of a child, if it has one. */
-import { TokenvisorError } from '../errors.js';
+import { TokenvisorError } from '../core/errors.js';
 import type { TableMemory } from '../table/table-memory.js';
 
 /** @throws CONFIG_INVALID if there is none. */

@@ -1,8 +1,8 @@
 /** The options of a wait: what every `timeoutMs` and `signal` that a caller gives may be. */
-import { TokenvisorError } from '../errors.js';
-import { isAbortSignal } from '../realm.js';
+import { TokenvisorError } from '../core/errors.js';
+import { isAbortSignal } from '../core/realm.js';
 import { custom, number, optional } from './check.js';
-import { describeValue } from './describe.js';
+import { describeValue } from '../core/describe.js';
 
 /** The longest that a timer of Node's can take: ms. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;

@@ -7,8 +7,8 @@
  * const { value, problems } = check(policy, input, 'github');
  * if (problems.length > 0) throw configError(problems);
  */
-import { TokenvisorError, type ConfigProblem } from '../errors.js';
-import { describeKind, describeValue, isPlainObject, itemsOf } from './describe.js';
+import { TokenvisorError, type ConfigProblem } from '../core/errors.js';
+import { describeKind, describeValue, isPlainObject, itemsOf } from '../core/describe.js';
 import { nearestName } from './nearest-name.js';
 
 /** Where a check puts what it finds. */

@@ -1,7 +1,7 @@
 /** The check for a module of the user's: a `file:` URL, whose default export or a named one is meant. */
-import { isUrl } from '../realm.js';
+import { isUrl } from '../core/realm.js';
 import type { Check } from './check.js';
-import { describeKind, isPlainObject } from './describe.js';
+import { describeKind, isPlainObject } from '../core/describe.js';
 
 /**
  * A module by its `file:` URL, for its default export: `new URL('./billing.js', import.meta.url)`; or with the name of an

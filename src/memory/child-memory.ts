@@ -2,7 +2,7 @@
  * The memory of one child: what the main thread allocates, and the views that each thread has of it.
  */
 import { inspect, types } from 'node:util';
-import { TokenvisorError } from '../errors.js';
+import { TokenvisorError } from '../core/errors.js';
 import { Header, LAYOUT_VERSION, MAGIC, SEALED_BYTES, SHARED_BYTES } from './layout.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { AtomicWords } from './words.js';

@@ -6,7 +6,7 @@
  * changes the control word in between (a fence, a withdrawal) makes that compareExchange fail, for good: a writer never
  * reads the control word again, so a fenced one can't come back.
  */
-import { TokenvisorError } from '../errors.js';
+import { TokenvisorError } from '../core/errors.js';
 import {
   bankOf,
   nextControl,

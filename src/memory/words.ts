@@ -2,7 +2,7 @@
  * The one door to shared memory. The protocols are written against {@link SharedWords}, so that they can be run under
  * a scheduler that explores every interleaving of its operations.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../core/clock.js';
 
 /** Sequentially consistent 32-bit words. */
 export interface SharedWords {

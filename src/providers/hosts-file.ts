@@ -1,6 +1,6 @@
 /** The hosts file: names that the machine's owner has given addresses to (hosts(5)). */
 import { isIP } from 'node:net';
-import type { Address } from './addresses.js';
+import type { Address } from '../net/dns-cache.js';
 
 /** The addresses that the text of a hosts file gives to `host`, in its order. */
 export const addressesInHostsFile = (text: string, host: string): readonly Address[] => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { readSecret } from '../providers/secrets.js';
+export { readSecret } from '../secrets/references.js';
 export type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
 export {
   postgresMigrations,
@@ -25,5 +25,5 @@ export type {
   StoreEntries,
   StoreWrite,
   StoreWriteResult,
-} from './store.js';
+} from './port/store.js';
 export { lmdbStore, memoryStore, postgresStore } from './stores.js';

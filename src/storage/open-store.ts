@@ -1,9 +1,9 @@
 /** Opens a store in the thread that asks: an actor's. */
-import { loadExport } from '../actor/load-module.js';
+import { loadExport } from '../core/load-module.js';
 import { checked } from '../config/check.js';
-import { TokenvisorError } from '../errors.js';
+import { TokenvisorError } from '../core/errors.js';
 import { storeReference, type StoreReference } from './store-reference.js';
-import type { OpenStore, Store, StoreContext } from './store.js';
+import type { OpenStore, Store, StoreContext } from './port/store.js';
 
 /**
  * The store that a reference leads to, opened. The references to secrets in it have been resolved by the starting thread.

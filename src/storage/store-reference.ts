@@ -1,8 +1,8 @@
 /** A store as data: what crosses to the actor, which opens it. */
 import { custom, object, optional, string, anything, check, type Check, type CheckResult } from '../config/check.js';
-import { describeKind } from '../config/describe.js';
-import { ownModule } from '../own-files.js';
-import { isUrl } from '../realm.js';
+import { describeKind } from '../core/describe.js';
+import { ownModule } from '../core/package-files.js';
+import { isUrl } from '../core/realm.js';
 import { checkLmdbOptions } from './lmdb/lmdb-options.js';
 import { checkPostgresOptions } from './postgres/postgres-options.js';
 
@@ -30,8 +30,8 @@ export interface CheckedStoreReference {
   readonly options: unknown;
 }
 
-export const memoryStoreModule = ownModule('storage/memory-store.js');
-export const lmdbStoreModule = ownModule('storage/lmdb-store.js');
+export const memoryStoreModule = ownModule('storage/memory/memory-store.js');
+export const lmdbStoreModule = ownModule('storage/lmdb/lmdb-store.js');
 export const postgresStoreModule = ownModule('storage/postgres/postgres-store.js');
 
 type CheckOptions = (options: unknown, path: string) => CheckResult<unknown>;

@@ -1,6 +1,6 @@
 /** The stores that come with the package, as data. */
-import { absolute } from '../config/file-path.js';
-import { wrapped } from '../providers/specs/wrapped.js';
+import { absolute } from '../fs/file-path.js';
+import { wrapped } from '../secrets/hide-secrets.js';
 import type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
 import type { PostgresStoreOptions } from './postgres/postgres-options.js';
 import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreReference } from './store-reference.js';

@@ -3,8 +3,8 @@
  * look for keys that collide, or that crowd one part of the table. No key is ever stored.
  */
 import { hash } from 'node:crypto';
-import { describeKind, describeValue } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
+import { describeKind, describeValue } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
 import { KEY_WORDS } from './layout.js';
 
 /** Words of the key: for sha256, and before and after the permutation. */

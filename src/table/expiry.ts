@@ -1,6 +1,6 @@
 /** Expiries as the table has them: whole seconds since the Unix epoch, in 32 bits without a sign. */
-import { describeValue } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
+import { describeValue } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
 
 /** Of an entry that never expires. */
 export const NEVER_S = 0xffff_ffff;

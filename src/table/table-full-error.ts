@@ -1,5 +1,5 @@
 /** A table that takes no more. */
-import { TokenvisorError } from '../errors.js';
+import { TokenvisorError } from '../core/errors.js';
 
 export class TableFullError extends TokenvisorError {
   /** How many rows were put, in order, before the one that there is no room for. */

@@ -1,8 +1,8 @@
 /** The memory of a shared table: what the starting thread allocates, and what each thread opens. */
 import { randomFillSync } from 'node:crypto';
 import { inspect, types } from 'node:util';
-import { describeValue } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
+import { describeValue } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
 import {
   bytesFor,
   KEY_WORDS,

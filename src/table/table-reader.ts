@@ -1,7 +1,7 @@
 /** Looks entries up, in any thread, with no lock and no message. */
 import { types } from 'node:util';
-import { describeValue } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
+import { describeValue } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
 import { KeyedDigest } from './digest.js';
 import { expiryMs } from './expiry.js';
 import { KEY_WORDS, ROW_WORDS, TableWord } from './layout.js';

@@ -1,11 +1,11 @@
 /**
  * The provider of a test credential: a list of answers, one a mint.
  */
-import { listenForAbort } from '../abort.js';
-import { describeKind, itemsOf, propertyOf } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
-import type { MintAttempt, MintedToken, ProviderObject } from '../providers/provider.js';
-import { isError } from '../realm.js';
+import { listenForAbort } from '../core/abort.js';
+import { describeKind, itemsOf, propertyOf } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
+import type { MintAttempt, MintedToken, ProviderObject } from '../oauth/provider.js';
+import { isError } from '../core/realm.js';
 
 /** @inline */
 type FixedAnswer = string | MintedToken | Error;

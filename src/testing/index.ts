@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { Clock, Instant, Timer } from '../clock.js';
+export type { Clock, Instant, Timer } from '../core/clock.js';
 export type { TestAnswer } from './answers.js';
 export { killChildThread, killSupervisorThread } from './kill.js';
 export { createSimulatedClock, type SimulatedClock } from './simulated-clock.js';

@@ -1,9 +1,9 @@
 /**
  * Deaths on demand, to see how a service of yours does when a thread of the supervisor's ends.
  */
-import { describeKind, propertyOf } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
-import type { TokenSupervisor } from '../supervision/supervisor.js';
+import { describeKind, propertyOf } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
+import type { TokenSupervisor } from '../supervision/main/supervisor.js';
 
 /**
  * Ends the thread of a child from outside, whatever it is doing. It is restarted as after any other death; the exit's

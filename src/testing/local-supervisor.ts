@@ -2,24 +2,24 @@
  * A supervisor whose children run in this thread: the core, the memory, the actors and the handles are the real ones;
  * only the threads are missing, and with them what they cost and what goes wrong with them.
  */
-import * as credentialActor from '../credential/actor.js';
-import { registerBundled } from '../actor/load-module.js';
-import { fromWireError } from '../actor/wire.js';
-import { idleClock, type Clock, type Timer } from '../clock.js';
-import { TokenvisorError } from '../errors.js';
-import { Events } from '../events.js';
-import { allReady, type ReadyOptions } from '../supervision/all-ready.js';
-import { ChildShell, type Launch } from '../supervision/child-shell.js';
-import { ChildTable } from '../supervision/child-table.js';
-import { checkConfiguration, type CheckedChild } from '../supervision/options.js';
-import { Reconfigurations } from '../supervision/reconfigurations.js';
-import { stopMemory } from '../supervision/stop-memory.js';
-import { initialSupervisorState, supervise, type SupervisorState } from '../supervision/supervisor-core.js';
-import type { SupervisorCommand, SupervisorEffect, SupervisorEvent } from '../supervision/types.js';
-import { LocalIncarnation } from './local-incarnation.js';
+import * as credentialActor from '../kinds/credential/behaviour.js';
+import { registerBundled } from '../core/load-module.js';
+import { fromWireError } from '../core/wire-error.js';
+import { idleClock, type Clock, type Timer } from '../core/clock.js';
+import { TokenvisorError } from '../core/errors.js';
+import { Events } from '../supervision/main/events.js';
+import { allReady, type ReadyOptions } from '../supervision/main/all-ready.js';
+import { ChildShell, type Launch } from '../supervision/thread/child-shell.js';
+import { ChildTable } from '../supervision/main/child-table.js';
+import { checkConfiguration, type CheckedChild } from '../supervision/main/options.js';
+import { Reconfigurations } from '../supervision/main/reconfigurations.js';
+import { stopMemory } from '../supervision/thread/mark-stopped.js';
+import { initialSupervisorState, supervise, type SupervisorState } from '../supervision/core/supervisor-core.js';
+import type { SupervisorCommand, SupervisorEffect, SupervisorEvent } from '../supervision/core/types.js';
+import { LocalIncarnation } from './in-thread-incarnation.js';
 import type { SimulatedClock } from './simulated-clock.js';
 
-registerBundled({ '../credential/actor.js': () => credentialActor });
+registerBundled({ '../kinds/credential/behaviour.js': () => credentialActor });
 
 /** Those of startSupervisor(), where nothing else is said. */
 const { rules } = checkConfiguration({}, {}).supervisor;

@@ -1,11 +1,11 @@
 /**
  * A clock that stands still until it is told to move: timers fire in order, at once, in the caller's turn.
  */
-import { checkTimer, type Clock, type Instant, type Timer } from '../clock.js';
+import { checkTimer, type Clock, type Instant, type Timer } from '../core/clock.js';
 import { optionsOf } from '../config/check.js';
-import { describeValue } from '../config/describe.js';
-import { TokenvisorError } from '../errors.js';
-import { nextTurn } from '../next-turn.js';
+import { describeValue } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
+import { nextTurn } from '../core/next-turn.js';
 
 /** What {@link createSimulatedClock} returns. */
 export interface SimulatedClock extends Clock {

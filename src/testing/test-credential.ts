@@ -2,16 +2,16 @@
  * A credential for tests: the real one, in this thread, whose provider is a list of answers.
  */
 import { randomUUID } from 'node:crypto';
-import type { Health } from '../actor/actor-reader.js';
-import { provideModule } from '../actor/load-module.js';
+import type { Health } from '../kinds/actor/reader.js';
+import { provideModule } from '../core/load-module.js';
 import { anything, custom, object, oneOf, optional, string } from '../config/check.js';
-import type { CredentialActorOptions } from '../credential/actor.js';
-import { credential, type CredentialHandle, type CredentialOptions } from '../credential/credential.js';
-import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../events.js';
+import type { CredentialActorOptions } from '../kinds/credential/behaviour.js';
+import { credential, type CredentialHandle, type CredentialOptions } from '../kinds/credential/credential.js';
+import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../supervision/main/events.js';
 import { bindWords } from '../memory/child-memory.js';
-import type { ReadyOptions } from '../supervision/all-ready.js';
-import { childSpec, type ChildSpec, type Kind } from '../supervision/child-spec.js';
-import { checkAll, checkOneChild } from '../supervision/options.js';
+import type { ReadyOptions } from '../supervision/main/all-ready.js';
+import { childSpec, type ChildSpec, type Kind } from '../supervision/kind.js';
+import { checkAll, checkOneChild } from '../supervision/main/options.js';
 import { AnswerList, type TestAnswer } from './answers.js';
 import { LocalSupervisor } from './local-supervisor.js';
 import { LocalWords } from './local-words.js';

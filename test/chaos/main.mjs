@@ -60,19 +60,19 @@ const makeEntry = () => {
   const dist = path.dirname(createRequire(import.meta.url).resolve('tokenvisor'));
   for (const [name, before] of [
     [
-      'supervision/supervisor-entry.cjs',
+      'runtime/supervisor-entry.cjs',
       `const { findGround, takeClock } = require(${JSON.stringify(path.join(import.meta.dirname, 'ground.mjs'))});
 const { obeyOrders } = require(${JSON.stringify(path.join(import.meta.dirname, 'deaths.mjs'))});
 takeClock(findGround().words);
 obeyOrders(findGround().words, 0);`,
     ],
-    ['actor/actor-entry.cjs', ''],
+    ['runtime/actor-entry.cjs', ''],
   ]) {
     const file = path.join(folder, 'dist', name ?? '');
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, `${before}\nmodule.exports = require(${JSON.stringify(path.join(dist, name ?? ''))});\n`);
   }
-  return pathToFileURL(path.join(folder, 'dist/supervision/supervisor-entry.cjs'));
+  return pathToFileURL(path.join(folder, 'dist/runtime/supervisor-entry.cjs'));
 };
 
 /** What a process has once it has done anything: so that it is there before the count. */

@@ -5,8 +5,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { deserialize } from 'node:v8';
 
 /**
- * @typedef {import('../../src/credential/refresh-channel.js').RefreshTurn} Turn
- * @typedef {(typeof import('../../src/credential/refresh.js'))['refresh']} Refresh
+ * @typedef {import('../../src/kinds/credential/refresh/refresh-channel.js').RefreshTurn} Turn
+ * @typedef {(typeof import('../../src/kinds/credential/refresh/refresh.js'))['refresh']} Refresh
  */
 
 /** What was written whole: the thread may have been killed in its last record. @param {Buffer} bytes @returns {Turn[]} */

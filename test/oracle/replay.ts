@@ -2,8 +2,8 @@
  * Plays a recorded schedule to our supervisor core. Its threads are on paper, and do what the schedule says.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { countChildren, whichChildren } from '../../src/supervision/supervisor-core.js';
-import type { ChildRules, ExitReason, SupervisorEffect } from '../../src/supervision/types.js';
+import { countChildren, whichChildren } from '../../src/supervision/core/supervisor-core.js';
+import type { ChildRules, ExitReason, SupervisorEffect } from '../../src/supervision/core/types.js';
 import { crash, killed, normal, rulesOf, shutdown, SimulatedShell } from '../unit/supervision/simulated-shell.js';
 import {
   happenedOf,

@@ -55,7 +55,7 @@ describe.each(BUNDLES)('$bundler to $format', (bundle) => {
     const file = await bundled(bundle, false);
     const dist = here.at('lib', 'tokenvisor');
     await cp(path.join(inject('project'), 'node_modules/tokenvisor/dist'), dist, { recursive: true });
-    const workerUrl = pathToFileURL(path.join(dist, 'supervision/supervisor-entry.cjs')).href;
+    const workerUrl = pathToFileURL(path.join(dist, 'runtime/supervisor-entry.cjs')).href;
     const { code, stdout } = await runIt(file, { WORKER_URL: workerUrl });
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Bearer token-1\n' });
   });
@@ -63,10 +63,10 @@ describe.each(BUNDLES)('$bundler to $format', (bundle) => {
 
 describe('`workerUrl`', () => {
   it('that leads nowhere is named', async () => {
-    const { code, stdout } = await runIt('app.mjs', { WORKER_URL: 'file:///nowhere/supervision/supervisor-entry.cjs' });
+    const { code, stdout } = await runIt('app.mjs', { WORKER_URL: 'file:///nowhere/runtime/supervisor-entry.cjs' });
     expect({ code, stdout }).toEqual({
       code: 3,
-      stdout: expect.stringContaining('Expected /nowhere/supervision/supervisor-entry.cjs to be there') as string,
+      stdout: expect.stringContaining('Expected /nowhere/runtime/supervisor-entry.cjs to be there') as string,
     });
   });
 

@@ -63,7 +63,7 @@ describe('installed into an empty project', () => {
   });
 
   it('keeps its inner modules to itself', async () => {
-    const { stderr } = await here.node('inner.mjs', `await import('tokenvisor/dist/errors.js');`);
+    const { stderr } = await here.node('inner.mjs', `await import('tokenvisor/dist/core/errors.js');`);
     expect(stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
   });
 

@@ -30,9 +30,9 @@ const changeLayout = async (dist: string): Promise<void> => {
   expect(source.split(declared)).toHaveLength(2);
   await writeFile(module, source.replace(declared, `LAYOUT_VERSION = ${LAYOUT_VERSION + 1};`));
   for (const bundle of [
-    'actor/credential-runtime.cjs',
-    'actor/every-runtime.cjs',
-    'supervision/supervisor-entry.cjs',
+    'runtime/credential-runtime.cjs',
+    'runtime/every-runtime.cjs',
+    'runtime/supervisor-entry.cjs',
   ]) {
     const file = path.join(dist, bundle);
     const text = await readFile(file, 'utf8');

@@ -6,7 +6,7 @@ import {
   initialFreshness,
   type FreshnessEvent,
   type FreshnessState,
-} from '../../src/inbound/ledger/ledger-freshness.js';
+} from '../../src/kinds/ledger/ledger-freshness.js';
 import { VALID_FOREVER } from '../../src/memory/valid-until.js';
 
 const steps = fc.array(

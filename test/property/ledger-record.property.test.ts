@@ -13,15 +13,15 @@ import {
   toRow,
   toWrite,
   type LedgerEntry,
-} from '../../src/inbound/ledger/ledger-entry.js';
+} from '../../src/kinds/ledger/ledger-entry.js';
 import {
   applyAll,
   type LedgerRequest,
   type LedgerRow,
   type RevokeAnswer,
-} from '../../src/inbound/ledger/ledger-record.js';
+} from '../../src/kinds/ledger/ledger-record.js';
 import { expiryMs } from '../../src/table/expiry.js';
-import type { StoredRecord } from '../../src/storage/store.js';
+import type { StoredRecord } from '../../src/storage/port/store.js';
 
 const GRACE_MS = 2_000;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { KeySet } from '../../src/inbound/jwt/key-set.js';
-import { readClaims } from '../../src/inbound/jwt/read-claims.js';
-import { keysOfSecret } from '../../src/inbound/jwt/verification-key.js';
+import { KeySet } from '../../src/jwt/key-set.js';
+import { readClaims } from '../../src/jwt/read-claims.js';
+import { keysOfSecret } from '../../src/jwt/verification-key.js';
 import { forge, SECRET, sign } from '../support/signed-tokens.js';
 
 const set = new KeySet(keysOfSecret(SECRET, ['HS256'])!, { algorithms: ['HS256'] });

@@ -8,7 +8,7 @@ import {
   readLifetime,
   tokenSpans,
   tokenTimes,
-} from '../../src/credential/schedule.js';
+} from '../../src/kinds/credential/refresh/schedule.js';
 import { policyOf } from '../support/refresh-driver.js';
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });

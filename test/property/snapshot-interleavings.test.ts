@@ -4,7 +4,7 @@
  * the number that each test asks for says how many digits of them there are at least.
  */
 import { describe, expect, test } from 'vitest';
-import { Doorbell } from '../../src/memory/doorbell.js';
+import { Doorbell } from '../../src/memory/condition.js';
 import { slotIndex } from '../../src/memory/layout.js';
 import {
   fenceRecord,

@@ -4,15 +4,15 @@
  * (snapshot-interleavings, table-interleavings).
  */
 import { describe, test } from 'vitest';
-import { State } from '../../src/inbound/ledger/ledger-entry.js';
+import { State } from '../../src/kinds/ledger/ledger-entry.js';
 import {
   freshness,
   initialFreshness,
   type FreshnessEvent,
   type FreshnessState,
-} from '../../src/inbound/ledger/ledger-freshness.js';
-import { isRevokedBy, LedgerTable, nextEra, type LedgerTableOptions } from '../../src/inbound/ledger/ledger-table.js';
-import type { Instant } from '../../src/clock.js';
+} from '../../src/kinds/ledger/ledger-freshness.js';
+import { isRevokedBy, LedgerTable, nextEra, type LedgerTableOptions } from '../../src/kinds/ledger/ledger-table.js';
+import type { Instant } from '../../src/core/clock.js';
 import { Header } from '../../src/memory/layout.js';
 import { deriveStopped, publishPhase, stopForGood } from '../../src/memory/stopped.js';
 import { closeValidUntil, isValid } from '../../src/memory/valid-until.js';

@@ -7,10 +7,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 const ENTRIES = [
-  'actor/credential-runtime.cjs',
-  'actor/every-runtime.cjs',
-  'inbound/jwt/verify-entry.cjs',
-  'supervision/supervisor-entry.cjs',
+  'runtime/credential-runtime.cjs',
+  'runtime/every-runtime.cjs',
+  'runtime/verify-entry.cjs',
+  'runtime/supervisor-entry.cjs',
 ];
 
 /**

@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { credential, type ChildSpec, type CredentialHandle } from 'tokenvisor';
 import { clientCredentials, refreshToken } from 'tokenvisor/providers';
-import { JwtVerifier } from '../../src/inbound/jwt/jwt-verifier.js';
+import { JwtVerifier } from '../../src/jwt/jwt-verifier.js';
 import { createSimulatedClock } from '../../src/testing/simulated-clock.js';
 import { catalogue, connections, type Entry } from '../hostile/catalogue.js';
 import { expectKept, LONG_MS, SHORT_MS } from '../hostile/expect-kept.js';

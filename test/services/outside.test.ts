@@ -19,9 +19,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FileStore } from '../../dist/providers/file-store.js';
-import { seededRecord } from '../../dist/providers/refresh-record.js';
-import { systemClock } from '../../dist/clock.js';
+import { FileStore } from '../../dist/refresh-store/file.js';
+import { seededRecord } from '../../dist/refresh-store/record.js';
+import { systemClock } from '../../dist/core/clock.js';
 
 const isRoot = process.getuid?.() === 0;
 const isLinux = process.platform === 'linux';

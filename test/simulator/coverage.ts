@@ -1,6 +1,6 @@
 /** What a run has reached: a simulation that never parked has shown nothing of parking. */
-import type { RefreshTurn } from '../../src/credential/refresh-channel.js';
-import { isServed } from '../../src/credential/refresh-state.js';
+import type { RefreshTurn } from '../../src/kinds/credential/refresh/refresh-channel.js';
+import { isServed } from '../../src/kinds/credential/refresh/refresh-state.js';
 import type { Observation } from './observation.js';
 
 export class Coverage {

@@ -2,9 +2,9 @@
  * A disk: what is on it, and what of that would be there after a power cut. It outlives processes. The thread that writes
  * may die before each call; the calls fail while the disk is sick.
  */
-import type { Clock } from '../../src/clock.js';
-import type { RegularFile } from '../../src/providers/regular-file.js';
-import type { StoreFs } from '../../src/providers/store-fs.js';
+import type { Clock } from '../../src/core/clock.js';
+import type { RegularFile } from '../../src/fs/regular-file.js';
+import type { StoreFs } from '../../src/fs/files.js';
 import type { Mortal } from './mortal.js';
 
 interface Inode {

@@ -2,12 +2,12 @@
  * The door between the two cores: it takes a request to the hostile server's core, and the answer back as the real HTTP
  * door would, by the way of delivery that the answer says, on the simulated clock.
  */
-import type { Clock } from '../../src/clock.js';
-import { connectionFailure, givenUp, malformedAnswer, type RequestPhase } from '../../src/providers/http-failures.js';
-import { MAX_BODY_BYTES, type HttpDoor } from '../../src/providers/http-door.js';
-import type { HttpAnswer, HttpRequest } from '../../src/providers/provider.js';
-import { ReadAnswer } from '../../src/providers/read-answer.js';
-import { parseRetryAfter } from '../../src/providers/retry-after.js';
+import type { Clock } from '../../src/core/clock.js';
+import { connectionFailure, givenUp, malformedAnswer, type RequestPhase } from '../../src/net/http-failures.js';
+import { MAX_BODY_BYTES, type HttpDoor } from '../../src/net/http-client.js';
+import type { HttpAnswer, HttpRequest } from '../../src/oauth/provider.js';
+import { ReadAnswer } from '../../src/net/read-answer.js';
+import { parseRetryAfter } from '../../src/net/retry-after.js';
 import { chunksOf, lengthOf } from '../hostile/bytes.js';
 import type { Fault, HostileAnswer, NoConnection, TokenRequest } from '../hostile/types.js';
 import type { Mortal } from './mortal.js';

@@ -1,5 +1,5 @@
 /** When requests are made. */
-import type { RefreshEvent } from '../../src/credential/refresh-types.js';
+import type { RefreshEvent } from '../../src/kinds/credential/refresh/refresh-types.js';
 import type { HostileAnswer } from '../hostile/types.js';
 import type { Invariant } from './invariants.js';
 import { membersOf } from './members.js';

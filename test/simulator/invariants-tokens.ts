@@ -1,6 +1,6 @@
 /** What readers are given. */
-import type { RefreshPolicy } from '../../src/credential/refresh-types.js';
-import type { Token } from '../../src/credential/token.js';
+import type { RefreshPolicy } from '../../src/kinds/credential/refresh/refresh-types.js';
+import type { Token } from '../../src/oauth/token.js';
 import type { Invariant } from './invariants.js';
 import { membersOf } from './members.js';
 import type { Observation, SeenRequest } from './observation.js';

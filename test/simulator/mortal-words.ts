@@ -1,5 +1,5 @@
 /** Shared memory as a simulated thread has it: each store may be its last, and waits end by the simulated clock. */
-import type { Clock } from '../../src/clock.js';
+import type { Clock } from '../../src/core/clock.js';
 import { AtomicWords } from '../../src/memory/words.js';
 import type { Mortal } from './mortal.js';
 

@@ -4,7 +4,7 @@
  * Nothing ends code in the simulator's own thread. So all that a simulated one could be noticed by (a store to shared
  * memory, a write to a file, a request, a timer, an event) passes through here, and throws from its death on.
  */
-import type { Clock, Timer } from '../../src/clock.js';
+import type { Clock, Timer } from '../../src/core/clock.js';
 
 /** What the code of a dead thread meets. */
 export class Death extends Error {}

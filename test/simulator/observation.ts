@@ -1,7 +1,7 @@
 /** What can be seen of a simulated world: all that the invariants, the coverage and the trace are made from. */
-import type { RefreshTurn } from '../../src/credential/refresh-channel.js';
-import type { CredentialOptions } from '../../src/credential/credential.js';
-import type { Token } from '../../src/credential/token.js';
+import type { RefreshTurn } from '../../src/kinds/credential/refresh/refresh-channel.js';
+import type { CredentialOptions } from '../../src/kinds/credential/credential.js';
+import type { Token } from '../../src/oauth/token.js';
 import type { Fault, HostileAnswer } from '../hostile/types.js';
 
 /** One request to the token endpoint. */

@@ -3,14 +3,14 @@
  * them. What a supervisor decides is not simulated here: a dead thread is followed by another after a while.
  */
 import { allocateChildMemory, bindWords, openWords, type ChildMemory } from '../../src/memory/child-memory.js';
-import { wallOffsetMs, type Clock, type Timer } from '../../src/clock.js';
-import type { CredentialActorOptions } from '../../src/credential/actor.js';
-import { CredentialReader } from '../../src/credential/reader.js';
-import { encodeOptions } from '../../src/providers/reference-tree.js';
+import { wallOffsetMs, type Clock, type Timer } from '../../src/core/clock.js';
+import type { CredentialActorOptions } from '../../src/kinds/credential/behaviour.js';
+import { CredentialReader } from '../../src/kinds/credential/reader.js';
+import { encodeOptions } from '../../src/secrets/reference-tree.js';
 import { Header } from '../../src/memory/layout.js';
-import { ChildShell, type ChildPlan } from '../../src/supervision/child-shell.js';
-import { stopMemory } from '../../src/supervision/stop-memory.js';
-import { newPersistedChild } from '../../src/supervision/supervisor-state.js';
+import { ChildShell, type ChildPlan } from '../../src/supervision/thread/child-shell.js';
+import { stopMemory } from '../../src/supervision/thread/mark-stopped.js';
+import { newPersistedChild } from '../../src/supervision/core/supervisor-state.js';
 import type { Disk } from './disk.js';
 import { Mortal } from './mortal.js';
 import { MortalWords, Waits } from './mortal-words.js';

@@ -1,10 +1,10 @@
 /** A scenario, drawn from its seed: a credential, what goes wrong around it, and then the recovery. */
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CredentialOptions } from '../../src/credential/credential.js';
-import { file } from '../../src/providers/secrets.js';
-import { clientCredentials } from '../../src/providers/specs/client-credentials.js';
-import { fileStore, refreshToken } from '../../src/providers/specs/refresh-token.js';
+import type { CredentialOptions } from '../../src/kinds/credential/credential.js';
+import { file } from '../../src/secrets/references.js';
+import { clientCredentials } from '../../src/grants/client-credentials.js';
+import { fileStore, refreshToken } from '../../src/grants/refresh-token.js';
 import { CANARY } from '../hostile/types.js';
 import { onDisk } from './disk.js';
 import type { Observation } from './observation.js';

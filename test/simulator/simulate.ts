@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { OneByOne } from '../../src/one-by-one.js';
+import { OneByOne } from '../../src/core/one-by-one.js';
 import type { Coverage } from './coverage.js';
 import { Invariants, Violation, type Invariant } from './invariants.js';
 import type { Observation } from './observation.js';

@@ -4,20 +4,20 @@
  */
 import { GenServer } from '../../src/actor/gen-server.js';
 import type { AbortableTasks, ActorContext, Behaviour } from '../../src/actor/behaviour.js';
-import { registerBundled } from '../../src/actor/load-module.js';
-import { toWireError, type WireError } from '../../src/actor/wire.js';
-import { credentialBehaviour } from '../../src/credential/actor.js';
-import { provider as clientCredentials } from '../../src/providers/grants/client-credentials.js';
-import { refreshTokenOn } from '../../src/providers/grants/refresh-token.js';
-import type { HttpDoor } from '../../src/providers/http-door.js';
-import type { ProcessIdentity } from '../../src/providers/process-identity.js';
-import type { Provider, ProviderContext, ProviderObject } from '../../src/providers/provider.js';
-import { decodeOptions } from '../../src/providers/reference-tree.js';
-import { clientCredentialsModule } from '../../src/providers/specs/client-credentials.js';
-import { refreshTokenModule } from '../../src/providers/specs/refresh-token.js';
-import type { StoreFs } from '../../src/providers/store-fs.js';
-import type { StartedIncarnation } from '../../src/supervision/child-shell.js';
-import type { IncarnationPlan } from '../../src/supervision/incarnation.js';
+import { registerBundled } from '../../src/core/load-module.js';
+import { toWireError, type WireError } from '../../src/core/wire-error.js';
+import { credentialBehaviour } from '../../src/kinds/credential/behaviour.js';
+import { provider as clientCredentials } from '../../src/grants/client-credentials-provider.js';
+import { refreshTokenOn } from '../../src/grants/refresh-token-provider.js';
+import type { HttpDoor } from '../../src/net/http-client.js';
+import type { ProcessIdentity } from '../../src/fs/process-identity.js';
+import type { Provider, ProviderContext, ProviderObject } from '../../src/oauth/provider.js';
+import { decodeOptions } from '../../src/secrets/reference-tree.js';
+import { clientCredentialsModule } from '../../src/grants/client-credentials.js';
+import { refreshTokenModule } from '../../src/grants/refresh-token.js';
+import type { StoreFs } from '../../src/fs/files.js';
+import type { StartedIncarnation } from '../../src/supervision/thread/child-shell.js';
+import type { IncarnationPlan } from '../../src/supervision/thread/worker-incarnation.js';
 import { Death, type Mortal } from './mortal.js';
 import { MortalWords, type Waits } from './mortal-words.js';
 

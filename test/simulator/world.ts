@@ -5,12 +5,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import type { Clock, Instant } from '../../src/clock.js';
-import { checkAll } from '../../src/supervision/options.js';
-import type { CredentialActorOptions } from '../../src/credential/actor.js';
-import { credential, type CredentialOptions } from '../../src/credential/credential.js';
-import type { RefreshTurn } from '../../src/credential/refresh-channel.js';
-import type { Token } from '../../src/credential/token.js';
+import type { Clock, Instant } from '../../src/core/clock.js';
+import { checkAll } from '../../src/supervision/main/options.js';
+import type { CredentialActorOptions } from '../../src/kinds/credential/behaviour.js';
+import { credential, type CredentialOptions } from '../../src/kinds/credential/credential.js';
+import type { RefreshTurn } from '../../src/kinds/credential/refresh/refresh-channel.js';
+import type { Token } from '../../src/oauth/token.js';
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated-clock.js';
 import { answerTo, authorise, initialHostileState, type HostileOptions, type HostileState } from '../hostile/core.js';
 import type { Fault, HostileAnswer, TokenRequest } from '../hostile/types.js';

@@ -1,5 +1,5 @@
 /** What a shell relies on in the effects of one turn of the refresh loop. */
-import type { RefreshEffect } from '../../src/credential/refresh-types.js';
+import type { RefreshEffect } from '../../src/kinds/credential/refresh/refresh-types.js';
 
 /**
  * What is wrong with the order of effects, if anything is: a wake is the last effect, and in the future; what must be

@@ -1,11 +1,11 @@
 /** What an actor gives to a provider, made by hand. */
-import { systemClock } from '../../src/clock.js';
-import { ProviderError } from '../../src/errors.js';
-import { TokenSources } from '../../src/credential/token-sources.js';
-import { AddressBook } from '../../src/providers/addresses.js';
-import { createHttpDoor } from '../../src/providers/http-door.js';
-import type { Json, MintAttempt, ProviderContext, Vault } from '../../src/providers/provider.js';
-import { readSecret } from '../../src/providers/secrets.js';
+import { systemClock } from '../../src/core/clock.js';
+import { ProviderError } from '../../src/core/errors.js';
+import { TokenSources } from '../../src/kinds/credential/token-sources.js';
+import { AddressBook } from '../../src/net/dns-cache.js';
+import { createHttpDoor } from '../../src/net/http-client.js';
+import type { Json, MintAttempt, ProviderContext, Vault } from '../../src/oauth/provider.js';
+import { readSecret } from '../../src/secrets/references.js';
 
 /** Memory that outlives a session: pass the same one again to play a crash of the actor. */
 export class MemoryVault implements Vault {

@@ -3,9 +3,9 @@
  * server, and checks on the way what must hold at every step.
  */
 import { expect } from 'vitest';
-import type { MintFailure } from '../../src/errors.js';
-import { initialRefreshState, statusOf, type RefreshState } from '../../src/credential/refresh-state.js';
-import { refresh } from '../../src/credential/refresh.js';
+import type { MintFailure } from '../../src/core/errors.js';
+import { initialRefreshState, statusOf, type RefreshState } from '../../src/kinds/credential/refresh/refresh-state.js';
+import { refresh } from '../../src/kinds/credential/refresh/refresh.js';
 import type {
   AnswerLifetime,
   PersistedRefresh,
@@ -15,8 +15,8 @@ import type {
   RefreshPolicy,
   RefreshStatus,
   TokenTimes,
-} from '../../src/credential/refresh-types.js';
-import type { Timer } from '../../src/clock.js';
+} from '../../src/kinds/credential/refresh/refresh-types.js';
+import type { Timer } from '../../src/core/clock.js';
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated-clock.js';
 import { disorderIn } from './effects-in-order.js';
 

@@ -1,7 +1,7 @@
 /** A store in memory whose answers a test can hold up, and spoil. */
-import { openMemoryStore } from '../../src/storage/memory-store.js';
-import { TokenvisorError } from '../../src/errors.js';
-import { systemClock } from '../../src/clock.js';
+import { openMemoryStore } from '../../src/storage/memory/memory-store.js';
+import { TokenvisorError } from '../../src/core/errors.js';
+import { systemClock } from '../../src/core/clock.js';
 import type {
   Store,
   StoreChanges,
@@ -9,7 +9,7 @@ import type {
   StoredRecord,
   StoreWrite,
   StoreWriteResult,
-} from '../../src/storage/store.js';
+} from '../../src/storage/port/store.js';
 
 type Spoil = 'before' | 'after';
 

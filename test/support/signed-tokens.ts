@@ -2,7 +2,7 @@
 import { createSecretKey } from 'node:crypto';
 import { SignJWT, type JWTPayload } from 'jose';
 import { check } from '../../src/config/check.js';
-import { jwtVerification, type CheckedJwtVerification } from '../../src/inbound/jwt/jwt-options.js';
+import { jwtVerification, type CheckedJwtVerification } from '../../src/jwt/jwt-options.js';
 import type { TestKey } from './signing-keys.js';
 
 export const SECRET = 'a secret of at least thirty-two bytes';

@@ -11,7 +11,7 @@ import {
   type WriterSeat,
 } from '../../src/memory/record.js';
 import type { SharedWords } from '../../src/memory/words.js';
-import { TokenvisorError } from '../../src/errors.js';
+import { TokenvisorError } from '../../src/core/errors.js';
 import { PlainWords, type Step, startOver } from './explore-interleavings.js';
 
 /** Words beside the record. The first ones are the model's own: what has been done so far, for all to see. */

@@ -1,11 +1,11 @@
 /** A token set without threads: its actor, its table, and whoever calls it, in the thread of the test. */
 import { MessageChannel } from 'node:worker_threads';
-import { ActorCalls, type Caller } from '../../src/actor/actor-calls.js';
-import { allocateCallCounts } from '../../src/actor/call-endpoint.js';
-import { serveCalls } from '../../src/actor/call-port.js';
+import { ActorCalls, type Caller } from '../../src/messaging/actor-calls.js';
+import { allocateCallCounts } from '../../src/messaging/call-endpoint.js';
+import { serveCalls } from '../../src/messaging/call-port.js';
 import { GenServer } from '../../src/actor/gen-server.js';
-import { tokenSetBehaviour, type TokenSetActorOptions } from '../../src/inbound/token-set/actor.js';
-import { TokenSetCaller } from '../../src/inbound/token-set/token-set-caller.js';
+import { tokenSetBehaviour, type TokenSetActorOptions } from '../../src/kinds/token-set/behaviour.js';
+import { TokenSetCaller } from '../../src/kinds/token-set/token-set-caller.js';
 import { allocateChildMemory, openWords } from '../../src/memory/child-memory.js';
 import { SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../src/memory/layout.js';
 import type { WriterSeat } from '../../src/memory/record.js';

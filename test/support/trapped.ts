@@ -19,9 +19,9 @@ export const trappedSupervisor = (trap?: Trap): URL => {
     return target;
   };
   const fixture = new URL('../threads/fixtures/trapped-supervisor.mjs', import.meta.url);
-  const actorEntry = new URL('../../dist/actor/actor-entry.cjs', import.meta.url);
-  write('actor/actor-entry.cjs', `module.exports = require(${JSON.stringify(actorEntry.pathname)});\n`);
-  const entry = write('supervision/supervisor-entry.cjs', `require(${JSON.stringify(fixture.pathname)});\n`);
+  const actorEntry = new URL('../../dist/runtime/actor-entry.cjs', import.meta.url);
+  write('runtime/actor-entry.cjs', `module.exports = require(${JSON.stringify(actorEntry.pathname)});\n`);
+  const entry = write('runtime/supervisor-entry.cjs', `require(${JSON.stringify(fixture.pathname)});\n`);
   setEnvironmentData(KEY, trap);
   afterTest(() => {
     setEnvironmentData(KEY, undefined);

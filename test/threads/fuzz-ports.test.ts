@@ -10,7 +10,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
 import { actor, revocationLedger, startSupervisor, tokenSet } from 'tokenvisor';
 import { memoryStore } from 'tokenvisor/storage';
-import { Pulse } from '../../src/supervision/supervisor-pulse.js';
+import { Pulse } from '../../src/supervision/thread/supervisor-pulse.js';
 import { SECRET } from '../support/signed-tokens.js';
 import { afterTest, BOUND_MS, cleanUp, eventually, Heard, supervise } from '../support/supervised.js';
 
@@ -42,10 +42,10 @@ const METHODS = ['start', 'adopt', 'startChild', 'command', 'reconfigure', 'open
 test('on the control port of the supervisor thread: told, or answered with an error, and it goes on', async () => {
   const [control, messages] = [new MessageChannel(), new MessageChannel()];
   const pulse = new Int32Array(new SharedArrayBuffer(Pulse.BYTES));
-  const thread = new Worker(dist('supervision/supervisor-entry.cjs'), {
+  const thread = new Worker(dist('runtime/supervisor-entry.cjs'), {
     workerData: {
       rules: { strategy: 'one_for_one', maxRestarts: 3, maxSeconds: 5 },
-      actorEntry: dist('actor/actor-entry.cjs').pathname,
+      actorEntry: dist('runtime/actor-entry.cjs').pathname,
       pulse: pulse.buffer,
       control: control.port2,
       messages: messages.port2,
@@ -84,7 +84,7 @@ test('on the port that the starting thread hears: told, and its process goes on'
   const module = fixture('fuzz-kinds.mjs');
   const supervisor = await startSupervisor(
     { own: actor({ behaviour: { module, export: 'fuzzed' } }) },
-    { workerUrl: fixture('strange/supervision/strange-supervisor.mjs') },
+    { workerUrl: fixture('strange/runtime/strange-supervisor.mjs') },
   );
   supervisor.on('event', heard.note);
   afterTest(() => supervisor.close({ timeoutMs: 5_000 }));

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TransferableHandle } from 'tokenvisor';
 import { allocateChildMemory, openWords } from '../../src/memory/child-memory.js';
-import { Doorbell } from '../../src/memory/doorbell.js';
+import { Doorbell } from '../../src/memory/condition.js';
 import { Header, SNAPSHOT } from '../../src/memory/layout.js';
 import {
   lastGeneration,

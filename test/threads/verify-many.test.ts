@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { JwtVerifier } from '../../dist/inbound/jwt/jwt-verifier.js';
+import { JwtVerifier } from '../../dist/jwt/jwt-verifier.js';
 import { fillPool } from '../support/full-pool.js';
 import { serve } from '../support/http-server.js';
 import { checkedVerification, sign } from '../support/signed-tokens.js';

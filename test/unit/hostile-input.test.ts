@@ -1,14 +1,14 @@
 /** Regressions: what came from where no type checker looks, and was not seen. */
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { allocateCallCounts, CallCount } from '../../src/actor/call-endpoint.js';
-import { CallPort } from '../../src/actor/call-port.js';
-import { guardedEndpoint } from '../../src/actor/guarded-endpoint.js';
-import { systemClock } from '../../src/clock.js';
+import { allocateCallCounts, CallCount } from '../../src/messaging/call-endpoint.js';
+import { CallPort } from '../../src/messaging/call-port.js';
+import { guardedEndpoint } from '../../src/messaging/guarded-endpoint.js';
+import { systemClock } from '../../src/core/clock.js';
 import { check, number, object, optional } from '../../src/config/check.js';
-import { TokenvisorError } from '../../src/errors.js';
-import { encodeOptions } from '../../src/providers/reference-tree.js';
-import { withError } from '../../src/supervision/answers.js';
+import { TokenvisorError } from '../../src/core/errors.js';
+import { encodeOptions } from '../../src/secrets/reference-tree.js';
+import { withError } from '../../src/supervision/main/answers.js';
 import { HOSTILE, HUSH } from '../support/hostile-values.mjs';
 
 const cleanups: (() => void)[] = [];

@@ -2,9 +2,9 @@
  * Takes entries out of their database as their bytes lie there: a buffer for each key and each value, and an object for both,
  * cost three times what the engine does.
  */
-import type { PackedPage } from '../packed-entries.js';
-import { unreadable } from '../stored-json.js';
-import { isDigest } from '../stored-names.js';
+import type { PackedPage } from '../port/packed-entries.js';
+import { unreadable } from '../port/stored-json.js';
+import { isDigest } from '../port/stored-names.js';
 
 /** Of a value: state and expiry. What follows is the key, if the id is not it. */
 const HEAD = 12;

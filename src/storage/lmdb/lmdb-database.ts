@@ -8,9 +8,9 @@
  *     expiries  expiry, in sortable bytes, id   -> nothing
  */
 import type * as Lmdb from 'lmdb';
-import { PackedPage } from '../packed-entries.js';
-import { storedJson, unreadable } from '../stored-json.js';
-import { nameText, storedName } from '../stored-names.js';
+import { PackedPage } from '../port/packed-entries.js';
+import { storedJson, unreadable } from '../port/stored-json.js';
+import { nameText, storedName } from '../port/stored-names.js';
 import { EntryScan } from './entry-scan.js';
 import type { LmdbOperations, WireRecord, WireResult, WireWrite } from './lmdb-protocol.js';
 

@@ -6,11 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as Lmdb from 'lmdb';
-import { systemClock } from '../../clock.js';
-import { TokenvisorError } from '../../errors.js';
-import { FileLock } from '../../providers/file-lock.js';
-import { machineFs } from '../../providers/store-fs.js';
-import { requirePeer } from '../optional-peer.js';
+import { systemClock } from '../../core/clock.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { FileLock } from '../../fs/file-lock.js';
+import { machineFs } from '../../fs/files.js';
+import { requirePeer } from '../port/optional-peer.js';
 import { LmdbDatabase } from './lmdb-database.js';
 import { type LmdbReply, type LmdbRequest, requestOf } from './lmdb-protocol.js';
 

@@ -3,11 +3,11 @@
  */
 import { Socket } from 'node:net';
 import type * as Pg from 'pg';
-import { setBound } from '../../bound.js';
-import { TokenvisorError } from '../../errors.js';
-import { AddressBook } from '../../providers/addresses.js';
-import { readSecret } from '../../providers/secrets.js';
-import type { StoreContext } from '../store.js';
+import { setBound } from '../../core/bound.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { AddressBook } from '../../net/dns-cache.js';
+import { readSecret } from '../../secrets/references.js';
+import type { StoreContext } from '../port/store.js';
 import { isCollision, isLost, storeError } from './postgres-errors.js';
 import { refuseInClear, refuseOddFiles, refuseOddSsl } from './postgres-guards.js';
 import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js';

@@ -1,6 +1,6 @@
 /** What goes wrong with Postgres, as the ledger is told: without secrets, and apart: away, or wrong. */
-import { TokenvisorError } from '../../errors.js';
-import { redact } from '../../providers/redact.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { redact } from '../../secrets/redact.js';
 
 /** SQLSTATEs, or classes of them, of a server that can't answer now: connections, resources, operators, files, itself. */
 const AWAY = /^(?:08|53|57|58|XX|40|25006|55P03)/;

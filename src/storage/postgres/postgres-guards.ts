@@ -1,8 +1,8 @@
 /** Checks of what a connection string makes `pg` do. */
 import type * as Pg from 'pg';
-import { TokenvisorError } from '../../errors.js';
-import { readRegularFile, whyUnreadable } from '../../providers/regular-file.js';
-import { MAX_SECRET_BYTES } from '../../providers/secrets.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { readRegularFile, whyUnreadable } from '../../fs/regular-file.js';
+import { MAX_SECRET_BYTES } from '../../secrets/references.js';
 import { isOnThisMachine } from './postgres-options.js';
 
 /**

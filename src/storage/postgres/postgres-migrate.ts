@@ -1,5 +1,5 @@
 /** Brings the tables up to date, or says what somebody has to run. */
-import { TokenvisorError } from '../../errors.js';
+import { TokenvisorError } from '../../core/errors.js';
 import { migrationsTable, postgresMigrations, tableNames } from './migrations.js';
 import type { PostgresConnection } from './postgres-connection.js';
 import type { CheckedPostgresOptions } from './postgres-options.js';

@@ -1,9 +1,9 @@
 /** The options of the Postgres store, and their check. */
 import { anyOf, boolean, check, joinPath, number, object, optional, string } from '../../config/check.js';
 import type { CheckResult } from '../../config/check.js';
-import { isLoopbackHost } from '../../config/check-url.js';
-import { authorities, secret } from '../../providers/secret-check.js';
-import type { SecretReference } from '../../providers/secrets.js';
+import { isLoopbackHost } from '../../net/url.js';
+import { authorities, secret } from '../../secrets/secret-check.js';
+import type { SecretReference } from '../../secrets/references.js';
 
 /** TLS to a Postgres server: PEM texts, or references to them; a path is given as `file(path)`. */
 export interface PostgresTls {

@@ -6,9 +6,9 @@
  */
 import { createHash } from 'node:crypto';
 import type * as Pg from 'pg';
-import { TokenvisorError } from '../../errors.js';
-import { requirePeer } from '../optional-peer.js';
-import { unpacked } from '../packed-entries.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { requirePeer } from '../port/optional-peer.js';
+import { unpacked } from '../port/packed-entries.js';
 import type {
   OpenStore,
   Store,
@@ -19,9 +19,9 @@ import type {
   StoreEntries,
   StoreWrite,
   StoreWriteResult,
-} from '../store.js';
-import { storedJson } from '../stored-json.js';
-import { nameText, storedName } from '../stored-names.js';
+} from '../port/store.js';
+import { storedJson } from '../port/stored-json.js';
+import { nameText, storedName } from '../port/stored-names.js';
 import { tableNames } from './migrations.js';
 import { PostgresConnection, type Row } from './postgres-connection.js';
 import { migrate } from './postgres-migrate.js';

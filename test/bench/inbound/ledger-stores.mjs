@@ -8,7 +8,7 @@ import path from 'node:path';
 import { literal } from 'tokenvisor/providers';
 import { revocationLedger, startSupervisor } from 'tokenvisor';
 import { lmdbStore, memoryStore, postgresStore } from 'tokenvisor/storage';
-import { systemClock } from '../../../dist/clock.js';
+import { systemClock } from '../../../dist/core/clock.js';
 import { openStore } from '../../../dist/storage/open-store.js';
 import { median } from '../statistics.mjs';
 import { uuidOf } from '../table/keys.mjs';

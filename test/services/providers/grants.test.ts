@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ProviderError } from '../../../src/errors.js';
-import { provider as clientCredentialsProvider } from '../../../src/providers/grants/client-credentials.js';
-import { provider as refreshTokenProvider } from '../../../src/providers/grants/refresh-token.js';
-import { clientCredentials, fileStore, refreshToken, type RefreshTokenOptions } from '../../../src/providers/index.js';
-import type { ProviderSession } from '../../../src/providers/provider.js';
+import type { ProviderError } from '../../../src/core/errors.js';
+import { provider as clientCredentialsProvider } from '../../../src/grants/client-credentials-provider.js';
+import { provider as refreshTokenProvider } from '../../../src/grants/refresh-token-provider.js';
+import { clientCredentials, fileStore, refreshToken, type RefreshTokenOptions } from '../../../src/grants/index.js';
+import type { ProviderSession } from '../../../src/oauth/provider.js';
 import { startAuthorizationServer, type AuthorizationServer } from '../../support/authorization-server.mjs';
 import { MemoryVault, attempt, contextOf, failureOf } from '../../support/http-context.js';
 

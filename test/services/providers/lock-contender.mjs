@@ -4,9 +4,9 @@
  */
 import { appendFileSync, closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../../../dist/clock.js';
-import { FileLock } from '../../../dist/providers/file-lock.js';
-import { machineFs } from '../../../dist/providers/store-fs.js';
+import { systemClock } from '../../../dist/core/clock.js';
+import { FileLock } from '../../../dist/fs/file-lock.js';
+import { machineFs } from '../../../dist/fs/files.js';
 
 const [folder = '', owner = '', rounds = '1'] = process.argv.slice(2);
 const path = join(folder, 'token.json');

@@ -2,7 +2,7 @@
  * What every store has to do, whatever it is made of: the suite that each adapter runs, and a store of one's own may.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../../dist/clock.js';
+import { systemClock } from '../../../dist/core/clock.js';
 import { openStore } from '../../../dist/storage/open-store.js';
 import type {
   Store,

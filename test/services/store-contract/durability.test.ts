@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lmdbStore, postgresStore, type StoreReference } from 'tokenvisor/storage';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
-import { within } from '../../../dist/within.js';
+import { within } from '../../../dist/core/within.js';
 import { aWrite, open, until } from './contract.js';
 
 const ROUNDS = 50;

@@ -1,6 +1,6 @@
 /** The GenServer in process: memory and clock are its arguments, so a test can be all that is around it. */
 import { describe, expect, test } from 'vitest';
-import { ActorReader } from '../../../src/actor/actor-reader.js';
+import { ActorReader } from '../../../src/kinds/actor/reader.js';
 import {
   type ActorContext,
   type Behaviour,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { MintFailure } from '../../../src/errors.js';
-import type { RefreshEvent } from '../../../src/credential/refresh-types.js';
-import type { RefreshTurn } from '../../../src/credential/refresh-channel.js';
+import type { MintFailure } from '../../../src/core/errors.js';
+import type { RefreshEvent } from '../../../src/kinds/credential/refresh/refresh-types.js';
+import type { RefreshTurn } from '../../../src/kinds/credential/refresh/refresh-channel.js';
 import type { Evidence } from '../../chaos/case.mjs';
 import { expired, unexplained } from '../../chaos/judge.mjs';
 import { failureOf, RefreshDriver, START, type DriverOptions } from '../../support/refresh-driver.js';

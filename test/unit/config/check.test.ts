@@ -13,8 +13,8 @@ import {
   record,
   string,
 } from '../../../src/config/check.js';
-import { url } from '../../../src/config/check-url.js';
-import { describeValue, isPlainObject } from '../../../src/config/describe.js';
+import { url } from '../../../src/net/url.js';
+import { describeValue, isPlainObject } from '../../../src/core/describe.js';
 import { nearestName } from '../../../src/config/nearest-name.js';
 
 const shape = object({

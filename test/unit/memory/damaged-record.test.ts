@@ -4,12 +4,12 @@
  */
 import { describe, expect, test } from 'vitest';
 import { ActorMemory } from '../../../src/actor/actor-memory.js';
-import { SealedState } from '../../../src/credential/sealed-state.js';
+import { SealedState } from '../../../src/kinds/credential/sealed-state.js';
 import { allocateChildMemory, openWords } from '../../../src/memory/child-memory.js';
 import { bankOf, SEALED, SEALED_BYTES, Slot, slotIndex, slotOf } from '../../../src/memory/layout.js';
 import { readRecord, RecordWriter, takeSeat, type WriterSeat } from '../../../src/memory/record.js';
 import type { SharedWords } from '../../../src/memory/words.js';
-import { digestOf } from '../../../src/providers/refresh-record.js';
+import { digestOf } from '../../../src/refresh-store/record.js';
 
 const FIRST: WriterSeat = { epoch: 1, bank: 0, control: 0 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { TokenvisorError } from '../../../src/errors.js';
+import type { TokenvisorError } from '../../../src/core/errors.js';
 import {
   Header,
   nextControl,

@@ -9,7 +9,7 @@ import {
   whichChildren,
   type ChildSummary,
   type SupervisorState,
-} from '../../../src/supervision/supervisor-core.js';
+} from '../../../src/supervision/core/supervisor-core.js';
 import type {
   ChildRules,
   CommandOutcome,
@@ -21,7 +21,7 @@ import type {
   SupervisorEvent,
   SupervisorReport,
   SupervisorRules,
-} from '../../../src/supervision/types.js';
+} from '../../../src/supervision/core/types.js';
 
 export const rulesOf = (name: string, rules: Partial<ChildRules> = {}): ChildRules => ({
   name,

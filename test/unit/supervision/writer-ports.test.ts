@@ -1,10 +1,10 @@
 /** The ports of writers, as the starting thread and the supervisor thread hold them: none outlives its writer. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { CallEndpoint } from '../../../src/actor/call-endpoint.js';
-import { WriterHomes } from '../../../src/supervision/writer-homes.js';
-import { WriterLines } from '../../../src/supervision/writer-lines.js';
-import { WriterLine } from '../../../src/actor/writer-line.js';
+import type { CallEndpoint } from '../../../src/messaging/call-endpoint.js';
+import { WriterHomes } from '../../../src/supervision/main/writer-homes.js';
+import { WriterLines } from '../../../src/supervision/thread/writer-lines.js';
+import { WriterLine } from '../../../src/messaging/remote-ref.js';
 
 const closing: (() => unknown)[] = [];
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())));

@@ -1,7 +1,7 @@
 /** A test credential that goes by the machine's clock, under the fake timers of test runners. */
 import { mock } from 'node:test';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ProviderError } from '../../../src/errors.js';
+import { ProviderError } from '../../../src/core/errors.js';
 import { createTestCredential, type TestCredential } from '../../../src/testing/index.js';
 
 const TIMERS = [

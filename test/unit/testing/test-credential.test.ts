@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { attach } from '../../../src/attach.js';
-import { CredentialHandle } from '../../../src/credential/credential.js';
-import { Token } from '../../../src/credential/token.js';
-import { ProviderError } from '../../../src/errors.js';
-import type { AnyTokenvisorEvent } from '../../../src/events.js';
-import { clientCredentials } from '../../../src/providers/index.js';
+import { CredentialHandle } from '../../../src/kinds/credential/credential.js';
+import { Token } from '../../../src/oauth/token.js';
+import { ProviderError } from '../../../src/core/errors.js';
+import type { AnyTokenvisorEvent } from '../../../src/supervision/main/events.js';
+import { clientCredentials } from '../../../src/grants/index.js';
 import {
   createSimulatedClock,
   createTestCredential,

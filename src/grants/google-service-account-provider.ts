@@ -1,0 +1,100 @@
+/** Google's service accounts: the JWT bearer grant from a key file, as it runs in the actor. */
+import { check } from '../config/check.js';
+import { url } from '../net/url.js';
+import { isPlainObject } from '../core/describe.js';
+import { ProviderError } from '../core/errors.js';
+import { loadSigner } from '../oauth/client-authentication.js';
+import type { ProviderContext, ProviderObject } from '../oauth/provider.js';
+import {
+  checkGoogleServiceAccount,
+  type CheckedGoogleServiceAccountOptions,
+  type GoogleServiceAccountOptions,
+} from './google-service-account.js';
+import { TokenEndpoint } from '../oauth/token-endpoint.js';
+import { checkedOptions } from './checked-options.js';
+import { JWT_BEARER_GRANT } from './jwt-bearer-provider.js';
+
+const DEFAULT_TOKEN_ENDPOINT = 'https://oauth2.googleapis.com/token';
+
+/** As long as Google accepts one. */
+const ASSERTION_LIFETIME_MS = 3_600_000;
+
+export const provider: ProviderObject<GoogleServiceAccountOptions> = {
+  open(context) {
+    const options = checkedOptions(context, checkGoogleServiceAccount);
+    const { keyFile: _, scope, subject, tokenEndpoint, ...request } = options;
+    const sign = loadSigner();
+    const endpointOf = ({ tokenUri }: KeyFile): TokenEndpoint =>
+      new TokenEndpoint(context, { ...request, tokenEndpoint: tokenEndpoint ?? tokenUri });
+    warm(() => endpointOf(readKeyFile(context, options)));
+    return {
+      async mint({ signal }) {
+        // All of it may have been replaced since the last mint, the endpoint too.
+        const account = readKeyFile(context, options);
+        const { issuer, exchange } = await endpointOf(account).prepare(signal);
+        const { privateKey, keyId, email } = account;
+        const claims = {
+          iss: email,
+          ...(subject !== undefined && { sub: subject }),
+          aud: issuer,
+          scope: [scope].flat().join(' '),
+        };
+        const key = { privateKey, ...(keyId !== undefined && { keyId }), algorithm: 'RS256' } as const;
+        const assertion = sign(context, key, claims, ASSERTION_LIFETIME_MS);
+        return (await exchange({ grantType: JWT_BEARER_GRANT, parameters: { assertion }, signal })).token;
+      },
+    };
+  },
+};
+
+/** What is read of a key file. */
+interface KeyFile {
+  readonly privateKey: string;
+  readonly keyId: string | undefined;
+  readonly email: string;
+  readonly tokenUri: string;
+}
+
+const readKeyFile = (
+  { secret }: Pick<ProviderContext, 'secret'>,
+  { keyFile, allowInsecureHttp = false }: Pick<CheckedGoogleServiceAccountOptions, 'keyFile' | 'allowInsecureHttp'>,
+): KeyFile => {
+  const text = secret(keyFile);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw unusable('it is no JSON (a path is given as file(path))');
+  }
+  if (!isPlainObject(parsed)) throw unusable('it is no JSON object');
+  const { type, private_key, private_key_id, client_email, token_uri = DEFAULT_TOKEN_ENDPOINT } = parsed;
+  if (type !== 'service_account') throw unusable('its `type` is not service_account');
+  if (!isText(private_key)) throw unusable('it has no `private_key`');
+  if (!isText(client_email)) throw unusable('it has no `client_email`');
+  const { value: tokenUri, problems } = check(url({ allowInsecureHttp }), token_uri);
+  for (const { expected, came } of problems)
+    throw unusable(`expected its \`token_uri\` to be ${expected}, got ${came}`);
+  return {
+    privateKey: private_key,
+    keyId: isText(private_key_id) ? private_key_id : undefined,
+    email: client_email,
+    tokenUri,
+  };
+};
+
+const isText = (member: unknown): member is string => typeof member === 'string' && member !== '';
+
+/** The addresses are looked up early if they can be; what is wrong with the file, the first mint tells. */
+const warm = (open: () => unknown): void => {
+  try {
+    open();
+  } catch {
+    // See above.
+  }
+};
+
+const unusable = (why: string): ProviderError =>
+  new ProviderError(`Expected the JSON key file of a service account: ${why}`, {
+    class: 'park',
+    reason: 'secret_unreadable',
+  });

@@ -1,0 +1,39 @@
+/**
+ * The built-in grants, references to secrets, and what a provider of one's own needs.
+ *
+ * @module
+ */
+export { ProviderError, type FailureClass, type FailureReason } from '../core/errors.js';
+export type { ClientAssertion, ClientAuthentication, ClientOptions } from '../oauth/client-options.js';
+export type { GrantOptions, TokenRequestOptions } from '../oauth/request-options.js';
+export type {
+  HttpAnswer,
+  HttpRequest,
+  Json,
+  MintAttempt,
+  MintedToken,
+  Provider,
+  ProviderContext,
+  ProviderFunction,
+  ProviderFunctionContext,
+  ProviderObject,
+  ProviderSession,
+  ProviderSpec,
+  TlsOptions,
+  TokenWait,
+  Vault,
+} from '../oauth/provider.js';
+export { SecretReference, env, file, literal } from '../secrets/references.js';
+export type { SigningAlgorithm, SigningKey } from '../oauth/signing-key.js';
+export { clientCredentials, type ClientCredentialsOptions } from './client-credentials.js';
+export { googleServiceAccount, type GoogleServiceAccountOptions } from './google-service-account.js';
+export { jwtBearer, type AssertionOptions, type JwtBearerOptions } from './jwt-bearer.js';
+export {
+  fileStore,
+  refreshToken,
+  type FileStoreOptions,
+  type FileStoreSpec,
+  type RefreshTokenOptions,
+} from './refresh-token.js';
+export { tokenExchange, type TokenExchangeOptions } from './token-exchange.js';
+export { TokenReference, tokenOf } from '../secrets/token-reference.js';

@@ -1,0 +1,120 @@
+/** The JWT bearer grant as data. */
+import {
+  check,
+  joinPath,
+  number,
+  object,
+  optional,
+  record,
+  string,
+  type Check,
+  type CheckResult,
+} from '../config/check.js';
+import { describeKind, isPlainObject } from '../core/describe.js';
+import type { ClientOptions } from '../oauth/client-options.js';
+import {
+  allowsInsecureHttp,
+  checkGrant,
+  grantShape,
+  type CheckedGrantOptions,
+  type TokenRequestOptions,
+} from '../oauth/request-options.js';
+import { isPresented } from './presented-token.js';
+import type { Json, ProviderSpec } from '../oauth/provider.js';
+import type { SecretReference } from '../secrets/references.js';
+import { signingKeyShape, type SigningKey } from '../oauth/signing-key.js';
+import type { TokenReference } from '../secrets/token-reference.js';
+import { grantModule, grantSpec } from './grant-spec.js';
+import { json } from './json-check.js';
+
+/** A key, and what the assertions say that it signs (RFC 7523 §3). */
+export interface AssertionOptions extends SigningKey {
+  /** The `iss` claim. */
+  readonly issuer: string;
+  /**
+   * The `sub` claim: on whose behalf.
+   * @default `issuer`
+   */
+  readonly subject?: string;
+  /**
+   * The `aud` claim.
+   * @default the issuer of the tokens, or the token endpoint where no issuer is given
+   */
+  readonly audience?: string;
+  /**
+   * How long an assertion is good: ms, 10,000 to 3,600,000.
+   * @default 300_000
+   */
+  readonly lifetimeMs?: number;
+  /** Further claims. Those above, `iat`, `nbf`, `exp` and `jti` can't be given. */
+  readonly claims?: Readonly<Record<string, Json>>;
+}
+
+/**
+ * Options of {@link jwtBearer}. Most servers need no client beside the assertion; one that does is told by the members of
+ * {@link ClientOptions}, all of them optional here.
+ */
+export interface JwtBearerOptions extends TokenRequestOptions, Partial<ClientOptions> {
+  /**
+   * A key, by which an assertion is signed afresh for each attempt; or one that is there already: a secret, or another
+   * credential's token by `tokenOf()`.
+   */
+  readonly assertion: AssertionOptions | SecretReference | TokenReference | string;
+}
+
+export interface CheckedAssertion extends AssertionOptions {
+  readonly lifetimeMs: number;
+}
+
+export interface CheckedJwtBearerOptions extends CheckedGrantOptions {
+  readonly assertion: CheckedAssertion | SecretReference | TokenReference | string;
+}
+
+export const jwtBearerModule = grantModule('jwt-bearer');
+
+/**
+ * Tokens by the JWT bearer grant (RFC 7523 §2.1): service accounts, and identities that a platform vouches for.
+ *
+ * @example
+ * credential({
+ *   provider: jwtBearer({
+ *     issuer,
+ *     assertion: { privateKey: file('/run/secrets/reports.pem'), keyId: 'reports-1', issuer: 'reports' },
+ *     scope: 'read',
+ *   }),
+ * });
+ */
+export const jwtBearer = (options: JwtBearerOptions): ProviderSpec<JwtBearerOptions> =>
+  grantSpec(jwtBearerModule, options);
+
+const OWN_CLAIMS = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti'];
+
+const claims: Check<Readonly<Record<string, Json>>> = (value, path, report) => {
+  const checked = record(json)(value, path, report);
+  for (const name of OWN_CLAIMS) {
+    if (Object.hasOwn(checked, name)) report(joinPath(path, name), 'left to the grant', 'a further claim of that name');
+  }
+  return checked;
+};
+
+const key = object({
+  ...signingKeyShape,
+  issuer: string(),
+  subject: optional(string()),
+  audience: optional(string()),
+  lifetimeMs: optional(number({ min: 10_000, max: 3_600_000 }), 300_000),
+  claims: optional(claims),
+});
+
+const assertion: Check<CheckedJwtBearerOptions['assertion']> = (value, path, report) => {
+  if (isPresented(value)) return value;
+  if (isPlainObject(value)) return key(value, path, report);
+  report(path, 'an object with a `privateKey`, or a secret or tokenOf() that is an assertion', describeKind(value));
+  return '';
+};
+
+/** Checks the options of the JWT bearer grant. */
+export const checkJwtBearer = (options: unknown, path: string): CheckResult<CheckedJwtBearerOptions> => {
+  const shape = { ...grantShape(allowsInsecureHttp(options)), clientId: optional(string()), assertion };
+  return check(object(shape, checkGrant), options, path);
+};

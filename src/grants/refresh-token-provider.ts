@@ -1,0 +1,161 @@
+/**
+ * The refresh token grant (RFC 6749 §6), as it runs in the actor.
+ *
+ * A single-use refresh token is spent by the request that carries it. A server that sees it twice takes it for stolen
+ * and revokes the whole grant (RFC 9700 §4.14.2). So an exchange whose outcome is not known is never repeated unasked.
+ */
+import { ProviderError } from '../core/errors.js';
+import { FileStore, type StoreMachine } from '../refresh-store/file.js';
+import {
+  checkRefreshToken,
+  type CheckedRefreshTokenOptions,
+  type RefreshTokenOptions,
+} from './refresh-token.js';
+import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../oauth/provider.js';
+import { RefreshKeeper } from '../refresh-store/journal.js';
+import { digestOf, lastIntent, leavesOpen, openIntent, type Intent, type RefreshRecord } from '../refresh-store/record.js';
+import { refreshTokenIn } from '../oauth/token-answer.js';
+import { TokenEndpoint } from '../oauth/token-endpoint.js';
+import { checkedOptions } from './checked-options.js';
+
+/** The grant on a machine: the one that it runs on, or a simulated one. */
+export const refreshTokenOn = (machine: StoreMachine = {}): ProviderObject<RefreshTokenOptions> => ({
+  open(context) {
+    const options = checkedOptions(context, checkRefreshToken);
+    return new RefreshTokenSession(context, options, machine);
+  },
+});
+
+export const provider = refreshTokenOn();
+
+class RefreshTokenSession implements ProviderSession {
+  readonly singleUse: boolean;
+  readonly #options: CheckedRefreshTokenOptions;
+  readonly #endpoint: TokenEndpoint;
+  readonly #keeper: RefreshKeeper;
+  /** Somebody has allowed one exchange, and it has not been sent yet. */
+  #allowed = false;
+
+  constructor(context: ProviderContext, options: CheckedRefreshTokenOptions, machine: StoreMachine) {
+    const writer = `${context.owner}/${context.name}`;
+    const { store } = options;
+    this.singleUse = options.rotation === 'single-use';
+    this.#options = options;
+    this.#endpoint = new TokenEndpoint(context, options);
+    this.#keeper = new RefreshKeeper({
+      vault: context.vault,
+      store:
+        store === 'memory'
+          ? undefined
+          : new FileStore({
+              ...machine,
+              path: store.path,
+              allowSharedDirectory: store.allowSharedDirectory === true,
+              owner: writer,
+              clock: context.clock,
+            }),
+      writer,
+      clock: context.clock,
+      singleUse: this.singleUse,
+      readSeed: () => context.secret(options.refreshToken),
+    });
+  }
+
+  preflight(): void {
+    this.#admit();
+  }
+
+  async mint(attempt: MintAttempt): Promise<MintedToken> {
+    this.#allowed ||= attempt.resumed;
+    this.#admit();
+    const { exchange } = await this.#endpoint.prepare(attempt.signal);
+    const before = this.#admit(); // Again: what is in the file may have changed during the wait.
+    const earlier = lastIntent(before);
+    const record = this.singleUse ? this.#keeper.begin(before, this.#intentOf(before, attempt)) : before;
+    let body = '';
+    try {
+      const { token, refreshToken } = await exchange({
+        grantType: 'refresh_token',
+        parameters: { refresh_token: record.refreshToken },
+        signal: attempt.signal,
+        onAnswer: (text) => (body = text),
+      });
+      this.#allowed = false;
+      if (this.singleUse || refreshToken !== undefined) this.#keeper.settle(record, refreshToken);
+      return token;
+    } catch (error) {
+      if (!this.singleUse || isStoreFailure(error)) throw error;
+      throw this.#conclude(error, record, earlier, refreshTokenIn(body));
+    }
+  }
+
+  close(): void {
+    this.#keeper.close();
+  }
+
+  /** The record, unless an exchange is open and nobody has allowed another one. */
+  #admit(): RefreshRecord {
+    const record = this.#keeper.load();
+    const intent = openIntent(record);
+    if (!this.singleUse || intent === undefined || this.#allowed || this.#mayReplay(intent)) return record;
+    throw interrupted('An exchange of this single-use refresh token was interrupted');
+  }
+
+  #mayReplay(intent: Intent): boolean {
+    return this.#options.onAmbiguous === 'replayOnce' && intent.replays === 0;
+  }
+
+  #intentOf(record: RefreshRecord, attempt: MintAttempt): Intent {
+    const earlier = lastIntent(record);
+    const replays = earlier === undefined ? 0 : earlier.replays + 1;
+    return { attempt: attempt.number, token: digestOf(record.refreshToken), replays };
+  }
+
+  /** Records what a failed exchange did to the refresh token, and says how the failure is to be treated. */
+  #conclude(
+    error: unknown,
+    record: RefreshRecord,
+    earlier: Intent | undefined,
+    newToken: string | undefined,
+  ): ProviderError {
+    const failure =
+      error instanceof ProviderError ? error : ProviderError.transient('The exchange failed in an unforeseen way');
+    if (!leavesOpen(failure)) {
+      // An earlier exchange that is open stays so, unless the server has now said that the token is no good.
+      const isRefused = failure.oauthError === 'invalid_grant';
+      this.#record(() => this.#keeper.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier));
+      return failure;
+    }
+    this.#allowed = false;
+    // The rest of the answer is of no use, but the next refresh token is in it: without it the grant would be lost.
+    if (newToken !== undefined) this.#record(() => this.#keeper.settle(record, newToken));
+    else if (this.#mayReplay(record.intent!)) return asTransient(failure);
+    return interrupted(failure.message, failure);
+  }
+
+  /** If it can't be written now, load() tries again before the next exchange; the failure at hand tells more. */
+  #record(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!isStoreFailure(error)) throw error;
+    }
+  }
+}
+
+const isStoreFailure = (error: unknown): boolean => error instanceof ProviderError && error.reason === 'store_failed';
+
+const interrupted = (what: string, failure?: ProviderError): ProviderError => {
+  const message = `${what}: the refresh token may be spent. Give a new one, or resume() to send it once more`;
+  const status = failure?.status === undefined ? {} : { status: failure.status };
+  return new ProviderError(message, { class: 'ambiguous', reason: 'exchange_interrupted', ...status });
+};
+
+const asTransient = (failure: ProviderError): ProviderError => {
+  const { message, status, retryAfterMs } = failure;
+  return ProviderError.transient(`${message}; the refresh token is sent once more`, {
+    reason: 'exchange_interrupted',
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+};

@@ -1,0 +1,100 @@
+/** Token exchange as data. */
+import { check, joinPath, object, optional, string, type Check, type CheckResult } from '../config/check.js';
+import { describeKind } from '../core/describe.js';
+import type { ClientOptions } from '../oauth/client-options.js';
+import {
+  allowsInsecureHttp,
+  checkGrant,
+  grantShape,
+  type CheckedGrantOptions,
+  type TokenRequestOptions,
+} from '../oauth/request-options.js';
+import { isPresented } from './presented-token.js';
+import type { ProviderSpec } from '../oauth/provider.js';
+import type { SecretReference } from '../secrets/references.js';
+import type { TokenReference } from '../secrets/token-reference.js';
+import { grantModule, grantSpec } from './grant-spec.js';
+
+/**
+ * Options of {@link tokenExchange}. Some servers need no client beside the tokens; one that does is told by the members of
+ * {@link ClientOptions}, all of them optional here.
+ */
+export interface TokenExchangeOptions extends TokenRequestOptions, Partial<ClientOptions> {
+  /**
+   * The token to be exchanged: a secret, or another credential's token by `tokenOf()`. That one is waited for, and when
+   * it is refreshed, or refused, the exchange is made anew.
+   */
+  readonly subjectToken: SecretReference | TokenReference | string;
+  /**
+   * What it is: a URI of RFC 8693 §3.
+   * @default 'urn:ietf:params:oauth:token-type:access_token'
+   */
+  readonly subjectTokenType?: string;
+  /** The token of who acts for the subject (RFC 8693 §1.1, delegation); given as `subjectToken` is. */
+  readonly actorToken?: SecretReference | TokenReference | string;
+  /**
+   * What it is: a URI of RFC 8693 §3.
+   * @default with an `actorToken`, 'urn:ietf:params:oauth:token-type:access_token'
+   */
+  readonly actorTokenType?: string;
+  /**
+   * What is wanted: a URI of RFC 8693 §3.
+   * @default the server decides
+   */
+  readonly requestedTokenType?: string;
+}
+
+export interface CheckedTokenExchangeOptions extends CheckedGrantOptions {
+  readonly subjectToken: SecretReference | TokenReference | string;
+  readonly subjectTokenType: string;
+  readonly actorToken?: SecretReference | TokenReference | string;
+  readonly actorTokenType: string;
+  readonly requestedTokenType?: string;
+}
+
+export const tokenExchangeModule = grantModule('token-exchange');
+
+/**
+ * Tokens in exchange for other tokens (RFC 8693): to impersonate, to delegate, or to narrow down. What kind of token the
+ * server has issued is in `token.fields.issuedTokenType`.
+ *
+ * @example
+ * startSupervisor({
+ *   user: credential({ provider: refreshToken({ issuer, clientId, refreshToken: env('USER_TOKEN'), store: 'memory' }) }),
+ *   orders: credential({
+ *     provider: tokenExchange({ issuer, clientId, clientSecret, subjectToken: tokenOf('user'), audience: 'orders' }),
+ *   }),
+ * });
+ */
+export const tokenExchange = (options: TokenExchangeOptions): ProviderSpec<TokenExchangeOptions> =>
+  grantSpec(tokenExchangeModule, options);
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+
+const token: Check<SecretReference | TokenReference | string> = (value, path, report) => {
+  if (isPresented(value)) return value;
+  report(path, 'a token: tokenOf(), env(), file() or a non-empty string', describeKind(value));
+  return '';
+};
+
+/** Checks the options of token exchange. */
+export const checkTokenExchange = (options: unknown, path: string): CheckResult<CheckedTokenExchangeOptions> => {
+  const whole = object(
+    {
+      ...grantShape(allowsInsecureHttp(options)),
+      clientId: optional(string()),
+      subjectToken: token,
+      subjectTokenType: optional(string(), ACCESS_TOKEN),
+      actorToken: optional(token),
+      actorTokenType: optional(string(), ACCESS_TOKEN),
+      requestedTokenType: optional(string()),
+    },
+    (value, at, report) => {
+      checkGrant(value, at, report);
+      if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
+        report(joinPath(at, 'actorTokenType'), 'given beside an `actorToken` only', 'one without it');
+      }
+    },
+  );
+  return check(whole, options, path);
+};

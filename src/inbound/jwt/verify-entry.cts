@@ -1,7 +1,0 @@
-/**
- * What Piscina loads in a thread that verifies tokens. CommonJS, and all of it by require: an ES module entry takes
- * seconds to load while libuv's pool is full.
- */
-import verifyThread = require('./verify-thread.js');
-
-export = verifyThread.verifyJob;

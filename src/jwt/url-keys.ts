@@ -1,0 +1,124 @@
+/**
+ * Keys that a server publishes: fetched when they are first needed, kept, and fetched again.
+ *
+ * - A set is good for `cacheMs`. After that it is fetched before the next token is checked; so a key that is gone from
+ *   the set is not accepted any more.
+ * - If that fails, the set is used on for `staleMs` at most, nobody waits, and it is tried again beside.
+ * - A key that is not in the set has it fetched, once for all who ask, and at most once in `cooldownMs`: whoever sends
+ *   tokens with made-up names of keys has nothing else fetched.
+ */
+import type { Clock, Instant } from '../core/clock.js';
+import type { TokenvisorError } from '../core/errors.js';
+import type { HttpDoor } from '../net/http-client.js';
+import type { HttpRequest } from '../oauth/provider.js';
+import { elapsedMs, keysUnavailable, type Keys, type KeySource } from './key-source.js';
+import { keysOfSet } from './verification-key.js';
+
+export interface UrlKeysOptions {
+  readonly clock: Clock;
+  readonly request: HttpDoor;
+  readonly url: string;
+  /** What a request says beside the URL: certificates, `allowInsecureHttp`, `timeoutMs`. */
+  readonly init: HttpRequest;
+  readonly cacheMs: number;
+  readonly cooldownMs: number;
+  readonly staleMs: number;
+}
+
+/** After a fetch that failed the next one waits for so long, or for the cool-down, whichever is shorter. */
+const RETRY_MS = 1_000;
+
+export class UrlKeys implements KeySource {
+  readonly #options: UrlKeysOptions;
+  readonly #host: string;
+  readonly #closing = new AbortController();
+  #keys: Keys | undefined;
+  #fetchedAt: Instant | undefined;
+  #fetching: Promise<Keys> | undefined;
+  #beganMonoMs = -Infinity;
+  /** Of the last fetch, if it failed. */
+  #failure: TokenvisorError | undefined;
+
+  constructor(options: UrlKeysOptions) {
+    this.#options = options;
+    this.#host = new URL(options.url).host;
+  }
+
+  current(): Keys | undefined {
+    const { cacheMs } = this.#options;
+    if (this.#ageMs() < cacheMs) return this.#keys;
+    if (!this.#failure) return undefined;
+    if (this.#retryIsDue()) this.#fetch().catch(() => {}); // Beside: its failure is kept.
+    return this.#stale();
+  }
+
+  async load(): Promise<Keys> {
+    try {
+      if (!this.#fetching && this.#failure && !this.#retryIsDue()) throw this.#failure;
+      return await this.#fetch();
+    } catch (error) {
+      const stale = this.#stale();
+      if (stale) return stale;
+      throw error;
+    }
+  }
+
+  newer(why: 'unknown_key' | 'signature'): Promise<Keys> | undefined {
+    // A forged signature is no reason to ask anybody: a key that is replaced gets another name.
+    if (why === 'signature') return undefined;
+    if (this.#fetching) return this.#fetching;
+    if (this.#failure) {
+      if (this.#retryIsDue()) return this.#fetch();
+      throw this.#failure;
+    }
+    return this.#sinceLastMs() < this.#options.cooldownMs ? undefined : this.#fetch();
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #ageMs(): number {
+    return this.#fetchedAt ? elapsedMs(this.#options.clock, this.#fetchedAt) : Infinity;
+  }
+
+  #stale(): Keys | undefined {
+    const { cacheMs, staleMs } = this.#options;
+    return this.#ageMs() < cacheMs + staleMs ? this.#keys : undefined;
+  }
+
+  #sinceLastMs(): number {
+    return this.#options.clock.monoMs() - this.#beganMonoMs;
+  }
+
+  #retryIsDue(): boolean {
+    return this.#sinceLastMs() >= Math.min(RETRY_MS, this.#options.cooldownMs);
+  }
+
+  /** One at a time: whoever asks meanwhile gets the same. */
+  #fetch(): Promise<Keys> {
+    this.#fetching ??= this.#ask().finally(() => (this.#fetching = undefined));
+    return this.#fetching;
+  }
+
+  async #ask(): Promise<Keys> {
+    const { clock, request, url, init } = this.#options;
+    this.#beganMonoMs = clock.monoMs();
+    // The set is as old as the request for it, not as the answer.
+    const askedAt = clock.now();
+    try {
+      const answer = await request(url, { ...init, headers: { accept: 'application/json' } }, this.#closing.signal);
+      if (answer.status !== 200) throw keysUnavailable(`${this.#host} answered with status ${answer.status}, not 200`);
+      const keys = keysOfSet(answer.json());
+      if (!keys) throw keysUnavailable(`The answer of ${this.#host} is no JWK set (RFC 7517 §5)`);
+      this.#failure = undefined;
+      this.#fetchedAt = askedAt;
+      return (this.#keys = keys);
+    } catch (error) {
+      throw (this.#failure = keysUnavailable(
+        `The keys of ${this.#host} can't be had: ${(error as Error).message}`,
+        error,
+      ));
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * A break-glass token for whoever may change it: in the starting thread, and by a writer in another one.
+ */
+import type { Caller } from '../../messaging/actor-calls.js';
+import type { CallOptions } from '../../messaging/call-port.js';
+import { openWords } from '../../memory/child-memory.js';
+import { Header } from '../../memory/layout.js';
+import { ring, type AtomicWords } from '../../memory/words.js';
+import { BreakGlassReader } from './break-glass-reader.js';
+import { digestOf, GlassWord, type BuiltToken, type GlassMessage } from './break-glass-record.js';
+
+/** What both have: lookups, and what goes through the mailbox of the actor, in the order in which it was sent. */
+export class BreakGlassCaller extends BreakGlassReader {
+  readonly #words: AtomicWords;
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(name: string, memory: SharedArrayBuffer, caller: Caller) {
+    super(name, memory);
+    this.#words = openWords(memory);
+    this.#caller = caller;
+  }
+
+  /**
+   * Makes a token, in the actor: 32 bytes of the system's generator, in base64url. It replaces any that is there. The token
+   * is told this once; only a digest of it is kept.
+   *
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (a token that it had made is gone then, unless
+   * `onCrash` is `keep`), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
+   * @example
+   * const built = await door.buildAndStore();
+   * process.stdout.write(`${built.token}\n`);
+   */
+  buildAndStore(options?: CallOptions): Promise<BuiltToken> {
+    const clears = this.#words.load(Header.OWN + GlassWord.CLEARS);
+    return this.#call({ kind: 'build', clears }, options) as Promise<BuiltToken>;
+  }
+
+  /**
+   * Removes the token if this is it: compared and removed in the actor, in one message. True if it was removed. What crosses
+   * is its digest.
+   *
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
+   * CONFIG_INVALID for options that are none.
+   */
+  async delete(token: string, options?: CallOptions): Promise<boolean> {
+    const given: unknown = token;
+    // What is no text is no token; the empty one is none either, and has a digest.
+    const digest = new Uint8Array(digestOf(typeof given === 'string' ? given : ''));
+    return (await this.#call({ kind: 'delete', digest }, options)) as boolean;
+  }
+
+  /**
+   * Removes any token, for readers in all threads before it returns; also one that is being built. It always succeeds: it
+   * needs no actor and no message. Never throws.
+   */
+  clear(): void {
+    this.#words.add(Header.OWN + GlassWord.CLEARS, 1);
+    // The actor wipes what is left of it.
+    ring(this.#words, Header.REQUEST);
+    this.#caller.tell('break-glass:cleared', {});
+  }
+
+  #call(message: GlassMessage, options: CallOptions | undefined): Promise<unknown> {
+    return this.#caller.call(message, options);
+  }
+}

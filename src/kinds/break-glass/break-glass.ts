@@ -1,0 +1,97 @@
+/**
+ * At most one active emergency token, for when the usual ways in are shut: what is kept of it is a digest.
+ */
+import { number, object, oneOf, optional, type Report } from '../../config/check.js';
+import { ownModule } from '../../core/package-files.js';
+import type { ActorDoor, TransferableWriter } from '../../supervision/main/actor-ref.js';
+import {
+  type ChildOptions,
+  type ChildSpec,
+  childShape,
+  childSpec,
+  type Kind,
+  type PreparedChild,
+} from '../../supervision/kind.js';
+import type { BreakGlassActorOptions } from './behaviour.js';
+import { BreakGlassCaller } from './break-glass-caller.js';
+
+/** Options of {@link breakGlass}. */
+export interface BreakGlassOptions extends ChildOptions {
+  /**
+   * How long a token is good at most: ms, 1 to 31,536,000,000.
+   * @default for ever
+   */
+  readonly maxAgeMs?: number;
+  /**
+   * What becomes of the token when its actor's thread ends, however it does. `invalidate`: it is gone before any restart, and
+   * when the child is parked; if the supervisor thread dies, at the starting thread's next turn. `keep`: it goes on.
+   * @default 'invalidate'
+   */
+  readonly onCrash?: 'invalidate' | 'keep';
+}
+
+const YEAR_MS = 31_536_000_000;
+
+const shape = object({
+  ...childShape,
+  maxAgeMs: optional(number({ min: 1, max: YEAR_MS })),
+  onCrash: optional(oneOf('invalidate', 'keep'), 'invalidate'),
+});
+
+const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
+  const { maxAgeMs, onCrash, ...child } = shape(raw, path, report);
+  const keep = onCrash === 'keep';
+  const options: BreakGlassActorOptions = { keep, ...(maxAgeMs !== undefined && { maxAgeMs }) };
+  return { child, options, fenceable: true, onExit: keep ? 'keep' : 'withdraw' };
+};
+
+/** What the starting thread holds of a break-glass token. */
+export class BreakGlassHandle extends BreakGlassCaller {
+  readonly #door: ActorDoor;
+
+  /** @internal */
+  constructor(door: ActorDoor) {
+    super(door.name, door.memory, door);
+    this.#door = door;
+  }
+
+  /**
+   * Starts a parked child again at once; does nothing if it is not parked.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   */
+  resume(): Promise<void> {
+    return this.#door.resume();
+  }
+
+  /**
+   * What another thread needs to change the token as well: post it there, its `port` transferred, and `attach()` it. One
+   * for each thread; it may be posted once.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @example
+   * const writer = await door.writer();
+   * worker.postMessage(writer, [writer.port]);
+   */
+  async writer(): Promise<TransferableWriter<'breakGlass'>> {
+    return { ...(await this.#door.writer()), kind: 'breakGlass' };
+  }
+}
+
+const kind: Kind<BreakGlassHandle> = {
+  name: 'breakGlass',
+  module: ownModule('kinds/break-glass/behaviour.js'),
+  export: 'breakGlassBehaviour',
+  prepare,
+  createHandle: (door) => new BreakGlassHandle(door),
+};
+
+/**
+ * A child spec for a break-glass token: one actor that makes it, and any thread looks it up.
+ *
+ * @example
+ * const supervisor = await startSupervisor({ door: breakGlass({ maxAgeMs: 3_600_000 }) });
+ * const built = await supervisor.children.door.buildAndStore();
+ * supervisor.children.door.lookup(built.token);
+ */
+export const breakGlass = (options: BreakGlassOptions = {}): ChildSpec<BreakGlassHandle> => childSpec(kind, options);

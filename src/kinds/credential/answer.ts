@@ -1,0 +1,138 @@
+/**
+ * What a provider answered, checked: a token that can be put into a header, a life that can be counted with. Pure.
+ */
+import type { Instant } from '../../core/clock.js';
+import { isPlainObject } from '../../core/describe.js';
+import type { FailureClass, FailureReason, MintFailure } from '../../core/errors.js';
+import { payloadBytes, SNAPSHOT } from '../../memory/layout.js';
+import { redact, redactOpaque } from '../../secrets/redact.js';
+import type { Json, MintedToken } from '../../oauth/provider.js';
+import type { AnswerLifetime } from './refresh/refresh-types.js';
+import { readLifetime } from './refresh/schedule.js';
+import type { TokenPayload } from '../../oauth/token.js';
+
+export type AnswerReading =
+  | { readonly ok: true; readonly payload: TokenPayload; readonly lifetime: AnswerLifetime }
+  | { readonly ok: false; readonly failure: MintFailure };
+
+/** What may stand in a header's value (RFC 9110 §5.5), less white space at the ends. */
+const HEADER_TEXT = /^[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
+/** A token of RFC 9110 §5.6.2, which an authentication scheme is. */
+const SCHEME = /^[!#$%&'*+.^_`|~\w-]+$/;
+
+const malformed = (what: string, expected: string): { readonly ok: false; readonly failure: MintFailure } => ({
+  ok: false,
+  failure: {
+    class: 'transient',
+    reason: 'malformed_answer',
+    message: `Expected ${what} to be ${expected}, got something else`,
+  },
+});
+
+const readScopes = (scope: unknown): readonly string[] | undefined => {
+  if (scope === undefined || scope === null) return [];
+  if (typeof scope === 'string') return scope.split(' ').filter((part) => part !== '');
+  return Array.isArray(scope) && scope.every((part) => typeof part === 'string') ? scope : undefined;
+};
+
+/** Readers freeze what they are given level by level, on a stack that may be nearly used up. */
+const MAX_DEPTH = 100;
+
+const isShallow = (value: unknown, levels = MAX_DEPTH): boolean => {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
+};
+
+/** A copy that is JSON and nothing else, or undefined. */
+const readFields = (fields: unknown): Readonly<Record<string, Json>> | undefined => {
+  if (fields === undefined) return {};
+  if (!isPlainObject(fields)) return undefined;
+  try {
+    // Whatever its toJSON has made of it.
+    const copy: unknown = JSON.parse(JSON.stringify(fields));
+    return isPlainObject(copy) && isShallow(copy) ? (copy as Record<string, Json>) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Checks what a provider returned. Never throws, whatever it is. */
+export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
+  try {
+    return readMinted(minted, sentAt);
+  } catch {
+    // A getter of it threw, or it is a proxy that did.
+    return malformed('what the provider returns', 'an object whose members can be read');
+  }
+};
+
+const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
+  if (!isPlainObject(minted)) return malformed('what the provider returns', 'an object with a `value`');
+  const answer = minted as Partial<Record<keyof MintedToken, unknown>>;
+  const { value } = answer;
+  if (typeof value !== 'string' || !HEADER_TEXT.test(value)) {
+    return malformed('`value` of the answer', 'a string that is usable in a header');
+  }
+  const type = answer.tokenType ?? 'Bearer';
+  if (typeof type !== 'string' || !SCHEME.test(type))
+    return malformed('`tokenType` of the answer', 'the name of a scheme');
+  const scopes = readScopes(answer.scope);
+  if (!scopes) return malformed('`scope` of the answer', 'a string or a list of strings');
+  const fields = readFields(answer.fields);
+  if (!fields) return malformed('`fields` of the answer', `a JSON object, at most ${MAX_DEPTH} levels deep`);
+  // Servers write the scheme as they like (RFC 6749 §5.1); some APIs read it as RFC 6750 writes it.
+  const tokenType = type.toLowerCase() === 'bearer' ? 'Bearer' : type;
+  const payload: TokenPayload = { value, tokenType, scopes, fields };
+  const room = payloadBytes(SNAPSHOT);
+  if (Buffer.byteLength(JSON.stringify(payload)) > room)
+    return malformed('the token with its `fields`', `at most ${room} bytes in all`);
+  const reading = readLifetime(answer, sentAt.wallMs);
+  return reading.ok ? { ok: true, payload, lifetime: reading.lifetime } : reading;
+};
+
+const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'park', 'ambiguous']);
+const MAX_MESSAGE = 300;
+/** Of a name or a code. With {@link MAX_MESSAGE} it keeps a failure far within the record that it is kept in. */
+const MAX_WORD = 100;
+
+const causeOf = ({ message, code }: NodeJS.ErrnoException): string => {
+  const why = message === '' ? code : message;
+  return why === undefined ? '' : `: ${why}`;
+};
+
+/**
+ * What a provider threw, as a failure without secrets. It is told by code and class, not by instanceof: a module may
+ * have a copy of the package of its own. Never throws: anything can be thrown, also what has no text.
+ */
+export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
+  try {
+    return readThrown(thrown, secrets);
+  } catch {
+    const message = `The provider threw something that can't be read (${typeof thrown})`;
+    return { class: 'transient', reason: 'provider_threw', message };
+  }
+};
+
+const readThrown = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
+  const error = thrown as Partial<Record<string, unknown>> | null | undefined;
+  const said = redact(String(error?.message ?? thrown), secrets);
+  if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
+    const thrownName = typeof error?.name === 'string' ? error.name : typeof thrown;
+    const name = redactOpaque(redact(thrownName, secrets)).slice(0, 50);
+    // fetch() says why it failed in the cause alone.
+    const because = error?.cause instanceof Error ? causeOf(error.cause) : '';
+    const text = redactOpaque(said + redact(because, secrets)).slice(0, MAX_MESSAGE);
+    return { class: 'transient', reason: 'provider_threw', message: `The provider threw ${name}: ${text}` };
+  }
+  const { oauthError, status, retryAfterMs } = error;
+  return {
+    class: error.class as FailureClass,
+    reason: redact(String(error.reason), secrets).slice(0, MAX_WORD) as FailureReason,
+    // The built-in providers, which say other reasons, make their texts of names and numbers.
+    message: (error.reason === 'provider_threw' ? redactOpaque(said) : said).slice(0, MAX_MESSAGE),
+    // It is the server's word, and a server may say anything.
+    ...(typeof oauthError === 'string' && { oauthError: redact(oauthError, secrets).slice(0, MAX_WORD) }),
+    ...(typeof status === 'number' && { status }),
+    ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),
+  };
+};

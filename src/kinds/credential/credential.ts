@@ -1,0 +1,289 @@
+/**
+ * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
+ */
+import { randomUUID } from 'node:crypto';
+import { anyOf, anything, boolean, number, object, oneOf, optional, type Check, type Report } from '../../config/check.js';
+import { systemClock } from '../../core/clock.js';
+import { checkWaitOptions } from '../../config/check-timeout.js';
+import { describeKind, isPlainObject } from '../../core/describe.js';
+import { moduleReference, type ModuleReference } from '../../config/module-reference.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { Doorbell } from '../../memory/condition.js';
+import { ownModule } from '../../core/package-files.js';
+import { checkProviderSpec } from '../../grants/check-provider-spec.js';
+import type { ProviderSpec } from '../../oauth/provider.js';
+import { overlapOf } from '../../grants/overlap.js';
+import { isUrl } from '../../core/realm.js';
+import type { ActorDoor } from '../../supervision/main/actor-ref.js';
+import {
+  childShape,
+  childSpec,
+  type ChildOptions,
+  type ChildSpec,
+  type Kind,
+  type PreparedChild,
+} from '../../supervision/kind.js';
+import type { CredentialActorOptions } from './behaviour.js';
+import { stopped } from './reader-errors.js';
+import { CredentialReader, type WaitForTokenOptions } from './reader.js';
+
+/** Options of {@link credential}. Durations in ms. */
+export interface CredentialOptions extends ChildOptions {
+  /**
+   * What mints the tokens: a built-in provider (`clientCredentials(…)`, `refreshToken(…)`), or a module of yours: a
+   * `file:` URL for its default export, or `{ module, export }`.
+   */
+  readonly provider: ProviderSpec | ModuleReference;
+  /**
+   * For a module of yours: plain data and secret references, as `context.options`.
+   * @default none
+   */
+  readonly options?: unknown;
+  /**
+   * Mint at start, or wait for the first `get()`.
+   * @default true
+   */
+  readonly eager?: boolean;
+  /**
+   * How long before its expiry a token is replaced: ms, 0 to 86,400,000; at most 90 % of its life.
+   * @default the smaller of 300,000 and 25 % of the life
+   */
+  readonly leadMs?: number;
+  /**
+   * How long before its expiry a token is no longer handed out: ms, 0 to 86,400,000; at most 40 % of its life.
+   * @default the smaller of 10,000 and 10 % of the life
+   */
+  readonly marginMs?: number;
+  /**
+   * Mint at a fixed interval, whatever the expiry (the earlier wins): ms, 1,000 to 2,592,000,000. A token whose answer
+   * names no expiry then never expires on read.
+   * @default off
+   */
+  readonly refreshEveryMs?: number;
+  /**
+   * Retry at a fixed interval instead of with back-off: ms, 1,000 to 3,600,000.
+   * @default off: full jitter, base 500, doubling to 30,000
+   */
+  readonly retryEveryMs?: number;
+  /**
+   * The life of a token whose answer names none: ms, 1,000 to 31,536,000,000, or `'never'`.
+   * @default 300_000
+   */
+  readonly assumeLifetimeMs?: number | 'never';
+  /**
+   * How often a parked credential is tried again (never for single-use refresh tokens): ms, 1,000 to 86,400,000.
+   * @default 300_000
+   */
+  readonly probeEveryMs?: number;
+}
+
+/** What `rotate()` takes: what changes. The rest stays. */
+export type CredentialChange =
+  Pick<
+    CredentialOptions,
+    | 'provider'
+    | 'options'
+    | 'leadMs'
+    | 'marginMs'
+    | 'refreshEveryMs'
+    | 'retryEveryMs'
+    | 'assumeLifetimeMs'
+    | 'probeEveryMs'
+  > extends infer All
+    ? { readonly [Key in keyof All]?: All[Key] }
+    : never;
+
+/** How `rotate()` goes about it. */
+export interface RotateOptions {
+  /**
+   * How long the secrets before this change may still be needed: ms, 0 to 2,592,000,000. Meanwhile each mint tries the new
+   * ones first, and the old ones a second later if the server does not know the new ones (`invalid_client`).
+   * @default 0
+   */
+  readonly overlapMs?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+const isSpec = (value: unknown): value is ProviderSpec =>
+  isPlainObject(value) && typeof value.module === 'string' && 'fenceable' in value && 'options' in value;
+
+/** A built-in provider's spec, its options checked; or a module, whose options are checked when it is opened. */
+const provider: Check<ProviderSpec> = (value, path, report) => {
+  if (isSpec(value)) {
+    for (const { path: at, expected, came } of checkProviderSpec(value, path).problems) report(at, expected, came);
+    return value;
+  }
+  if (!isUrl(value) && typeof value !== 'string' && !isPlainObject(value)) {
+    report(path, 'a provider: clientCredentials(…), refreshToken(…), or the URL of a module', describeKind(value));
+    return { module: '', export: '', options: undefined, fenceable: true };
+  }
+  return { ...moduleReference()(value, path, report), options: undefined, fenceable: true };
+};
+
+const shape = object({
+  ...childShape,
+  provider,
+  options: optional(anything),
+  eager: optional(boolean(), true),
+  leadMs: optional(number({ min: 0, max: DAY_MS })),
+  marginMs: optional(number({ min: 0, max: DAY_MS })),
+  refreshEveryMs: optional(number({ min: 1_000, max: 30 * DAY_MS })),
+  retryEveryMs: optional(number({ min: 1_000, max: 3_600_000 })),
+  assumeLifetimeMs: optional(
+    anyOf<number | 'never'>(
+      "'never' or milliseconds from 1000 to 31536000000",
+      oneOf('never'),
+      number({ min: 1_000, max: 365 * DAY_MS }),
+    ),
+    300_000,
+  ),
+  probeEveryMs: optional(number({ min: 1_000, max: DAY_MS }), 300_000),
+});
+
+/** What may change while a credential runs. What is wrong with a value, the whole will tell. */
+const change = object({
+  provider: optional(anything),
+  options: optional(anything),
+  leadMs: optional(anything),
+  marginMs: optional(anything),
+  refreshEveryMs: optional(anything),
+  retryEveryMs: optional(anything),
+  assumeLifetimeMs: optional(anything),
+  probeEveryMs: optional(anything),
+});
+
+const rotateShape = object({ overlapMs: optional(number({ min: 0, max: 30 * DAY_MS }), 0) });
+
+/** At most one request in this time. */
+const FLOOR_MS = 1_000;
+
+const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
+  const {
+    provider: spec,
+    options,
+    eager,
+    leadMs,
+    marginMs,
+    refreshEveryMs,
+    retryEveryMs,
+    assumeLifetimeMs,
+    probeEveryMs,
+    ...child
+  } = shape(raw, path, report);
+  const isBuiltIn = isSpec((raw as Partial<CredentialOptions> | undefined)?.provider);
+  if (isBuiltIn && options !== undefined) {
+    report(`${path}.options`, 'absent (a built-in provider has its options already)', describeKind(options));
+  }
+  const crossing: CredentialActorOptions = {
+    policy: {
+      eager,
+      assumeLifetimeMs,
+      probeEveryMs,
+      floorMs: FLOOR_MS,
+      ...(leadMs !== undefined && { leadMs }),
+      ...(marginMs !== undefined && { marginMs }),
+      ...(refreshEveryMs !== undefined && { refreshEveryMs }),
+      ...(retryEveryMs !== undefined && { retryEveryMs }),
+    },
+    provider: { ...spec, options: spec.options ?? options },
+  };
+  // The options of a module stand beside it, those of a built-in provider are the provider.
+  const placeOf = (at: string): string => {
+    const [inside, outside] = [`${path}.provider.options`, isBuiltIn ? `${path}.provider` : `${path}.options`];
+    return at.startsWith(inside) ? `${outside}${at.slice(inside.length)}` : at;
+  };
+  return { child, options: crossing, placeOf, fenceable: spec.fenceable };
+};
+
+/** What the starting thread holds of a credential: all that a reader has, and what goes through its actor. */
+export class CredentialHandle extends CredentialReader {
+  readonly #door: ActorDoor;
+
+  constructor(door: ActorDoor) {
+    super(door.name, door.memory);
+    this.#door = door;
+  }
+
+  /**
+   * Gives the credential new options (a new secret, another provider), checked and then taken by its actor; the token
+   * that is there goes on being served, and a mint proves the new ones. Restarts start with them. Un-parks. An answer to
+   * the options before that is still to come is dropped.
+   *
+   * With `overlapMs` a new client secret may be given before the server knows it, or after it has forgotten the old one:
+   * whichever of the two it accepts is used. What is tried is the proof of who the client is; all else is new at once.
+   *
+   * @throws CONFIG_INVALID with every problem, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @example
+   * await reports.rotate(
+   *   { provider: clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') }) },
+   *   { overlapMs: 600_000 },
+   * );
+   */
+  rotate(change: CredentialChange, options: RotateOptions = {}): Promise<void> {
+    return this.#door.rotate(change, options);
+  }
+
+  /**
+   * Un-parks: starts the actor if it was restarted too often, and tries a mint. After an ambiguous exchange this says
+   * that the held refresh token may be sent again.
+   *
+   * @throws TIMEOUT if no actor starts in time, STOPPED, CONFIG_INVALID.
+   */
+  async resume(options: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Promise<void> {
+    checkWaitOptions(options);
+    const { timeoutMs = 5_000 } = options;
+    await this.#door.resume();
+    const { words, index } = this.doorbell();
+    const check = (): true | undefined => {
+      // Nobody will start it: whoever waits would wait for nothing.
+      if (this.status().state === 'stopped') throw stopped(this.name);
+      return this.#door.connected || undefined;
+    };
+    await new Doorbell(words, index).wait(check, {
+      timeoutMs,
+      onTimeout: () =>
+        new TokenvisorError('TIMEOUT', `The actor of '${this.name}' did not start within ${timeoutMs} ms`, {
+          child: this.name,
+        }),
+    });
+    await this.#door.call({ kind: 'resume' }, { timeoutMs });
+  }
+}
+
+const kind: Kind<CredentialHandle> = {
+  name: 'credential',
+  module: ownModule('kinds/credential/behaviour.js'),
+  export: 'credentialBehaviour',
+  prepare,
+  rotate: (request, path, report) => {
+    // What was checked is what is taken: a text, spread, would be an option for each of its characters.
+    const changed = change(request.change, path, report) as CredentialChange;
+    const options = { ...(request.current as CredentialOptions), ...changed };
+    const { overlapMs } = rotateShape(request.how ?? {}, 'options', report);
+    const prepared = prepare(options, path, report);
+    const crossing = prepared.options as CredentialActorOptions;
+    const next = { ...crossing, policy: { ...crossing.policy, revision: randomUUID() } };
+    if (overlapMs === 0) return { prepared: { ...prepared, options: next }, options };
+    const overlap = overlapOf((request.running as CredentialActorOptions).provider, next.provider);
+    if (!overlap) {
+      report('options.overlapMs', 'given for a change of the secrets of one provider', 'one for another provider');
+      return { prepared, options };
+    }
+    const { previous, refusals } = overlap;
+    const policy = { ...next.policy, overlap: { untilMonoMs: systemClock.monoMs() + overlapMs, refusals } };
+    return { prepared: { ...prepared, options: { ...next, policy, previous } }, options };
+  },
+  createHandle: (door) => new CredentialHandle(door),
+};
+
+/**
+ * A child spec for a credential: one actor that keeps one token fresh.
+ *
+ * @example
+ * const supervisor = await startSupervisor({
+ *   github: credential({ provider: clientCredentials({ issuer, clientId: 'ci', clientSecret: env('CI_SECRET') }) }),
+ *   billing: credential({ provider: new URL('./billing-provider.js', import.meta.url), options: { region: 'eu' } }),
+ * });
+ */
+export const credential = (options: CredentialOptions): ChildSpec<CredentialHandle> => childSpec(kind, options);

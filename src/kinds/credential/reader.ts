@@ -1,0 +1,329 @@
+/**
+ * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
+ */
+import { parsedJson, readSupervision, type Health } from '../actor/reader.js';
+import { checkTimeout, checkWaitOptions } from '../../config/check-timeout.js';
+import { describeKind, describeValue, propertyOf } from '../../core/describe.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { openWords } from '../../memory/child-memory.js';
+import { Doorbell } from '../../memory/condition.js';
+import { Header, SNAPSHOT } from '../../memory/layout.js';
+import { lastGeneration, readRecord, refuseRecord } from '../../memory/record.js';
+import { raise, ring, wallClockOf, type AtomicWords } from '../../memory/words.js';
+import type { TransferableHandle } from '../../supervision/main/actor-ref.js';
+import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
+import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
+import { Token, type TokenPayload } from '../../oauth/token.js';
+
+/** Options of `refresh()` and `invalidate()`, and of every wait for a token. */
+export interface WaitForTokenOptions {
+  /** Ends the wait; it rejects with ABORTED. */
+  readonly signal?: AbortSignal;
+  /**
+   * How long to wait: ms, 0 to 2^31 - 1; then the wait rejects with TIMEOUT and the last failure as its cause.
+   * @default 5_000
+   */
+  readonly timeoutMs?: number;
+}
+
+/** Options of `get()`. */
+export interface GetOptions extends WaitForTokenOptions {
+  /**
+   * How long the token must still be usable: ms, 0 or more. More than a token's whole life is CONFIG_INVALID.
+   * @default 0
+   */
+  readonly minTtlMs?: number;
+}
+
+const DEFAULT_WAIT_MS = 5_000;
+
+const decoder = new TextDecoder();
+
+/**
+ * A credential, read from any thread: what `attach()` returns, and what every credential's handle is too. All of it works
+ * on shared memory alone: while the actor is dead, and while the main thread is blocked.
+ */
+export class CredentialReader {
+  /** The child's name. */
+  readonly name: string;
+  readonly #words: AtomicWords;
+  /** The words again, without a call between them and the reader. */
+  readonly #view: Int32Array;
+  readonly #doorbell: Doorbell;
+  readonly #nowMs: () => number;
+  #token: Token | undefined;
+  /** The control word under which `#token` counts; 0 is that of no token. */
+  #control = 0;
+  #usableUntilMs = 0;
+
+  constructor(name: string, memory: SharedArrayBuffer) {
+    this.name = name;
+    this.#words = openWords(memory);
+    this.#view = this.#words.view;
+    this.#doorbell = new Doorbell(this.#words, Header.CHANGE);
+    this.#nowMs = wallClockOf(this.#words);
+  }
+
+  /**
+   * The token. Synchronous and lock-free: no I/O, no message; while the token stays the same, the cost of reading one
+   * shared word and the clock.
+   *
+   * @throws TOKEN_NOT_READY if there is none yet, TOKEN_EXPIRED if it is at or past its expiry less the margin,
+   * PARKED if there is none and none will come by itself, STOPPED.
+   * @example
+   * headers.set('authorization', github.current().authorization);
+   */
+  current(): Token {
+    if (Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control && this.#nowMs() < this.#usableUntilMs) {
+      return this.#token!;
+    }
+    const token = this.#load();
+    if (token) return token;
+    throw unavailable(this.status(), this.#words.load(Header.INVALIDATED));
+  }
+
+  /** The last token, usable or not, without a look at the clock; undefined if there is none. Never throws. */
+  peek(): Token | undefined {
+    const isCached = this.#control !== 0 && Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control;
+    if (!isCached) this.#load();
+    return this.#token;
+  }
+
+  /**
+   * The token, waiting for one if need be. Resolves at once if one is usable for more than `minTtlMs`; else asks for a
+   * mint, or joins the one in flight. The wait survives restarts of the actor, and holds the process open.
+   *
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and none will come,
+   * STOPPED, CONFIG_INVALID for a `minTtlMs` that no token can meet.
+   * @example
+   * const token = await github.get({ timeoutMs: 1_000, minTtlMs: 30_000 });
+   */
+  async get(options: GetOptions = {}): Promise<Token> {
+    checkWaitOptions(options);
+    const { minTtlMs = 0 } = options;
+    checkTtl(minTtlMs);
+    const ready = this.#lasting(minTtlMs);
+    if (ready) return ready;
+    let wanted = 0;
+    const what = minTtlMs > 0 ? `a token that is usable for more than ${minTtlMs} ms` : 'a usable token';
+    return this.#wait(options, what, () => {
+      // Before the token: one that comes between the two is no reason to ask for another.
+      const generation = this.#generation();
+      const token = this.#lasting(minTtlMs);
+      if (token) return token;
+      const latest = this.#load();
+      if (latest && wanted > 0 && latest.generation >= wanted && minTtlMs > 0) this.#refuseHopeless(latest, minTtlMs);
+      // None was asked for yet, or the one that was has come and gone, or is not good enough: ask for the one after it.
+      if (generation >= wanted) wanted = this.#want(generation);
+      return undefined;
+    });
+  }
+
+  /**
+   * `get()` for a thread that may block: waits for a usable token by Atomics.wait. On a main thread it blocks the event
+   * loop.
+   *
+   * @param timeoutMs how long to block at most: ms, 0 to 2^31 - 1; 5,000 by default.
+   * @throws TIMEOUT with the last failure as `cause`, PARKED at once if there is none and none will come, STOPPED,
+   * CONFIG_INVALID for a `timeoutMs` that is none.
+   */
+  waitSync(timeoutMs: number = DEFAULT_WAIT_MS): Token {
+    checkTimeout(timeoutMs);
+    const ready = this.#lasting(0);
+    if (ready) return ready;
+    let wanted = 0;
+    const token = this.#doorbell.waitSync(() => {
+      const generation = this.#generation();
+      const usable = this.#lasting(0);
+      if (usable) return usable;
+      if (generation >= wanted) wanted = this.#want(generation);
+      this.#throwIfHopeless();
+      return undefined;
+    }, timeoutMs);
+    if (token) return token;
+    throw timedOut(this.status(), 'a usable token', timeoutMs);
+  }
+
+  /**
+   * Asks for a new token, although the one that is there may be good, and resolves with it. Any number of callers, in
+   * any thread, share the mint. Never more than one request a second is made.
+   *
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, also if there is a token still,
+   * CONFIG_INVALID for options that are none.
+   */
+  async refresh(options: WaitForTokenOptions = {}): Promise<Token> {
+    checkWaitOptions(options);
+    const wanted = this.#want(this.#generation());
+    return this.#wait(options, 'a new token', () => {
+      const token = this.#load();
+      if (token && token.generation >= wanted) return token;
+      const status = this.status();
+      if (status.state === 'parked' && !status.exchanging) throw parked(status);
+      return undefined;
+    });
+  }
+
+  /**
+   * Says that an API has refused this token. If it is the current one, no reader in any thread is given it again, and a
+   * new one is minted: ten callers with the same token cost one mint. If it is an older one, nothing happens.
+   * Resolves when a token that was not refused is there, with it. Its `generation` alone will do, in a thread that the
+   * token itself can't get to.
+   *
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and none will come,
+   * STOPPED, CONFIG_INVALID for what is no token, or for options that are none.
+   * @example
+   * if (response.status === 401) await github.invalidate(token);
+   */
+  async invalidate(token: Pick<Token, 'generation'>, options: WaitForTokenOptions = {}): Promise<Token> {
+    checkWaitOptions(options);
+    const generation = propertyOf(token, 'generation');
+    if (typeof generation !== 'number') {
+      throw new TokenvisorError('CONFIG_INVALID', `Expected the Token that was refused, got ${describeKind(token)}`, {
+        child: this.name,
+      });
+    }
+    const current = this.#load() ?? this.#token;
+    if (current?.generation === generation) {
+      raise(this.#words, Header.INVALIDATED, generation);
+      refuseRecord(this.#words, SNAPSHOT, generation);
+      this.#forget();
+      ring(this.#words, Header.REQUEST);
+    }
+    return this.#wait(options, 'a token after the one that was refused', () => this.#lasting(0));
+  }
+
+  /** How the credential does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  status(): CredentialStatus {
+    return readStatus(this.name, this.#words);
+  }
+
+  /** Plain data to post to another thread, for `attach()` there. */
+  handle(): TransferableHandle<'credential'> {
+    return {
+      tokenvisor: 1,
+      kind: 'credential',
+      name: this.name,
+      memory: this.#view.buffer as SharedArrayBuffer,
+    };
+  }
+
+  /** @internal */
+  health(): Health {
+    const { state, usable } = this.status();
+    if (!usable) return isUnasked(this.#words) ? 'ok' : 'down';
+    return state === 'fresh' || state === 'refreshing' ? 'ok' : 'degraded';
+  }
+
+  /** @internal */
+  doorbell(): { readonly words: AtomicWords; readonly index: number } {
+    return { words: this.#words, index: Header.CHANGE };
+  }
+
+  /** @internal The last failed mint, if none has succeeded since. */
+  failure(): Error | undefined {
+    return failureCause(this.status()).cause;
+  }
+
+  /** @internal What `ready()` waits for. Throws what makes waiting hopeless. */
+  isReady(): boolean {
+    if (this.#load()) return true;
+    this.#throwIfHopeless();
+    return isUnasked(this.#words);
+  }
+
+  #forget(): void {
+    this.#token = undefined;
+    this.#control = 0;
+    this.#usableUntilMs = 0;
+  }
+
+  /** The slow path: looks at all that may have changed. Returns the token if it is usable. */
+  #load(): Token | undefined {
+    const control = this.#words.load(Header.SNAPSHOT_CONTROL);
+    if (this.#token === undefined || control !== this.#control) this.#decode();
+    else if (this.#isRefused(this.#token)) this.#forget();
+    return this.#cached();
+  }
+
+  /** Takes in what the control word points at: once per token. */
+  #decode(): void {
+    const record = readRecord(this.#words, SNAPSHOT);
+    // Never the same twice while we looked: what was read last is not to be believed, and the next look looks again.
+    if (!record.payload || this.#isRefused(record)) return this.#forget();
+    const payload = payloadOf(record.payload);
+    if (!payload) return this.#forget();
+    this.#token = new Token(payload, record);
+    this.#control = record.control;
+    this.#usableUntilMs = record.usableUntilMs;
+  }
+
+  #isRefused({ generation }: Pick<Token, 'generation'>): boolean {
+    return generation <= this.#words.load(Header.INVALIDATED);
+  }
+
+  #cached(): Token | undefined {
+    return this.#nowMs() < this.#usableUntilMs ? this.#token : undefined;
+  }
+
+  /** The token, if it is usable for more than `minTtlMs`. */
+  #lasting(minTtlMs: number): Token | undefined {
+    const token = this.#load();
+    return token && this.#usableUntilMs - this.#nowMs() > minTtlMs ? token : undefined;
+  }
+
+  #generation(): number {
+    return lastGeneration(this.#words, SNAPSHOT);
+  }
+
+  /** Asks for a token after that of `generation`; returns the generation that would satisfy. */
+  #want(generation: number): number {
+    const wanted = generation + 1;
+    if (raise(this.#words, Header.WANTED, wanted)) ring(this.#words, Header.REQUEST);
+    return wanted;
+  }
+
+  async #wait(options: WaitForTokenOptions, what: string, check: () => Token | undefined): Promise<Token> {
+    const { timeoutMs = DEFAULT_WAIT_MS, signal } = options;
+    return this.#doorbell.wait(
+      () => {
+        const token = check();
+        if (token === undefined) this.#throwIfHopeless();
+        return token;
+      },
+      { timeoutMs, signal, onTimeout: () => timedOut(this.status(), what, timeoutMs) },
+    );
+  }
+
+  /** No wait is worth it: stopped, or parked with no live token. */
+  #throwIfHopeless(): void {
+    const supervision = readSupervision(this.#words);
+    if (supervision?.phase === 'stopped') throw stopped(this.name);
+    const refresh = readRefreshStatus(this.#words);
+    const isParked = supervision?.phase === 'parked' || refresh?.state === 'parked';
+    if (isParked && !this.#load()) throw parked(this.status());
+  }
+
+  #refuseHopeless(latest: Token, minTtlMs: number): void {
+    const lifeMs = this.#usableUntilMs - latest.issuedAtMs;
+    if (lifeMs > minTtlMs) return;
+    throw new TokenvisorError(
+      'CONFIG_INVALID',
+      `Expected \`minTtlMs\` to be below the usable life of the tokens of '${this.name}' (${lifeMs} ms), got ${minTtlMs}`,
+      { child: this.name },
+    );
+  }
+}
+
+/** Whole, but no token: memory that something has scribbled in. It is as if there were none. */
+const payloadOf = (bytes: Uint8Array): TokenPayload | undefined => {
+  const payload = parsedJson(decoder.decode(bytes));
+  return typeof propertyOf(payload, 'value') === 'string' ? (payload as TokenPayload) : undefined;
+};
+
+const checkTtl = (minTtlMs: unknown): void => {
+  if (typeof minTtlMs === 'number' && minTtlMs >= 0 && Number.isFinite(minTtlMs)) return;
+  throw new TokenvisorError(
+    'CONFIG_INVALID',
+    `Expected \`minTtlMs\` to be a number >= 0, got ${describeValue(minTtlMs)}`,
+  );
+};

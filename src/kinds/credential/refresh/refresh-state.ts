@@ -1,0 +1,152 @@
+/**
+ * What the refresh loop knows, and the questions that can be asked of it: what is live, what is due, and when.
+ */
+import type { Instant } from '../../../core/clock.js';
+import type { Overlap, PersistedRefresh, RefreshPolicy, RefreshStatus, TokenSpans } from './refresh-types.js';
+import { ageMs, tokenTimes } from './schedule.js';
+
+/** The token that the snapshot holds. */
+export interface KeptToken {
+  readonly generation: number;
+  /** When its request was sent, by clocks as they are now: anchored anew when they part. Readers have this wall time. */
+  readonly sentAt: Instant;
+  /** The same, monotonic, as it was: what waits are counted from. */
+  readonly mintedMonoMs: number;
+  readonly spans: TokenSpans;
+  /** `token:expired` has been told. */
+  readonly expired: boolean;
+}
+
+/** The one attempt in flight. */
+export interface AttemptInFlight {
+  readonly number: number;
+  readonly startedMonoMs: number;
+  /** When its request was sent, by clocks as they are now: the life of its answer counts from there. */
+  readonly sentAt: Instant;
+  /** As the policy had it when the attempt began: what is spent can't be cancelled by a newer policy. */
+  readonly singleUse: boolean;
+  /** It is made with the configuration before the last `rotate()`. */
+  readonly previous?: true;
+  /** It is made by the word of a user: `resume()`, or a `rotate()`. */
+  readonly resumed?: true;
+  /** A newer configuration waits for this exchange to end. */
+  readonly superseded: boolean;
+  /** Whatever parks has been mended meanwhile: a failure that would park is tried again. */
+  readonly mendedBy?: 'user' | 'secret';
+}
+
+export interface RefreshState {
+  readonly policy: RefreshPolicy;
+  /** The last ever published. */
+  readonly generation: number;
+  readonly token?: KeptToken;
+  /** Above `generation`: somebody wants a newer token. */
+  readonly wanted: number;
+  /** At `generation`: the token is not to be given to anybody again. */
+  readonly invalidated: number;
+  readonly attempt?: AttemptInFlight;
+  /** The next attempt is one that somebody has asked for after a park. */
+  readonly resumed: boolean;
+  /** The newer secret has just been refused, in the overlap: the next attempt is one with the older. */
+  readonly tryPrevious: boolean;
+  /** What a crash must not lose. */
+  readonly memory: PersistedRefresh;
+}
+
+/** Before `started`: nothing is wanted. */
+export const initialRefreshState = (): RefreshState => ({
+  policy: {
+    eager: false,
+    assumeLifetimeMs: 300_000,
+    probeEveryMs: 300_000,
+    floorMs: 1_000,
+    singleUse: false,
+  },
+  generation: 0,
+  wanted: 0,
+  invalidated: 0,
+  resumed: false,
+  tryPrevious: false,
+  memory: { failures: 0, attempts: 0, mints: 0, refreshes: 0 },
+});
+
+/** How long readers may still be given the token; `Infinity`: for ever. */
+const usableMs = (token: KeptToken, now: Instant): number => token.spans.usableForMs - ageMs(token.sentAt, now);
+
+export const isUsable = (token: KeptToken, now: Instant): boolean => usableMs(token, now) > 0;
+
+/** True while readers have a token. */
+export const isServed = ({ token }: RefreshState, now: Instant): boolean => token !== undefined && isUsable(token, now);
+
+/** True while a server may know the newer secret not yet, or the older one no longer. */
+export const isOverlap = (overlap: Overlap | undefined, monoMs: number): boolean =>
+  overlap !== undefined && monoMs < overlap.untilMonoMs;
+
+/** When an attempt is wished for, whatever it may be held back by; `Infinity`: not at all. */
+const wishedMonoMs = (state: RefreshState, now: Instant): number => {
+  const { policy, memory, token } = state;
+  // The second half of an attempt that has begun, also of a probe.
+  if (state.tryPrevious && isOverlap(policy.overlap, now.monoMs)) return now.monoMs;
+  if (memory.parked) {
+    // A probe of a single-use exchange could spend the refresh token for nothing.
+    if (policy.singleUse || memory.parked.why === 'ambiguous_exchange') return Infinity;
+    return memory.parked.atMonoMs + policy.probeEveryMs;
+  }
+  if (state.wanted > state.generation) return now.monoMs;
+  // Lazy means that the first token is not minted unasked; one that was asked for once is kept fresh.
+  if (!token) return policy.eager || state.generation > 0 ? now.monoMs : Infinity;
+  return now.monoMs + token.spans.refreshAfterMs - ageMs(token.sentAt, now);
+};
+
+/** When the next attempt is due, monotonic, not before now; `Infinity`: none is planned, or one is in flight. */
+export const nextAttemptMonoMs = (state: RefreshState, now: Instant): number => {
+  if (state.attempt) return Infinity;
+  const { lastRequestMonoMs = -Infinity, notBeforeMonoMs = -Infinity, backOffUntilMonoMs = -Infinity } = state.memory;
+  const heldUntilMonoMs = Math.max(notBeforeMonoMs, backOffUntilMonoMs, lastRequestMonoMs + state.policy.floorMs);
+  return Math.max(now.monoMs, wishedMonoMs(state, now), heldUntilMonoMs);
+};
+
+/** When something is due next: an attempt, or the word that the token has expired. */
+export const wakeMonoMs = (state: RefreshState, now: Instant): number | undefined => {
+  const { token } = state;
+  const expiryMonoMs = token && !token.expired ? now.monoMs + usableMs(token, now) : Infinity;
+  const dueMonoMs = Math.min(nextAttemptMonoMs(state, now), expiryMonoMs);
+  // At least a millisecond ahead: a rest of less, lost in rounding, would wake the loop at the same instant for ever.
+  return dueMonoMs === Infinity ? undefined : Math.max(dueMonoMs, now.monoMs + 1);
+};
+
+/** When the next attempt is due, wall time; undefined: none is planned. */
+export const nextAttemptAtMs = (state: RefreshState, now: Instant): number | undefined => {
+  const dueMonoMs = nextAttemptMonoMs(state, now);
+  return dueMonoMs === Infinity ? undefined : now.wallMs + Math.ceil(dueMonoMs - now.monoMs);
+};
+
+const stateName = (state: RefreshState, now: Instant): RefreshStatus['state'] => {
+  const { memory } = state;
+  if (memory.parked) return 'parked';
+  if (state.generation === 0) return 'starting';
+  if (!isServed(state, now)) return 'expired';
+  if (memory.failures > 0) return 'degraded';
+  return state.attempt ? 'refreshing' : 'fresh';
+};
+
+/** What `status()` shows. */
+export const statusOf = (state: RefreshState, now: Instant): RefreshStatus => {
+  const { memory, token } = state;
+  const attemptAtMs = nextAttemptAtMs(state, now);
+  const refreshAtMs = token && tokenTimes(token.spans, token.sentAt).refreshAtMs;
+  return {
+    state: stateName(state, now),
+    mints: memory.mints,
+    refreshes: memory.refreshes,
+    attempts: memory.attempts,
+    failures: memory.failures,
+    ...(memory.lastFailure && { lastFailure: memory.lastFailure }),
+    ...(refreshAtMs !== undefined && refreshAtMs < Infinity && { refreshAtMs }),
+    ...(attemptAtMs !== undefined && { nextAttemptAtMs: attemptAtMs }),
+    exchanging: state.attempt !== undefined,
+    ...(memory.parked && {
+      parked: { why: memory.parked.why, ...(attemptAtMs !== undefined && { probeAtMs: attemptAtMs }) },
+    }),
+  };
+};

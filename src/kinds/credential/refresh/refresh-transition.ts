@@ -1,0 +1,79 @@
+/**
+ * One event being dealt with: the state as it changes, and the effects as they add up.
+ */
+import type { Instant } from '../../../core/clock.js';
+import { withChanges } from '../../../core/with-changes.js';
+import type { KeptToken, RefreshState } from './refresh-state.js';
+import type { PersistedRefresh, RefreshEffect, RefreshEvent, RefreshNotice } from './refresh-types.js';
+
+export type EventOf<Kind extends RefreshEvent['kind']> = Extract<RefreshEvent, { kind: Kind }>;
+
+/** Lives as long as one call of `refresh`, so that what it changes is seen by nobody else. */
+export class Turn {
+  state: RefreshState;
+  readonly effects: RefreshEffect[] = [];
+  readonly now: Instant;
+  readonly random: () => number;
+
+  constructor(state: RefreshState, now: Instant, random: () => number) {
+    this.state = state;
+    this.now = now;
+    this.random = random;
+  }
+
+  set(change: Partial<RefreshState>): void {
+    this.state = withChanges(this.state, change);
+  }
+
+  remember(change: Partial<PersistedRefresh>): void {
+    this.set({ memory: withChanges(this.state.memory, change) });
+  }
+
+  forget(
+    ...names: readonly (
+      'lastFailure' | 'notBeforeMonoMs' | 'backOffUntilMonoMs' | 'parked' | 'token' | 'revision' | 'unproved'
+    )[]
+  ): void {
+    const memory = { ...this.state.memory };
+    for (const name of names) delete memory[name];
+    this.set({ memory });
+  }
+
+  /** The snapshot holds this token now. */
+  keep(token: KeptToken): void {
+    const { generation, sentAt, mintedMonoMs, spans, expired } = token;
+    const refreshAfter = spans.refreshAfterMs === Infinity ? {} : { refreshAfterMs: spans.refreshAfterMs };
+    this.set({ token });
+    this.remember({ token: { generation, sentAt, mintedMonoMs, ...refreshAfter, expired } });
+  }
+
+  /** The snapshot holds no token any more. */
+  drop(): void {
+    const { token: _, ...rest } = this.state;
+    this.state = rest;
+    this.forget('token');
+  }
+
+  endAttempt(): void {
+    const { attempt: _, ...rest } = this.state;
+    this.state = rest;
+  }
+
+  /** Nothing is tried before then, for any reason. */
+  holdUntil(monoMs: number): void {
+    this.remember({ notBeforeMonoMs: Math.max(this.state.memory.notBeforeMonoMs ?? -Infinity, monoMs) });
+  }
+
+  /** Waits for as long as it has been drawn, or less if no token can be served meanwhile. */
+  backOffUntil(monoMs: number): void {
+    this.remember({ backOffUntilMonoMs: Math.max(this.state.memory.backOffUntilMonoMs ?? -Infinity, monoMs) });
+  }
+
+  do(effect: RefreshEffect): void {
+    this.effects.push(effect);
+  }
+
+  emit(event: RefreshNotice): void {
+    this.do({ kind: 'emit', event });
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The access tokens that a server has issued: one actor that writes them, and readers in any thread.
+ */
+import { anyOf, number, object, oneOf, optional, type Report } from '../../config/check.js';
+import { ownModule } from '../../core/package-files.js';
+import type { ActorDoor, TransferableWriter } from '../../supervision/main/actor-ref.js';
+import {
+  type ChildOptions,
+  type ChildSpec,
+  childShape,
+  childSpec,
+  type Kind,
+  maxEntries as entries,
+  type PreparedChild,
+} from '../../supervision/kind.js';
+import type { TokenSetActorOptions } from './behaviour.js';
+import { TokenSetCaller } from './token-set-caller.js';
+
+/** Options of {@link tokenSet}. */
+export interface TokenSetOptions extends ChildOptions {
+  /**
+   * How many tokens it takes at most: 1 to 40,000,000. Memory is taken as they come, some 40 bytes each.
+   * @default 10_000_000
+   */
+  readonly maxEntries?: number;
+  /**
+   * How often what has expired is taken out, give or take a tenth: ms, 100 to 86,400,000, or `never`. Readers see no token
+   * that has expired, whatever this is: it is for the memory.
+   * @default 60_000
+   */
+  readonly expungeIntervalMs?: number | 'never';
+}
+
+const DAY_MS = 86_400_000;
+
+const shape = object({
+  ...childShape,
+  maxEntries: entries(),
+  expungeIntervalMs: optional(
+    anyOf<number | 'never'>(
+      `'never' or milliseconds from 100 to ${DAY_MS}`,
+      oneOf('never'),
+      number({ min: 100, max: DAY_MS }),
+    ),
+    60_000,
+  ),
+});
+
+const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
+  const { maxEntries, expungeIntervalMs, ...child } = shape(raw, path, report);
+  const options: TokenSetActorOptions = {
+    expungeIntervalMs: expungeIntervalMs === 'never' ? Infinity : expungeIntervalMs,
+  };
+  return { child, options, fenceable: false, table: { maxEntries } };
+};
+
+/** What the starting thread holds of a token set: all that a reader has, and what goes through its actor. */
+export class TokenSetHandle extends TokenSetCaller {
+  readonly #door: ActorDoor;
+
+  /** @internal */
+  constructor(door: ActorDoor) {
+    super(door.name, door.memory, door.table, door);
+    this.#door = door;
+  }
+
+  /**
+   * Starts a parked child again at once; does nothing if it is not parked. Reads go on while it is parked.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   */
+  resume(): Promise<void> {
+    return this.#door.resume();
+  }
+
+  /**
+   * What another thread needs to change the set as well: post it there, its `port` transferred, and `attach()` it. One for
+   * each thread; it may be posted once.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @example
+   * const writer = await sessions.writer();
+   * worker.postMessage(writer, [writer.port]);
+   */
+  async writer(): Promise<TransferableWriter<'tokenSet'>> {
+    return { ...(await this.#door.writer()), kind: 'tokenSet' };
+  }
+}
+
+const kind: Kind<TokenSetHandle> = {
+  name: 'tokenSet',
+  module: ownModule('kinds/token-set/behaviour.js'),
+  export: 'tokenSetBehaviour',
+  prepare,
+  createHandle: (door) => new TokenSetHandle(door),
+};
+
+/**
+ * A child spec for a token set: sessions, API keys, the access tokens that this server has issued. Any number of threads ask
+ * whether a token is in it; none of them waits. It holds digests, not tokens, in memory alone: they outlive the actor and the
+ * supervisor thread, not the process.
+ *
+ * @example
+ * const supervisor = await startSupervisor({ sessions: tokenSet({ maxEntries: 1_000_000 }) });
+ * await supervisor.children.sessions.insert('a token', { expiresAtMs: Date.now() + 3_600_000 });
+ * supervisor.children.sessions.exists('a token'); // true, here and in every thread that attach()es its handle()
+ */
+export const tokenSet = (options: TokenSetOptions = {}): ChildSpec<TokenSetHandle> => childSpec(kind, options);

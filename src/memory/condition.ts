@@ -1,0 +1,176 @@
+/**
+ * Waiting for shared memory to say what one waits for, in any thread.
+ *
+ * Who changes something rings (bumps a counter, notifies). Who waits reads the counter, checks its condition, and waits
+ * for the counter to be another. The order is what makes it safe: a ring between the check and the wait makes the wait
+ * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
+ */
+import { abortError, listenForAbort } from '../core/abort.js';
+import { type BoundClock, setBound } from '../core/bound.js';
+import { type Clock, systemClock, type Timer } from '../core/clock.js';
+import { nextTurn } from '../core/next-turn.js';
+import type { SharedWords } from './words.js';
+
+/** How long a lost notify can cost. */
+export const SLICE_MS = 250;
+
+/** How often a changing word is read in one turn of the event loop before other work runs. */
+const ROUNDS = 100;
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  /** Bounds the wait in lived time instead of by the clock: for waits that can't be repeated. */
+  readonly lived?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Makes the error for a wait that reached its bound. */
+  readonly onTimeout: () => Error;
+}
+
+/** A plain timer: it holds the process open, and is what fake timers of a test replace. */
+const setTimer = (delayMs: number, callback: () => void): Timer => {
+  const timeout = setTimeout(callback, delayMs);
+  return { cancel: () => clearTimeout(timeout) };
+};
+
+const plainClock: BoundClock = { monoMs: () => systemClock.monoMs(), setTimer };
+
+/**
+ * Calls `callback` at the end of a wait. By the machine's clock it comes a turn later: where the thread stood still, what
+ * has arrived meanwhile has its turn first.
+ */
+const setEnd = (clock: Clock | undefined, { timeoutMs, lived }: WaitOptions, callback: () => void): Timer => {
+  if (lived) return setBound(clock ?? plainClock, timeoutMs, callback);
+  if (clock) return clock.setTimer(timeoutMs, callback);
+  return setTimer(timeoutMs, () => void nextTurn().then(callback));
+};
+
+interface Waiter {
+  /** Checks the condition and settles if it can; true if settled. */
+  readonly attempt: () => boolean;
+}
+
+export class Doorbell {
+  readonly #words: SharedWords;
+  readonly #index: number;
+  readonly #waiters = new Set<Waiter>();
+  #listening = false;
+  #slice: NodeJS.Timeout | undefined;
+
+  constructor(words: SharedWords, index: number) {
+    this.#words = words;
+    this.#index = index;
+  }
+
+  /**
+   * Resolves with the first answer of `check` that is not undefined, rejects with what it throws. All waits of one
+   * doorbell share one wait on the word; while there is one, the process is held open (not where time is simulated).
+   */
+  wait<T>(check: () => T | undefined, options: WaitOptions): Promise<T> {
+    const { signal, onTimeout } = options;
+    return new Promise<T>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(abortError('wait', signal));
+        return;
+      }
+      const settle = (finish: () => void): true => {
+        this.#waiters.delete(waiter);
+        timeout.cancel();
+        unlisten();
+        if (this.#waiters.size === 0) this.#rest();
+        finish();
+        return true;
+      };
+      const waiter: Waiter = {
+        attempt() {
+          try {
+            const answer = check();
+            return answer !== undefined && settle(() => resolve(answer));
+          } catch (error) {
+            return settle(() => reject(error));
+          }
+        },
+      };
+      const unlisten = listenForAbort(signal, () => settle(() => reject(abortError('wait', signal))));
+      const end = (): void => {
+        if (this.#waiters.has(waiter) && !waiter.attempt()) settle(() => reject(onTimeout()));
+      };
+      const timeout = setEnd(this.#words.clock, options, end);
+      this.#waiters.add(waiter);
+      // Where time is simulated none passes in a slice.
+      if (!this.#words.clock) this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
+      if (!this.#listening) this.#listen();
+      else waiter.attempt();
+    });
+  }
+
+  /** The same, blocking the thread: for threads that may. Returns undefined at `timeoutMs`. */
+  waitSync<T>(check: () => T | undefined, timeoutMs: number): T | undefined {
+    const { clock = systemClock } = this.#words;
+    const deadlineMs = clock.monoMs() + timeoutMs;
+    for (;;) {
+      const seen = this.#words.load(this.#index);
+      const answer = check();
+      if (answer !== undefined) return answer;
+      const leftMs = deadlineMs - clock.monoMs();
+      if (leftMs <= 0) return undefined;
+      this.#words.wait(this.#index, seen, Math.min(leftMs, SLICE_MS));
+    }
+  }
+
+  /** The counter is read before the conditions are checked, so that no ring falls between the two. */
+  #listen(): void {
+    this.#listening = true;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const seen = this.#words.load(this.#index);
+      this.#attemptAll();
+      if (this.#waiters.size === 0) {
+        this.#listening = false;
+        return;
+      }
+      const ring = this.#words.waitAsync(this.#index, seen, SLICE_MS);
+      if (ring) {
+        void ring.then(() => this.#listen());
+        return;
+      }
+    }
+    void nextTurn().then(() => this.#listen());
+  }
+
+  #attemptAll(): void {
+    for (const waiter of [...this.#waiters]) waiter.attempt();
+  }
+
+  #rest(): void {
+    clearInterval(this.#slice);
+    this.#slice = undefined;
+  }
+}
+
+/**
+ * A later turn, for which the thread is not held open. By a timer: an immediate that holds nothing open does not wake an
+ * event loop that waits for its next timer or message.
+ */
+const idleTurn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0).unref());
+
+/** Calls `onRing` after rings of the word, until stopped. Does not hold the thread open; rings may be joined. */
+export const watchWord = (words: SharedWords, index: number, onRing: () => void): { stop(): void } => {
+  let stopped = false;
+  let round = 0;
+  const listen = (seen: number): void => {
+    const ring = words.waitAsync(index, seen, SLICE_MS * 8);
+    round = ring ? 0 : (round + 1) % ROUNDS;
+    const pause = ring ?? (round === 0 ? idleTurn() : Promise.resolve());
+    void pause.then(() => {
+      if (stopped) return;
+      const now = words.load(index);
+      if (now !== seen) onRing();
+      listen(now);
+    });
+  };
+  listen(words.load(index));
+  return {
+    stop() {
+      stopped = true;
+    },
+  };
+};

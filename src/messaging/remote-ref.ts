@@ -1,0 +1,113 @@
+/**
+ * A writer's way to its child, from a thread that is not the one which started it. Two ports:
+ *
+ *     home   to the starting thread, which sends a new line when there is a new supervisor thread, and tells events
+ *     line   to the supervisor thread, which sends the call port of each new incarnation, and says when one is gone
+ *
+ * So it goes on over restarts while the starting thread is blocked, and over deaths of the supervisor thread.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { drainPort } from '../core/drain-port.js';
+import type { TokenvisorError } from '../core/errors.js';
+import { ActorCalls, type Caller } from './actor-calls.js';
+import { type CallEndpoint, isCallEndpoint } from './call-endpoint.js';
+import type { CallOptions } from './call-port.js';
+
+/** What the starting thread sends home. */
+export interface HomeMessage {
+  readonly kind: 'line';
+  readonly port: MessagePort;
+}
+
+/** What a writer sends home. */
+export interface WriterMessage {
+  readonly kind: 'event';
+  readonly type: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What the supervisor thread sends along a line. */
+export type LineMessage =
+  | { readonly kind: 'calls'; readonly incarnation: number; readonly calls: CallEndpoint }
+  | { readonly kind: 'exited' | 'killed'; readonly incarnation: number };
+
+const isLine = (message: unknown): message is HomeMessage => {
+  const { kind, port } = (message ?? {}) as Partial<HomeMessage>;
+  return kind === 'line' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
+};
+
+const isLineMessage = (message: unknown): message is LineMessage => {
+  const { kind, incarnation, calls } = (message ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof incarnation !== 'number') return false;
+  return kind === 'exited' || kind === 'killed' || (kind === 'calls' && isCallEndpoint(calls));
+};
+
+export class WriterLine implements Caller {
+  readonly #home: MessagePort;
+  readonly #calls: ActorCalls;
+  #line: MessagePort | undefined;
+
+  constructor(child: string, home: MessagePort) {
+    this.#home = home;
+    this.#calls = new ActorCalls(child, (error: TokenvisorError) => this.tell('cast:failed', { code: error.code }));
+    home.on('message', (message: unknown) => this.#open(message));
+    home.once('close', () => this.close());
+    // The thread is held open by calls that wait, and by nothing else.
+    home.unref();
+    this.#hear();
+  }
+
+  call(message: unknown, options?: CallOptions): Promise<unknown> {
+    this.#hear();
+    return this.#calls.call(message, options);
+  }
+
+  cast(message: unknown): void {
+    this.#hear();
+    this.#calls.cast(message);
+  }
+
+  tell(type: string, details: Readonly<Record<string, unknown>>): void {
+    const event: WriterMessage = { kind: 'event', type, details: { ...details, atMs: Date.now() } };
+    this.#home.postMessage(event);
+  }
+
+  /** Lets go of all ports. Calls that wait reject with ACTOR_DOWN, those that come with NO_PROC. */
+  close(): void {
+    this.#home.close();
+    this.#line?.close();
+    this.#line = undefined;
+    this.#calls.disconnect();
+  }
+
+  /** What has come already, though this thread has had no turn since: the line is there before the first call. */
+  #hear(): void {
+    drainPort(this.#home, (message) => this.#open(message));
+    const line = this.#line;
+    if (line) drainPort(line, (message) => this.#receive(message));
+  }
+
+  #open(message: unknown): void {
+    // A port that did not come from writer() may bring anything.
+    if (!isLine(message)) return;
+    const { port } = message;
+    this.#line?.close();
+    this.#line = port;
+    port.on('message', (message: unknown) => {
+      if (this.#line === port) this.#receive(message);
+    });
+    port.once('close', () => {
+      if (this.#line !== port) return;
+      // The supervisor thread is gone, and every actor with it.
+      this.#line = undefined;
+      this.#calls.disconnect();
+    });
+    port.unref();
+  }
+
+  #receive(message: unknown): void {
+    if (!isLineMessage(message)) return;
+    if (message.kind === 'calls') this.#calls.connect(message.calls, message.incarnation);
+    else this.#calls[message.kind](message.incarnation);
+  }
+}

@@ -1,0 +1,31 @@
+/** An answer whose body has been read to its end. */
+import { malformedAnswer } from './http-failures.js';
+import type { HttpAnswer } from '../oauth/provider.js';
+
+export class ReadAnswer implements HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #host: string;
+  readonly #body: string;
+
+  constructor(status: number, headers: Readonly<Record<string, string>>, body: Uint8Array, host: string) {
+    this.status = status;
+    this.headers = headers;
+    // Some servers begin with a byte order mark, which JSON has no place for; a decoder drops it.
+    this.#body = new TextDecoder().decode(body);
+    this.#host = host;
+  }
+
+  /** Not a property of its own, so that printing an answer does not print a token. */
+  get body(): string {
+    return this.#body;
+  }
+
+  json(): unknown {
+    try {
+      return JSON.parse(this.#body);
+    } catch {
+      throw malformedAnswer(`The answer of ${this.#host} (status ${this.status}) is not JSON`, { status: this.status });
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * How an answer that is no token is to be treated: by its status and its code (RFC 6749 §5.2), never by a text.
+ */
+import { ProviderError, type FailureClass } from '../core/errors.js';
+import type { HttpAnswer } from './provider.js';
+import { oauthErrorOf, type OAuthError } from './oauth-errors.js';
+import { parseRetryAfter } from '../net/retry-after.js';
+
+/** These stay until a person acts, so they are not retried. */
+const FATAL_CODES: ReadonlySet<string> = new Set([
+  'invalid_client',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_grant',
+]);
+
+/** 4xx statuses that say "not now". */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** The failure that an answer is; undefined if it is a success that is worth parsing. */
+export const failureOf = (answer: HttpAnswer, host: string, nowMs: number): ProviderError | undefined => {
+  const error = oauthErrorOf(answer.body);
+  if (answer.status === 200) return failureInSuccess(error, host);
+  const code = error?.code;
+  const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], nowMs, answer.headers['date']);
+  const named = answer.status >= 400 && answer.status < 500 && error !== undefined;
+  return new ProviderError(
+    named
+      ? `${host} refused: ${error.shown} (status ${answer.status})`
+      : `${host} answered with the status ${answer.status}`,
+    {
+      class: classOf(answer.status, code),
+      reason: named ? 'oauth_error' : answer.status < 300 ? 'malformed_answer' : 'http_status',
+      status: answer.status,
+      ...(code === undefined ? {} : { oauthError: code }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  );
+};
+
+const classOf = (status: number, code: string | undefined): FailureClass => {
+  if (status < 400 || status >= 500 || TRANSIENT_STATUSES.has(status)) return 'transient';
+  return code !== undefined && FATAL_CODES.has(code) ? 'fatal' : 'park';
+};
+
+/** Some servers refuse with a 200: what they say then counts only if it is a refusal that is known to last. */
+const failureInSuccess = (error: OAuthError | undefined, host: string): ProviderError | undefined => {
+  if (error === undefined) return undefined;
+  const { code, shown } = error;
+  const fatal = code !== undefined && FATAL_CODES.has(code);
+  return new ProviderError(`${host} refused: ${shown} (status 200)`, {
+    class: fatal ? 'fatal' : 'transient',
+    reason: fatal ? 'oauth_error' : 'malformed_answer',
+    ...(code === undefined ? {} : { oauthError: code }),
+    status: 200,
+  });
+};

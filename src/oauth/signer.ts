@@ -1,0 +1,116 @@
+/**
+ * Signs JWTs with a private key: at once and in this thread. WebCrypto would sign on libuv's pool, and a refresh would
+ * wait for seconds while that is full. Loaded by those grants alone that sign, because the library costs memory.
+ */
+import { createPrivateKey, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createSigner } from 'fast-jwt';
+import { ProviderError } from '../core/errors.js';
+import type { Json, ProviderContext } from './provider.js';
+import { weaknessOfRsa } from './rsa-strength.js';
+import type { SigningAlgorithm, SigningKey } from './signing-key.js';
+
+/** The claims of an assertion (RFC 7523 §3). Times and `jti` are added. */
+export interface AssertionClaims {
+  readonly iss: string;
+  /** Google leaves it out, unless it is another than `iss`. */
+  readonly sub?: string;
+  readonly aud: string;
+  readonly [claim: string]: Json | undefined;
+}
+
+/** An assertion, good from now on for `lifetimeMs`, with a `jti` that no other has. */
+export type SignAssertion = (
+  context: Pick<ProviderContext, 'clock' | 'secret'>,
+  key: SigningKey,
+  claims: AssertionClaims,
+  lifetimeMs: number,
+) => string;
+
+/**
+ * @throws a `park` ProviderError with the reason `secret_unreadable` if the key is none that can sign
+ */
+export const signAssertion: SignAssertion = ({ clock, secret }, key, claims, lifetimeMs) => {
+  const { pem, keyId, algorithm } = readKey(secret(key.privateKey), key);
+  const issuedAtS = Math.floor(clock.wallMs() / 1_000);
+  const expiresAtS = issuedAtS + Math.ceil(lifetimeMs / 1_000);
+  const payload = { ...claims, iat: issuedAtS, exp: expiresAtS, jti: randomUUID() };
+  try {
+    return createSigner({ key: pem, algorithm, ...(keyId !== undefined && { kid: keyId }) })(payload);
+  } catch {
+    throw unusable(`a signature by ${algorithm} can't be made with it`);
+  }
+};
+
+interface ReadKey {
+  readonly pem: string;
+  readonly keyId: string | undefined;
+  readonly algorithm: SigningAlgorithm;
+}
+
+const readKey = (read: string, { keyId, algorithm: wanted }: SigningKey): ReadKey => {
+  // Some editors put a byte order mark before it.
+  const text = read.replace(/^\uFEFF/, '');
+  const jwk = text.trimStart().startsWith('{') ? parseJwk(text) : undefined;
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(jwk ? { key: jwk, format: 'jwk' } : text);
+  } catch {
+    throw unusable(
+      'it is neither a PEM nor a JWK of a private key that is not encrypted (a path is given as file(path))',
+    );
+  }
+  return {
+    pem: key.export({ type: 'pkcs8', format: 'pem' }) as string,
+    keyId: keyId ?? nameOf(jwk?.['kid']),
+    algorithm: chooseAlgorithm(algorithmsOf(key), wanted, jwk?.['alg']),
+  };
+};
+
+const nameOf = (member: unknown): string | undefined =>
+  typeof member === 'string' && member !== '' ? member : undefined;
+
+const parseJwk = (text: string): JsonWebKey & Readonly<Record<string, unknown>> => {
+  try {
+    return JSON.parse(text) as JsonWebKey & Readonly<Record<string, unknown>>;
+  } catch {
+    throw unusable('it begins like a JWK, and is no JSON');
+  }
+};
+
+const BY_RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const;
+const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
+
+/** Those that a key of this kind can sign by, the usual one first. */
+const algorithmsOf = (key: KeyObject): readonly SigningAlgorithm[] => {
+  const { asymmetricKeyType, asymmetricKeyDetails } = key;
+  if (asymmetricKeyType === 'rsa') {
+    const weakness = weaknessOfRsa(key);
+    if (weakness !== undefined) throw unusable(weakness);
+    return BY_RSA;
+  }
+  if (asymmetricKeyType === 'ed25519') return ['EdDSA'];
+  const byCurve = asymmetricKeyType === 'ec' ? BY_CURVE[asymmetricKeyDetails?.namedCurve ?? ''] : undefined;
+  if (byCurve !== undefined) return [byCurve];
+  throw unusable(`expected an RSA, EC (P-256, P-384, P-521) or Ed25519 key, got ${asymmetricKeyType ?? 'another'}`);
+};
+
+/** The library would sign by any: with a key of another curve, or by HMAC with the key's text as the secret. */
+const chooseAlgorithm = (
+  possible: readonly SigningAlgorithm[],
+  wanted: SigningAlgorithm | undefined,
+  alg: unknown,
+): SigningAlgorithm => {
+  const chosen = wanted ?? alg ?? possible[0];
+  const found = possible.find((one) => one === chosen);
+  if (found !== undefined) return found;
+  const came = wanted === undefined ? 'its `alg` says another' : `${wanted} is asked for`;
+  throw unusable(`a key of its kind signs by ${possible.join(', ')}, and ${came}`);
+};
+
+/** Nothing of the key is told. */
+const unusable = (why: string): ProviderError =>
+  new ProviderError(`The private key can't be used: ${why}`, { class: 'park', reason: 'secret_unreadable' });

@@ -1,0 +1,7 @@
+/**
+ * What Piscina loads in a thread that verifies tokens. CommonJS, and all of it by require: an ES module entry takes
+ * seconds to load while libuv's pool is full.
+ */
+import verifyThread = require('../jwt/verify-thread.js');
+
+export = verifyThread.verifyJob;

@@ -1,0 +1,42 @@
+/** A user's options as they can travel and be printed. */
+import { types } from 'node:util';
+import { optionsOf } from '../config/check.js';
+import { isPlainObject } from '../core/describe.js';
+import { isUrl } from '../core/realm.js';
+import { literal } from './references.js';
+
+/**
+ * Members that are secrets, of a grant, of a store or of what lies in them: `key` is that of `tls`; and the PEM text of a
+ * client's `cert` often has the key as well.
+ */
+const SECRETS = new Set([
+  ...['clientSecret', 'refreshToken', 'key', 'cert', 'privateKey', 'keyFile', 'subjectToken', 'actorToken'],
+  ...['connectionString', 'password'],
+]);
+/** Members that are secrets if they are strings, and hold some if they are objects. */
+const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
+
+/** Literal secrets as references, so that a spec can be printed; URLs as strings, so that it can be cloned. */
+export const wrapped = <T>(options: T): T => {
+  if (!isPlainObject(options)) return options;
+  const entries = Object.entries(optionsOf(options, 'options')).map(([key, value]: [string, unknown]) => {
+    // Of several texts, each may be the one that holds more than a certificate.
+    if (key === 'ca') return [key, Array.isArray(value) ? value.map(concealed) : concealed(value)];
+    if (key === 'connectionString' && isUrl(value)) return [key, literal(value.href)];
+    const mayBeSecret = SECRETS.has(key) || HOLDERS.has(key);
+    if (HOLDERS.has(key) && isPlainObject(value)) return [key, wrapped(value)];
+    if (mayBeSecret) return [key, concealed(value)];
+    return [key, isUrl(value) ? value.href : value];
+  });
+  return Object.fromEntries(entries) as T;
+};
+
+const concealed = (value: unknown): unknown =>
+  typeof value === 'string' && value !== '' ? literal(value) : emptied(value);
+
+/** What is no secret in the form that it must have (a parsed key, say) is refused later, and must not print till then. */
+const emptied = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(() => null);
+  if (isPlainObject(value)) return {};
+  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? Buffer.alloc(0) : value;
+};

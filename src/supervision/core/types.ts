@@ -1,0 +1,230 @@
+/**
+ * The supervisor's vocabulary, OTP's words kept. The supervisor itself is the pure function in supervisor-core.ts;
+ * the supervisor thread is a thin shell that carries out its effects.
+ */
+import type { WireError } from '../../core/wire-error.js';
+
+/**
+ * When a child is restarted, as in OTP. `permanent`: always. `transient`: after an abnormal exit. `temporary`: never, and
+ * its spec is dropped.
+ */
+export type RestartType = 'permanent' | 'transient' | 'temporary';
+
+/**
+ * How a child is stopped, as in OTP. `brutal`: killed at once. A number: asked, and killed after so many ms. `infinity`:
+ * asked, and waited for.
+ */
+export type Shutdown = 'brutal' | number | 'infinity';
+
+/** What the supervisor knows of a child. All else of the child (its module, options, memory) is the shell's. */
+export interface ChildRules {
+  readonly name: string;
+  readonly restart: RestartType;
+  readonly shutdown: Shutdown;
+  readonly maxRestarts: number;
+  readonly maxSeconds: number;
+  /** After so long a silence its thread is ended as `hung`: it decides how far apart such deaths may be and still count. */
+  readonly hangTimeoutMs: number;
+  /** After so long a start that is not done has failed: the same for starts. */
+  readonly initTimeoutMs: number;
+  /** False if the child writes where no fence reaches (a file): no successor before the exit of the old thread. */
+  readonly fenceable: boolean;
+  /** What becomes of the snapshot when the thread has ended. At a stop it is withdrawn in any case. */
+  readonly onExit: OnExit;
+}
+
+/**
+ * What becomes of a published snapshot when its actor's thread has ended. `keep`: readers go on with it, and the next
+ * actor finds it. `withdraw`: it is taken back, as an ETS table goes with its owner.
+ */
+export type OnExit = 'keep' | 'withdraw';
+
+export interface SupervisorRules {
+  /** Per child, with parking; or `supervisor`: OTP to the letter. */
+  readonly escalation: 'child' | 'supervisor';
+  /** The shared intensity under `escalation: 'supervisor'`. */
+  readonly maxRestarts: number;
+  readonly maxSeconds: number;
+  /** How many threads may boot at once, for whatever reason. Always 1, in order, under `escalation: 'supervisor'`. */
+  readonly startConcurrency: number;
+  /** How long after a kill a thread that has not exited counts as a zombie. */
+  readonly zombieAfterMs: number;
+  /** The first wait of a parked child, doubled up to the second. */
+  readonly parkMs: number;
+  readonly parkMaxMs: number;
+}
+
+/** Why a thread ended. `normal` and `shutdown` are the two that a `transient` child is not restarted after. */
+export type ExitReason =
+  /** It ended by itself: `stop('normal', …)`. */
+  | { readonly kind: 'normal' }
+  /** It was asked to end, or ended so by itself: `stop('shutdown', …)`. */
+  | { readonly kind: 'shutdown'; readonly detail?: string }
+  /** Killed by the supervisor (a brutal shutdown, or one that took too long), or by terminate(). */
+  | { readonly kind: 'killed' }
+  /** Killed for a silent heartbeat. */
+  | { readonly kind: 'hung' }
+  /** `process.exit()` in the thread. */
+  | { readonly kind: 'exit'; readonly code: number }
+  /** It threw: `error` has the name, the message, the code and the cause. */
+  | { readonly kind: 'crash'; readonly error: WireError };
+
+/**
+ * What the thread of a child does.
+ *
+ * - `starting`: booting, init not done;
+ * - `running`: init done;
+ * - `stopping`: asked or killed, exit not seen;
+ * - `restarting`: no thread; the next incarnation starts when its wait is over;
+ * - `parked`: no thread; past its intensity; tried again much later;
+ * - `zombie`: killed, does not exit; no successor may start (its file can't be fenced, or two threads live already);
+ * - `stopped`: no thread, and none will start by itself; the spec is kept.
+ */
+export type ChildPhase = 'starting' | 'running' | 'stopping' | 'restarting' | 'parked' | 'zombie' | 'stopped';
+
+/** What must outlive the supervisor thread; kept in the child's supervision record, written at every change. */
+export interface PersistedChild {
+  readonly phase: ChildPhase;
+  /** Counts every incarnation ever started: the fencing epoch. */
+  readonly incarnation: number;
+  readonly restarts: number;
+  /** Monotonic ms of the restarts that still count. */
+  readonly restartTimesMs: readonly number[];
+  /** Those of them that followed on a hang, and count for longer. */
+  readonly hungTimesMs?: readonly number[];
+  readonly parkedTimes: number;
+  /** While parked or restarting: when the next start is due (monotonic). */
+  readonly dueMonoMs?: number;
+  /** While stopping: the stop was asked for, so a supervisor that adopts the child leaves it stopped. */
+  readonly stopAsked?: true;
+  readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
+}
+
+export type SupervisorCommand =
+  | { readonly kind: 'start_child'; readonly rules: ChildRules }
+  | { readonly kind: 'terminate_child'; readonly name: string }
+  | { readonly kind: 'restart_child'; readonly name: string }
+  | { readonly kind: 'delete_child'; readonly name: string }
+  /** Un-parks a child that is parked for its restart intensity; `ok` and nothing done if it is not. */
+  | { readonly kind: 'resume_child'; readonly name: string }
+  /** Stops all children in reverse order of their start, then the supervisor. */
+  | { readonly kind: 'close' };
+
+/** A child as the supervisor before this one has left it. */
+interface AdoptedChild {
+  readonly rules: ChildRules;
+  readonly persisted: PersistedChild;
+  /** Until when readers can go on without its actor: wall time in ms; absent if they already can't. */
+  readonly servedUntilMs?: number;
+}
+
+export type SupervisorEvent =
+  /** The first start: all children in order, any failure stops all and is the answer. `request` is answered when done. */
+  | { readonly kind: 'start'; readonly request: number; readonly children: readonly ChildRules[] }
+  /** This supervisor replaces one that died: no thread of the old one lives. Parked stays parked, stopped stopped. */
+  | {
+      readonly kind: 'adopt';
+      readonly children: readonly AdoptedChild[];
+    }
+  | { readonly kind: 'command'; readonly request: number; readonly command: SupervisorCommand }
+  /** Init is done. */
+  | { readonly kind: 'started'; readonly name: string; readonly incarnation: number }
+  /**
+   * Init failed, timed out, or the thread could not be made. Says why; that the thread is gone, `exited` says: it
+   * follows in any case (at once if no thread was made). The core kills what may still live.
+   */
+  | {
+      readonly kind: 'start_failed';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly error: WireError;
+      /** It was not done within `initTimeoutMs`. */
+      readonly timedOut?: boolean;
+    }
+  /** The thread's `exit`: exactly one for each `spawn`. Before `started`, it is a start that failed. */
+  | {
+      readonly kind: 'exited';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly reason: ExitReason;
+    }
+  /** The heartbeat was silent for too long. */
+  | { readonly kind: 'hung'; readonly name: string; readonly incarnation: number }
+  /** The instant of the last `wake` has come; a spurious one is harmless. */
+  | { readonly kind: 'woken' };
+
+export type CommandOutcome = { readonly ok: true } | { readonly ok: false; readonly error: WireError };
+
+/** OTP's supervisor report. @inline */
+export interface SupervisorReport {
+  readonly context: 'start_error' | 'child_terminated' | 'shutdown_error' | 'shutdown';
+  /** The second only with `shutdown`: the supervisor gives up, and the offender is the child that was one too many. */
+  readonly reason: ExitReason | { readonly kind: 'reached_max_restart_intensity' };
+  readonly offender: {
+    readonly name: string;
+    readonly incarnation: number;
+    readonly restart: RestartType;
+    readonly shutdown: Shutdown;
+  };
+}
+
+export type SupervisorEffect =
+  /** Start this incarnation. `beside`: this older one, a zombie, lives on in the other bank. */
+  | {
+      readonly kind: 'spawn';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly beside?: number;
+    }
+  /** Ask the thread to end: its `exited` follows, or the core kills it later. */
+  | { readonly kind: 'shut_down'; readonly name: string; readonly incarnation: number }
+  /** Terminate the thread: the exit's reason is `reason`. Nothing to do if it has exited. */
+  | {
+      readonly kind: 'kill';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly reason: 'killed' | 'hung';
+    }
+  /** The child's persisted state has changed: write it where it outlives this thread, before anything that follows. */
+  | { readonly kind: 'persist'; readonly name: string; readonly persisted: PersistedChild }
+  /**
+   * Take its snapshot back: the child is stopped, and nothing will start it by itself; or its thread has ended, or is given
+   * up, and its snapshot goes with it (`onExit`).
+   */
+  | { readonly kind: 'withdraw'; readonly name: string }
+  /** Forget the child: its spec is gone. A zombie of it may still live; its `exited` is wanted all the same. */
+  | { readonly kind: 'forget'; readonly name: string }
+  | { readonly kind: 'reply'; readonly request: number; readonly outcome: CommandOutcome }
+  | { readonly kind: 'report'; readonly report: SupervisorReport }
+  | { readonly kind: 'notice'; readonly notice: SupervisionNotice }
+  /** Replaces any earlier wake (monotonic); undefined: never. */
+  | { readonly kind: 'wake'; readonly atMonoMs: number | undefined }
+  /** All children are stopped; the supervisor ends: asked to, or at its intensity's limit. */
+  | { readonly kind: 'end'; readonly reason: 'closed' | 'restart_intensity' | 'start_failed' };
+
+/** What the supervisor tells the world. */
+export type SupervisionNotice =
+  | { readonly type: 'child:started'; readonly name: string; readonly incarnation: number }
+  | {
+      readonly type: 'child:exited';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly reason: ExitReason;
+    }
+  /** A restart is due: after `inMs`. */
+  | {
+      readonly type: 'child:restarting';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly inMs: number;
+    }
+  | { readonly type: 'child:restarted'; readonly name: string; readonly incarnation: number }
+  | {
+      readonly type: 'child:parked';
+      readonly name: string;
+      readonly why: 'restart_intensity';
+      readonly retryInMs: number;
+    }
+  | { readonly type: 'child:resumed'; readonly name: string; readonly by: 'user' | 'probe' }
+  | { readonly type: 'child:zombie'; readonly name: string; readonly incarnation: number }
+  | { readonly type: 'child:stopped'; readonly name: string };

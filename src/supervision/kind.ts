@@ -1,0 +1,226 @@
+/**
+ * What a user says of a child, and what every kind of child has in common.
+ */
+import { inspect } from 'node:util';
+import {
+  anyOf,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  type OptionalCheck,
+  type Report,
+  string,
+} from '../config/check.js';
+import { propertyOf } from '../core/describe.js';
+import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
+import type { ActorDoor } from './main/actor-ref.js';
+import type { OnExit, RestartType, Shutdown } from './core/types.js';
+
+/** Options that every child takes beside its own. */
+export interface ChildOptions {
+  /**
+   * OTP's: `permanent` is always restarted, `transient` after an abnormal end only, `temporary` never.
+   * @default 'permanent'
+   */
+  readonly restart?: RestartType;
+  /**
+   * How long a stop waits for the actor's `terminate`: ms (0 to 600,000), `brutal` for not at all, `infinity` for ever.
+   * @default 5_000
+   */
+  readonly shutdown?: Shutdown;
+  /**
+   * More restarts than this within `maxSeconds` park the child: 0 to 500.
+   * @default 3
+   */
+  readonly maxRestarts?: number;
+  /**
+   * The window in which restarts count against `maxRestarts`: seconds, 1 to 3,600.
+   * @default 5
+   */
+  readonly maxSeconds?: number;
+  /**
+   * An actor whose event loop is silent for so long is ended with reason `hung`: ms, 200 to 600,000. Time in which its
+   * thread waits for a processor does not count (on Linux). On a free machine a hang is found within twice this time, or
+   * 1.2 s if that is longer; nowhere before 0.6 s.
+   * @default 10_000
+   */
+  readonly hangTimeoutMs?: number;
+  /**
+   * A start that takes longer has failed: ms, 100 to 600,000. It covers the start of the thread. Time in which that waits
+   * for a processor does not count (on Linux).
+   * @default 30_000
+   */
+  readonly initTimeoutMs?: number;
+  /**
+   * How many messages of one caller may wait for the actor: 1 to 1,000,000.
+   * @default 10_000
+   */
+  readonly mailboxLimit?: number;
+  /**
+   * The environment variables that the actor's thread gets; it has no others. Read at start.
+   * @default []
+   */
+  readonly env?: readonly string[];
+  /**
+   * Node's options for the actor's thread, for a loader: `['--import', 'tsx']`.
+   * @default []
+   */
+  readonly execArgv?: readonly string[];
+  /**
+   * Limits of the actor's heap, as of worker_threads: MB, 1 to 65,536. An actor past them dies alone.
+   * @default { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }
+   */
+  readonly resourceLimits?: {
+    /** The main heap. */
+    readonly maxOldGenerationSizeMb?: number;
+    /** The heap of young objects. */
+    readonly maxYoungGenerationSizeMb?: number;
+    /** Generated code. */
+    readonly codeRangeSizeMb?: number;
+    /** The stack. */
+    readonly stackSizeMb?: number;
+  };
+}
+
+/** {@link ChildOptions}, checked and with their defaults. */
+export type CheckedChildOptions = Required<ChildOptions>;
+
+const limit = optional(number({ min: 1, max: 65_536 }));
+
+const resourceLimits = object({
+  maxOldGenerationSizeMb: limit,
+  maxYoungGenerationSizeMb: limit,
+  codeRangeSizeMb: limit,
+  stackSizeMb: limit,
+});
+
+const shutdown = anyOf<Shutdown>(
+  "'brutal', 'infinity' or milliseconds from 0 to 600000",
+  oneOf('brutal', 'infinity'),
+  number({ min: 0, max: 600_000 }),
+);
+
+/** The part of a kind's options that every kind has: spread it into the shape of the whole. */
+export const childShape = {
+  restart: optional(oneOf('permanent', 'transient', 'temporary'), 'permanent'),
+  shutdown: optional(shutdown, 5_000),
+  maxRestarts: optional(number({ min: 0, max: 500, integer: true }), 3),
+  maxSeconds: optional(number({ min: 1, max: 3_600 }), 5),
+  hangTimeoutMs: optional(number({ min: 200, max: 600_000 }), 10_000),
+  initTimeoutMs: optional(number({ min: 100, max: 600_000 }), 30_000),
+  mailboxLimit: optional(number({ min: 1, max: 1_000_000, integer: true }), 10_000),
+  env: optional(list(string()), []),
+  execArgv: optional(list(string()), []),
+  resourceLimits: optional(resourceLimits, { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }),
+};
+
+/** A check for how many entries a table takes. */
+export const maxEntries = (): OptionalCheck<number> =>
+  optional(number({ min: 1, max: MOST_ENTRIES, integer: true }), DEFAULT_MAX_ENTRIES);
+
+/** What a kind makes of a user's options, on the starting thread. */
+export interface PreparedChild {
+  readonly child: CheckedChildOptions;
+  /** What crosses to the actor: plain data and secret references. */
+  readonly options: unknown;
+  /** The key of the user's options that they are, if they are not the whole: for the paths of problems. */
+  readonly optionsKey?: string;
+  /** Where the user has written what is at this place of `options`, if it is not there: for problems with it. */
+  readonly placeOf?: (path: string) => string;
+  /** False if the child writes where no fence reaches. */
+  readonly fenceable: boolean;
+  /** The table that it has, if it has one. Nothing of that can be fenced. */
+  readonly table?: { readonly maxEntries: number };
+  /** What becomes of its snapshot when its thread has ended: kept, if nothing is said. */
+  readonly onExit?: OnExit;
+}
+
+/** What a kind makes of a change of a user's options. */
+export interface RotatedChild {
+  readonly prepared: PreparedChild;
+  /** The whole, as the user would give it now: what the next change is made to. */
+  readonly options: unknown;
+}
+
+/** What `rotate()` was called with, and what it is to change. */
+export interface RotateRequest {
+  /** The user's options so far, and what is to change of them. */
+  readonly current: unknown;
+  readonly change: unknown;
+  /** How: the second argument of `rotate()`. */
+  readonly how: unknown;
+  /** What has crossed to the actor so far, its references resolved: {@link PreparedChild.options}. */
+  readonly running: unknown;
+}
+
+/** A kind of child: the module that runs in its thread, and what its users hold. */
+export interface Kind<Handle> {
+  /** How `handle()` and `whichChildren()` call it. */
+  readonly name: string;
+  /** The module, by its `file:` URL or as ownModule() names one of ours, and the name of the behaviour in it. */
+  readonly module: string;
+  readonly export: string;
+  /**
+   * Which of the child's own words says until which second of the wall clock readers believe what else there is (see
+   * `memory/valid-until`), if one does: where no actor follows a step of the clock, the supervisor closes it.
+   */
+  readonly validUntilWord?: number;
+  /** Checks the options and reports every problem with its path. */
+  prepare(options: unknown, path: string, report: Report): PreparedChild;
+  /** What `rotate()` was given, checked, over the options so far. Absent: a kind that can't be rotated. */
+  rotate?(request: RotateRequest, path: string, report: Report): RotatedChild;
+  createHandle(door: ActorDoor): Handle;
+}
+
+const brand = Symbol.for('tokenvisor.child-spec');
+
+/**
+ * What `credential()` and `actor()` return, and `startSupervisor()` and `startChild()` take. Opaque; it prints as its
+ * kind, without the options. `Handle` is what the starting thread gets for it.
+ */
+export interface ChildSpec<Handle = unknown> {
+  readonly [brand]: true;
+  /** @hidden */
+  readonly kind: Kind<Handle>;
+  /** @hidden */
+  readonly options: unknown;
+}
+
+/** The handle of a spec: `HandleOf<typeof spec>`. */
+export type HandleOf<Spec> = Spec extends ChildSpec<infer Handle> ? Handle : never;
+
+/** Prints as its kind: options of a module of the user's may hold anything, and a spec is easily logged. */
+class Spec<Handle> implements ChildSpec<Handle> {
+  readonly [brand] = true;
+  readonly kind: Kind<Handle>;
+  readonly #options: unknown;
+
+  constructor(kind: Kind<Handle>, options: unknown) {
+    this.kind = kind;
+    this.#options = options;
+  }
+
+  get options(): unknown {
+    return this.#options;
+  }
+
+  toString(): string {
+    return `ChildSpec(${this.kind.name})`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+export const childSpec = <Handle>(kind: Kind<Handle>, options: unknown): ChildSpec<Handle> => new Spec(kind, options);
+
+/** A check for a value of {@link ChildSpec}. */
+export const isChildSpec = (value: unknown): value is ChildSpec =>
+  typeof value === 'object' && propertyOf(value, brand) === true;

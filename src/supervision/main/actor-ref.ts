@@ -1,0 +1,131 @@
+/**
+ * The main thread's way to one child: its memory, its calls, and what its supervisor does for it.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { ActorCalls, type Caller } from '../../messaging/actor-calls.js';
+import type { CallEndpoint } from '../../messaging/call-endpoint.js';
+import type { CallOptions } from '../../messaging/call-port.js';
+import type { ChildMemory } from '../../memory/child-memory.js';
+import type { TableMemory } from '../../table/table-memory.js';
+import { WriterHomes, type HomeKeeper } from './writer-homes.js';
+
+/** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
+export interface TransferableHandle<KindName extends string = string> {
+  /** The version of this form. */
+  readonly tokenvisor: 1;
+  /** What it is of: `credential`, `tokenSet` and so on, or `actor` for a kind of one's own. */
+  readonly kind: KindName;
+  /** The child's name. */
+  readonly name: string;
+  /** What readers see of the child: shared, not copied, when it is posted. */
+  readonly memory: SharedArrayBuffer;
+  /** Its table, if it has one: shared as well. */
+  readonly table?: TableMemory;
+}
+
+/**
+ * What `writer()` resolves with: post it to one other thread, with `port` in the transfer list, and `attach()` it there.
+ * Without that list Node throws, and says that something needs a transfer.
+ */
+export interface TransferableWriter<KindName extends string = string> extends TransferableHandle<KindName> {
+  /** To be transferred: `worker.postMessage(writer, [writer.port])`. */
+  readonly port: MessagePort;
+}
+
+/** What the supervisor does for a door. */
+export interface DoorKeeper extends HomeKeeper {
+  rotate(change: unknown, how?: unknown): Promise<void>;
+  resume(): Promise<void>;
+  /** Takes in what the supervisor thread has told and had no turn yet. */
+  hear(): void;
+}
+
+export class ActorDoor implements Caller {
+  readonly name: string;
+  readonly kind: string;
+  readonly memory: SharedArrayBuffer;
+  readonly table: TableMemory | undefined;
+  readonly #keeper: DoorKeeper;
+  readonly #calls: ActorCalls;
+  readonly #homes: WriterHomes;
+
+  constructor(name: string, kind: string, memory: Pick<ChildMemory, 'shared' | 'table'>, keeper: DoorKeeper) {
+    this.name = name;
+    this.kind = kind;
+    this.memory = memory.shared;
+    this.table = memory.table;
+    this.#keeper = keeper;
+    this.#calls = new ActorCalls(name, ({ code }) => this.tell('cast:failed', { code }));
+    this.#homes = new WriterHomes(name, keeper);
+  }
+
+  call(message: unknown, options?: CallOptions): Promise<unknown> {
+    this.#hear();
+    return this.#calls.call(message, options);
+  }
+
+  cast(message: unknown): void {
+    this.#hear();
+    this.#calls.cast(message);
+  }
+
+  tell(type: string, details: Readonly<Record<string, unknown>>): void {
+    this.#keeper.tell(type, details);
+  }
+
+  /** Shared memory says that an actor runs before this thread has had the turn in which it is handed its port. */
+  #hear(): void {
+    if (!this.#calls.connected) this.#keeper.hear();
+  }
+
+  /** True while there is an actor to call. */
+  get connected(): boolean {
+    return this.#calls.connected;
+  }
+
+  rotate(change: unknown, how?: unknown): Promise<void> {
+    return this.#keeper.rotate(change, how);
+  }
+
+  resume(): Promise<void> {
+    return this.#keeper.resume();
+  }
+
+  /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it. */
+  async writer(): Promise<TransferableWriter> {
+    const { kind, name, memory, table } = this;
+    const port = await this.#homes.open();
+    return { tokenvisor: 1, kind, name, memory, ...(table && { table }), port };
+  }
+
+  /** A new incarnation is there to be called. */
+  connect(calls: CallEndpoint, incarnation: number): void {
+    this.#calls.connect(calls, incarnation);
+  }
+
+  /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
+  exited(incarnation: number): void {
+    this.#calls.exited(incarnation);
+  }
+
+  /** An incarnation was killed and does not end. */
+  killed(incarnation: number): void {
+    this.#calls.killed(incarnation);
+  }
+
+  /** The supervisor thread died, and every actor with it. Writers wait for the next one. */
+  disconnect(): void {
+    this.#calls.disconnect();
+  }
+
+  /** There is a new supervisor thread. */
+  reconnect(): void {
+    void this.#homes.reopen();
+  }
+
+  /** The child is gone, for this thread and for every writer. */
+  close(): void {
+    this.#calls.disconnect();
+    this.#homes.close();
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The children as the starting thread holds them: their specs, their memory, and the handles that their users have.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Health } from '../../kinds/actor/reader.js';
+import { fromWireError } from '../../core/wire-error.js';
+import { describeValue } from '../../core/describe.js';
+import type { AtomicWords } from '../../memory/words.js';
+import { ActorDoor, type DoorKeeper } from './actor-ref.js';
+import type { ChildPlan } from '../thread/child-shell.js';
+import type { Kind } from '../kind.js';
+import { isCredential, type CheckedChild, type Referring } from './options.js';
+import { notFound } from '../core/supervisor-errors.js';
+
+/** What every handle has for its supervisor. */
+export interface SupervisedHandle {
+  health(): Health;
+  isReady(): boolean;
+  /** The last failed mint, if none has succeeded since. */
+  failure?(): Error | undefined;
+  doorbell(): { readonly words: AtomicWords; readonly index: number };
+}
+
+export interface HeldChild {
+  readonly kind: Kind<unknown>;
+  /** The user's, with what `rotate()` has changed since: no secret of before is held on to. */
+  readonly options: unknown;
+  readonly plan: ChildPlan;
+  readonly door: ActorDoor;
+  readonly handle: SupervisedHandle;
+  /** A `startChild` that is not answered yet: no supervisor thread but the one that was asked starts it. */
+  readonly starting: boolean;
+}
+
+export class ChildTable {
+  /** The handles, by name. With no prototype, so that a child may have any. */
+  readonly handles = Object.create(null) as Record<string, unknown>;
+  readonly #supervisor = randomUUID();
+  readonly #keeperOf: (name: string) => DoorKeeper;
+  readonly #byName = new Map<string, HeldChild>();
+  /** By name, what was asked for last that may free it. */
+  readonly #freeing = new Map<string, Promise<unknown>>();
+
+  /** @param keeperOf what the supervisor does for the door of a child of that name. */
+  constructor(keeperOf: (name: string) => DoorKeeper) {
+    this.#keeperOf = keeperOf;
+  }
+
+  get all(): readonly HeldChild[] {
+    return [...this.#byName.values()];
+  }
+
+  /** What each refers to. */
+  get referring(): readonly Referring[] {
+    return this.all.map(({ plan: { rules, options } }) => ({ name: rules.name, wire: options }));
+  }
+
+  find(name: string): HeldChild | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** @throws NOT_FOUND */
+  get(name: string): HeldChild {
+    const child = this.#byName.get(name);
+    if (!child) throw fromWireError(notFound(typeof name === 'string' ? name : describeValue(name)));
+    return child;
+  }
+
+  /** The shared memory of the credential of that name. */
+  tokenMemory(name: string): SharedArrayBuffer | undefined {
+    const child = this.#byName.get(name);
+    return child && isCredential(child.kind) ? child.plan.memory.shared : undefined;
+  }
+
+  /** Holds a child, and makes its handle. */
+  add(checked: CheckedChild, { starting = false } = {}): HeldChild {
+    const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
+    const fenceable = checked.fenceable && !memory.table;
+    const { restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, initTimeoutMs, ...rest } = options;
+    const { validUntilWord } = spec.kind;
+    const plan: ChildPlan = {
+      ...rest,
+      rules: { name, restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, initTimeoutMs, fenceable, onExit },
+      module: spec.kind.module,
+      export: spec.kind.export,
+      ...(validUntilWord !== undefined && { validUntilWord }),
+      options: wire,
+      owner: `${this.#supervisor}/${name}`,
+      memory,
+      env: environment,
+    };
+    const door = new ActorDoor(name, spec.kind.name, memory, this.#keeperOf(name));
+    const handle = spec.kind.createHandle(door) as SupervisedHandle;
+    const child: HeldChild = { kind: spec.kind, options: spec.options, plan, door, handle, starting };
+    this.#byName.set(name, child);
+    this.handles[name] = handle;
+    return child;
+  }
+
+  /** Changes what is held of a child, if it is held still: another one may have got its name meanwhile. */
+  change({ door, plan }: HeldChild, change: (child: HeldChild) => Partial<HeldChild>): void {
+    const { name } = plan.rules;
+    const child = this.#byName.get(name);
+    if (child?.door === door) this.#byName.set(name, { ...child, ...change(child) });
+  }
+
+  /** Forgets a child, but not another one that has got its name meanwhile. */
+  remove({ door, plan }: HeldChild): void {
+    const { name } = plan.rules;
+    door.close();
+    if (this.#byName.get(name)?.door !== door) return;
+    this.#byName.delete(name);
+    delete this.handles[name];
+  }
+
+  /** Settles as `asked` does, a command that may free the name; until then whoever starts a child of that name waits. */
+  async whileFreeing(name: string, asked: Promise<unknown>): Promise<void> {
+    const settled = asked.catch(() => undefined);
+    this.#freeing.set(name, settled);
+    try {
+      await asked;
+    } finally {
+      if (this.#freeing.get(name) === settled) this.#freeing.delete(name);
+    }
+  }
+
+  /** Resolves when nothing that was asked for before can free the name any more; undefined if nothing can now. */
+  freed(name: string): Promise<unknown> | undefined {
+    return this.#freeing.get(name);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * New options for children that run: checked on the starting thread, taken or refused by the actor, and kept for every
+ * restart.
+ */
+import { fromWireError, type WireError } from '../../core/wire-error.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { OneByOne } from '../../core/one-by-one.js';
+import { decodeOptions, referencedTokens, repointed, type WireOptions } from '../../secrets/reference-tree.js';
+import type { ChildTable, HeldChild } from './child-table.js';
+import { checkAll, encodePrepared, isCredential, refuseCircle } from './options.js';
+
+/** Hands options to a child's actor; resolves with its refusal. Rejects if the supervisor thread dies over it. */
+export type Reconfigure = (name: string, options: WireOptions) => Promise<WireError | undefined>;
+
+export class Reconfigurations {
+  readonly #children: ChildTable;
+  readonly #reconfigure: Reconfigure;
+  /** Each changes what the one before has left. */
+  readonly #oneByOne = new OneByOne();
+
+  constructor(children: ChildTable, reconfigure: Reconfigure) {
+    this.#children = children;
+    this.#reconfigure = reconfigure;
+  }
+
+  /** What the user wants changed. */
+  rotate(name: string, change: unknown, how: unknown): Promise<void> {
+    return this.#oneByOne.run(name, () => this.#rotate(name, change, how));
+  }
+
+  /** Whoever is minted from the token of a child of that name has referred to one that is gone. */
+  async repoint({ plan: { rules, memory }, kind }: HeldChild): Promise<void> {
+    // What another kind of child publishes is no token.
+    if (!isCredential(kind)) return;
+    const referring = this.#children.all
+      .filter(({ plan }) => referencedTokens(plan.options).includes(rules.name))
+      .map(({ plan }) => plan.rules.name);
+    await Promise.all(
+      referring.map((name) => this.#oneByOne.run(name, () => this.#repoint(name, rules.name, memory.shared))),
+    );
+  }
+
+  async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
+    const child = this.#children.get(name);
+    const { plan, kind } = child;
+    const rotate = kind.rotate?.bind(kind);
+    if (!rotate) {
+      throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' can't be rotated`, { child: name });
+    }
+    const { options, wire } = checkAll((report) => {
+      const request = { current: child.options, change, how, running: decodeOptions(plan.options) };
+      const rotated = rotate(request, name, report);
+      if (plan.rules.fenceable && !rotated.prepared.fenceable) {
+        report(name, 'options that keep its refresh token where they did', 'a file store: start another child with it');
+      }
+      const encoded = encodePrepared(rotated.prepared, name, report, (of) => this.#children.tokenMemory(of));
+      refuseCircle(name, [{ name, wire: encoded.wire }, ...this.#children.referring], report);
+      return { options: rotated.options, ...encoded };
+    }, name);
+    const refusal = await this.#reconfigure(name, wire);
+    if (refusal) throw fromWireError(refusal);
+    this.#children.change(child, (held) => ({ options, plan: { ...held.plan, options: wire } }));
+  }
+
+  async #repoint(name: string, source: string, memory: SharedArrayBuffer): Promise<void> {
+    const child = this.#children.find(name);
+    if (!child) return;
+    const options = repointed(child.plan.options, source, memory);
+    this.#children.change(child, ({ plan }) => ({ plan: { ...plan, options } }));
+    // One that dies over it, or with its supervisor thread, is started with what is kept here.
+    await this.#reconfigure(name, options).catch(() => undefined);
+  }
+}

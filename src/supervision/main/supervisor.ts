@@ -1,0 +1,410 @@
+/**
+ * The main thread's side of supervision: it owns all shared memory and the specs, holds the typed handles, and starts a
+ * new supervisor thread when one dies.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import { readSupervision } from '../../kinds/actor/reader.js';
+import { strangeMessage } from '../../messaging/guarded-endpoint.js';
+import { fromWireError } from '../../core/wire-error.js';
+import { systemClock } from '../../core/clock.js';
+import { checkWaitOptions } from '../../config/check-timeout.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { Events, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './events.js';
+import { openWords } from '../../memory/child-memory.js';
+import { supervisorEntry } from '../../core/package-files.js';
+import { isError } from '../../core/realm.js';
+import { within } from '../../core/within.js';
+import { allReady, type ReadyOptions } from './all-ready.js';
+import { isSupervisorMessage, nameTaken, unwrap, withError } from './answers.js';
+import type { ChildSpec, HandleOf } from '../kind.js';
+import { ChildTable, type HeldChild } from './child-table.js';
+import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './supervisor-backoff.js';
+import { type CheckedChild, type CheckedSupervisorOptions, checkOneChild } from './options.js';
+import type { ChildCounts, ChildSummary } from '../core/supervisor-state.js';
+import { Reconfigurations } from './reconfigurations.js';
+import { stopMemory, withdrawSnapshot } from '../thread/mark-stopped.js';
+import { SupervisorLink } from './supervisor-link.js';
+import { healthOf, type SupervisorHealth, type SupervisorPhase } from './supervisor-health.js';
+import type { SupervisorMessage } from '../thread/supervisor-thread.js';
+import type { CommandOutcome, SupervisorCommand } from '../core/types.js';
+
+/** The handles of several specs, by name: what `supervisor.children` is. */
+export type HandlesOf<Specs extends Readonly<Record<string, ChildSpec>>> = {
+  readonly [Name in keyof Specs]: HandleOf<Specs[Name]>;
+};
+
+const DEFAULT_CLOSE_MS = 30_000;
+/** How long an end waits for threads that have been told to. */
+const EXIT_MS = 2_000;
+
+/**
+ * A running supervisor; made by `startSupervisor()`, and used by the thread that called it. Nothing here blocks. A
+ * pending `ready`, `get`, `call` or command holds the process open; an idle supervisor does not. `await using` closes it.
+ *
+ * A command that rejects with ACTOR_DOWN met the death of the supervisor thread: it may be repeated.
+ */
+export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> = Readonly<Record<string, ChildSpec>>> {
+  readonly #options: CheckedSupervisorOptions;
+  readonly #events = new Events();
+  readonly #children = new ChildTable((name) => ({
+    rotate: async (change, how) => {
+      this.#refuseIfEnded();
+      await this.#reconfigurations.rotate(name, change, how);
+    },
+    resume: () => this.#command({ kind: 'resume_child', name }),
+    openLine: (line) => this.#openLine(name, line),
+    hear: () => this.#link.hear(),
+    tell: (type, details) => this.#events.emit(type, { ...details, name }),
+  }));
+  readonly #reconfigurations = new Reconfigurations(this.#children, async (name, options) => {
+    this.#refuseIfEnded();
+    return this.#link.ask((service) => service.reconfigure(name, options));
+  });
+  readonly #workerUrl: URL;
+  #link: SupervisorLink;
+  /** When supervisor threads were replaced, monotonic. */
+  #restartsAtMs: readonly number[] = [];
+  #phase: SupervisorPhase = 'starting';
+  #restartTimer: NodeJS.Timeout | undefined;
+  #hold: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+  #endTold = false;
+
+  /** @internal Use startSupervisor. */
+  constructor(options: CheckedSupervisorOptions) {
+    this.#options = options;
+    // What happens during the start waits until those who wait for it have had their turn to listen.
+    this.#events.hold();
+    this.#workerUrl = options.workerUrl ?? supervisorEntry();
+    this.#link = this.#openLink();
+    if (options.ref) this.ref();
+  }
+
+  /** The handles, by name: `supervisor.children.github`. Those of `startChild` are added, those of `deleteChild` go. */
+  get children(): HandlesOf<Specs> {
+    return this.#children.handles as HandlesOf<Specs>;
+  }
+
+  /** Listens to an event, or with `event` to all. A listener that throws harms nobody: it is an `error` event. */
+  on<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
+  on(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
+  on(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
+    this.#events.on(name, listener as never);
+    return this;
+  }
+
+  /** Listens to the next event of that name, and to no more. */
+  once<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
+  once(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
+  once(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
+    this.#events.once(name, listener as never);
+    return this;
+  }
+
+  /** Takes a listener away that `on()` or `once()` has added; without effect for any other. */
+  off<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
+  off(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
+  off(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
+    this.#events.off(name, listener as never);
+    return this;
+  }
+
+  /**
+   * Resolves when every child can serve: each eager credential has a usable token, every other child runs.
+   *
+   * @throws TIMEOUT naming those that can't, with the last failure as `cause`, PARKED as soon as one can't without help,
+   * STOPPED, ABORTED, CONFIG_INVALID for options that are none.
+   * @example
+   * await supervisor.ready({ timeoutMs: 10_000 });
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    this.#refuseIfEnded();
+    await allReady(this.#children.all, options);
+  }
+
+  /** How the whole does. Synchronous: it reads shared memory. */
+  health(): SupervisorHealth {
+    return healthOf(this.#phase, this.#children.all);
+  }
+
+  /**
+   * Starts one more child, and resolves with its handle when its `init` is done.
+   *
+   * @throws CONFIG_INVALID with every problem in it, ALREADY_STARTED, START_FAILED with the reason as `cause`, STOPPED,
+   * ACTOR_DOWN.
+   * @example
+   * const counter = await supervisor.startChild('counter', actor({ behaviour: new URL('./counter.js', import.meta.url) }));
+   * counter.cast('increment');
+   */
+  async startChild<Handle>(name: string, spec: ChildSpec<Handle>): Promise<Handle> {
+    const freed = this.#children.freed(name);
+    if (freed) await freed;
+    const checked = checkOneChild(name, spec, (of) => this.#children.tokenMemory(of), this.#children.referring);
+    this.#refuseIfEnded();
+    if (this.#children.find(name)) throw nameTaken(name);
+    const child = this.#children.add(checked, { starting: true });
+    try {
+      unwrap(await this.#link.ask<CommandOutcome>((service) => service.startChild(child.plan)));
+    } catch (error) {
+      this.#children.remove(child);
+      // If the supervisor thread died over it, nobody else has told those who hold the handle already.
+      stopMemory(child.plan.memory);
+      throw error;
+    }
+    this.#children.change(child, () => ({ starting: false }));
+    await this.#reconfigurations.repoint(child);
+    return child.handle as Handle;
+  }
+
+  /**
+   * Stops a child, within its `shutdown`, and keeps its spec: `restartChild` starts it again. A temporary child's spec
+   * goes. Readers of a stopped credential are thrown STOPPED.
+   *
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN.
+   */
+  async terminateChild(name: string): Promise<void> {
+    await this.#children.whileFreeing(name, this.#command({ kind: 'terminate_child', name }));
+  }
+
+  /**
+   * Starts a child that was stopped.
+   *
+   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or parked,
+   * START_FAILED with the reason as `cause`, STOPPED, ACTOR_DOWN.
+   */
+  async restartChild(name: string): Promise<void> {
+    await this.#command({ kind: 'restart_child', name });
+  }
+
+  /**
+   * Forgets a child that is stopped, and its memory.
+   *
+   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or parked,
+   * STOPPED, ACTOR_DOWN.
+   */
+  async deleteChild(name: string): Promise<void> {
+    const child = this.#children.find(name);
+    const deleted = this.#command({ kind: 'delete_child', name }).then(() => child && this.#children.remove(child));
+    await this.#children.whileFreeing(name, deleted);
+  }
+
+  /**
+   * The children and what they do, in order of start: OTP's `which_children`. None once the supervisor has ended.
+   *
+   * @throws ACTOR_DOWN.
+   */
+  async whichChildren(): Promise<readonly ChildSummary[]> {
+    if (this.#phase === 'ended') return [];
+    return this.#link.ask((service) => service.whichChildren());
+  }
+
+  /**
+   * How many children there are: OTP's `count_children`.
+   *
+   * @throws ACTOR_DOWN.
+   */
+  async countChildren(): Promise<ChildCounts> {
+    if (this.#phase === 'ended') return { specs: 0, active: 0, supervisors: 0, workers: 0 };
+    return this.#link.ask((service) => service.countChildren());
+  }
+
+  /**
+   * Stops all children in reverse order, each within its `shutdown`, then the threads; never rejects. Afterwards reads
+   * throw STOPPED. A second call joins the first.
+   *
+   * @param options `timeoutMs`: after so long, what is left is ended: ms, 0 to 2^31 - 1; 30,000 by default.
+   */
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    checkWaitOptions(options);
+    this.#closing ??= this.#close(options.timeoutMs ?? DEFAULT_CLOSE_MS);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Holds the process open, until `unref()` or `close()`. */
+  ref(): this {
+    if (this.#phase !== 'closing' && this.#phase !== 'ended') this.#hold ??= setInterval(() => undefined, 2 ** 30);
+    return this;
+  }
+
+  /** Lets the process end: the default. */
+  unref(): this {
+    clearInterval(this.#hold);
+    this.#hold = undefined;
+    return this;
+  }
+
+  /** @internal The first start: all children, or an error and nothing left behind. */
+  async start(children: readonly CheckedChild[]): Promise<void> {
+    const plans = children.map((checked) => this.#children.add(checked).plan);
+    try {
+      unwrap(await this.#link.ask<CommandOutcome>((service) => service.start(plans)));
+      this.#phase = 'running';
+      // Listeners that are added as soon as startSupervisor() has resolved miss nothing.
+      setImmediate(() => this.#events.release());
+    } catch (error) {
+      this.#phase = 'ended';
+      this.unref();
+      await this.#link.terminate(EXIT_MS);
+      for (const { plan } of this.#children.all) stopMemory(plan.memory);
+      if (error instanceof TokenvisorError && error.code === 'START_FAILED') throw error;
+      throw new TokenvisorError('START_FAILED', 'The supervisor thread died during the start', { cause: error });
+    }
+  }
+
+  /** @internal Ends a thread from outside, for what is in tokenvisor/testing: a child's, or the supervisor's own. */
+  async endThread(name?: string): Promise<void> {
+    this.#refuseIfEnded();
+    if (name === undefined) return void (await this.#link.terminate(EXIT_MS));
+    const { rules } = this.#children.get(name).plan;
+    await this.#link.ask((service) => service.endThread(rules.name));
+  }
+
+  async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
+    this.#refuseIfEnded();
+    // Throws if there is none.
+    this.#children.get(command.name);
+    unwrap(await this.#link.ask<CommandOutcome>((service) => service.command(command)));
+  }
+
+  async #openLine(name: string, line: MessagePort): Promise<void> {
+    this.#refuseIfEnded();
+    const refusal = await this.#link.ask((service) => service.openLine(name, Comlink.transfer(line, [line])));
+    if (refusal) throw fromWireError(refusal);
+  }
+
+  #refuseIfEnded(): void {
+    if (this.#phase === 'closing' || this.#phase === 'ended') {
+      throw new TokenvisorError('STOPPED', 'The supervisor has been closed: start another with startSupervisor()');
+    }
+  }
+
+  #openLink(): SupervisorLink {
+    return new SupervisorLink({
+      rules: this.#options.rules,
+      workerUrl: this.#workerUrl,
+      onMessage: (message) => {
+        if (isSupervisorMessage(message)) this.#receive(message);
+        else this.#tellStrange(message);
+      },
+      onExit: (error) => this.#linkExited(error),
+    });
+  }
+
+  #receive(message: SupervisorMessage): void {
+    switch (message.kind) {
+      case 'calls': {
+        const child = this.#children.find(message.name);
+        if (child) child.door.connect(message.calls, message.incarnation);
+        else message.calls.port.close();
+        return;
+      }
+      case 'event':
+        return this.#tell(message);
+      case 'forgotten': {
+        const child = this.#children.find(message.name);
+        if (child) this.#children.remove(child);
+        return;
+      }
+      case 'ended':
+        this.#tellEnd(message.reason);
+        if (message.reason === 'restart_intensity') void this.close();
+    }
+  }
+
+  #tell({ type, details }: Extract<SupervisorMessage, { kind: 'event' }>): void {
+    const { name, incarnation } = details as { readonly name: string; readonly incarnation: number };
+    // Before anybody hears of it, and calls.
+    if (type === 'child:exited') this.#children.find(name)?.door.exited(incarnation);
+    if (type === 'child:zombie') this.#children.find(name)?.door.killed(incarnation);
+    this.#events.emit(type, type === 'error' ? withError(details) : details);
+  }
+
+  #tellStrange(message: unknown): void {
+    const details = strangeMessage('the port of the supervisor thread', message);
+    this.#events.emit('error', withError({ atMs: systemClock.wallMs(), ...details }));
+  }
+
+  /** Once, by whoever knows first: the supervisor thread, or a close that had to end it. */
+  #tellEnd(reason: string): void {
+    if (this.#endTold) return;
+    this.#endTold = true;
+    this.#events.emit('supervisor:ended', { reason });
+  }
+
+  /** The supervisor thread is gone, and every actor with it. Start another, which adopts. */
+  #linkExited(error: unknown): void {
+    for (const { door, plan } of this.#children.all) {
+      door.disconnect();
+      if (plan.rules.onExit === 'withdraw') withdrawSnapshot(plan.memory);
+    }
+    if (this.#phase !== 'running' && this.#phase !== 'restarting') return;
+    this.#phase = 'restarting';
+    const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());
+    this.#events.emit('supervisor:exited', {
+      restartInMs,
+      ...(isError(error) && { error: { name: error.name, message: error.message } }),
+    });
+    if (restartInMs === 0) return this.#replaceLink();
+    this.#restartTimer = setTimeout(() => this.#replaceLink(), restartInMs).unref();
+  }
+
+  #replaceLink(): void {
+    // A listener may have closed the supervisor.
+    if (this.#phase !== 'restarting') return;
+    const nowMs = systemClock.monoMs();
+    this.#restartsAtMs = [...this.#restartsAtMs.filter((atMs) => nowMs - atMs < LINK_RESTART_WINDOW_MS), nowMs];
+    try {
+      this.#link = this.#openLink();
+    } catch (error) {
+      // No thread could be made: it is as if it had died at once.
+      return this.#linkExited(error);
+    }
+    const adopted = this.#children.all.filter(({ starting }) => !starting);
+    this.#link
+      .ask((service) => service.adopt(adopted.map(({ plan }) => plan)))
+      .then(() => {
+        if (this.#phase !== 'restarting') return;
+        this.#phase = 'running';
+        this.#events.emit('supervisor:restarted', {});
+      })
+      // It died over it: its exit has been seen, and is handled above.
+      .catch(() => undefined);
+    for (const { door } of adopted) door.reconnect();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'closing';
+    clearTimeout(this.#restartTimer);
+    this.unref();
+    await this.#closeChildren(timeoutMs);
+    const exited = await this.#link.terminate(EXIT_MS);
+    this.#phase = 'ended';
+    for (const child of this.#children.all) this.#closeChild(child, exited);
+    this.#tellEnd('closed');
+  }
+
+  /** Whoever has a handle can write into its memory: one child's, spoilt, does not keep the others from their end. */
+  #closeChild({ plan, door }: HeldChild, exited: boolean): void {
+    door.close();
+    try {
+      const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
+      // Asked to end, killed with its supervisor, and there still.
+      if (!exited && phase === 'stopping') this.#events.emit('child:zombie', { name: plan.rules.name, incarnation });
+      stopMemory(plan.memory);
+    } catch (error) {
+      this.#events.emit('error', { error, during: `the end of '${plan.rules.name}'` });
+    }
+  }
+
+  /** Asks, and waits no longer than the bound. */
+  async #closeChildren(timeoutMs: number): Promise<void> {
+    const closed = this.#link.ask<unknown>((service) => service.command({ kind: 'close' })).catch(() => undefined);
+    await within(timeoutMs, closed);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The homes of a child's writers, as the starting thread holds them: by them a writer is sent its line, another one when
+ * there is a new supervisor thread, and tells what went wrong.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { fromWireError } from '../../core/wire-error.js';
+import type { HomeMessage, WriterMessage } from '../../messaging/remote-ref.js';
+import { describeKind, isPlainObject } from '../../core/describe.js';
+import { TokenvisorError } from '../../core/errors.js';
+import { notFound } from '../core/supervisor-errors.js';
+
+export interface HomeKeeper {
+  /** Hands the supervisor thread its end of a line. Rejects if it can't. */
+  openLine(line: MessagePort): Promise<void>;
+  tell(type: string, details: Readonly<Record<string, unknown>>): void;
+}
+
+const isEvent = (message: unknown): message is WriterMessage => {
+  const { kind, type, details } = (message ?? {}) as Partial<WriterMessage>;
+  return kind === 'event' && TOLD.has(type) && isPlainObject(details) && Number.isFinite(details['atMs']);
+};
+
+/** All that a writer tells. Nobody who has its port speaks for the supervisor. */
+const TOLD: ReadonlySet<unknown> = new Set(['cast:failed', 'write:failed', 'break-glass:cleared']);
+
+export class WriterHomes {
+  readonly #child: string;
+  readonly #keeper: HomeKeeper;
+  readonly #homes = new Set<MessagePort>();
+  #closed = false;
+
+  constructor(child: string, keeper: HomeKeeper) {
+    this.#child = child;
+    this.#keeper = keeper;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#homes.size;
+  }
+
+  /** The port for a new writer; its first line lies in it, and in that the call port, if there is an actor. */
+  async open(): Promise<MessagePort> {
+    const { port1: home, port2: port } = new MessageChannel();
+    home.on('message', (message: unknown) => this.#receive(message));
+    home.once('close', () => this.#homes.delete(home));
+    home.unref();
+    this.#homes.add(home);
+    try {
+      await this.#sendLine(home);
+      // Another child may have got the name meanwhile: the line is that one's.
+      if (this.#closed) throw fromWireError(notFound(this.#child));
+    } catch (error) {
+      home.close();
+      throw error;
+    }
+    return port;
+  }
+
+  /** There is a new supervisor thread, which knows of no line. */
+  async reopen(): Promise<void> {
+    // If it dies over one, the next supervisor thread is given another.
+    await Promise.allSettled([...this.#homes].map((home) => this.#sendLine(home)));
+  }
+
+  /** The child is gone. */
+  close(): void {
+    this.#closed = true;
+    for (const home of this.#homes) home.close();
+    this.#homes.clear();
+  }
+
+  /** A port is anybody's to post by who has it: no thread ends this one by that. */
+  #receive(message: unknown): void {
+    if (isEvent(message)) return this.#keeper.tell(message.type, message.details);
+    const text = `Expected a message of a writer of '${this.#child}', got ${describeKind(message)}`;
+    const error = new TokenvisorError('INTERNAL', text, { child: this.#child });
+    this.#keeper.tell('error', { error, during: `a message of a writer of '${this.#child}'` });
+  }
+
+  async #sendLine(home: MessagePort): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const message: HomeMessage = { kind: 'line', port: port1 };
+    home.postMessage(message, [port1]);
+    await this.#keeper.openLine(port2);
+  }
+}

@@ -1,7 +1,0 @@
-/**
- * What the supervisor thread loads. CommonJS, and all of it by require: an ES module entry takes seconds to load while
- * libuv's pool is full.
- */
-import supervisorThread = require('./supervisor-thread.js');
-
-supervisorThread.runSupervisor();

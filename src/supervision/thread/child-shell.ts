@@ -1,0 +1,341 @@
+/**
+ * A child as the supervisor thread holds it: its plan, its memory, its threads. What to do is decided by the pure core;
+ * here it is done.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../../memory/layout.js';
+import { openWords, type ChildMemory } from '../../memory/child-memory.js';
+import {
+  NO_INSTANTS,
+  type ReadRecord,
+  readRecord,
+  RecordWriter,
+  takeSeat,
+  wipeAfter,
+  withdrawRecord,
+  type WriterSeat,
+} from '../../memory/record.js';
+import { deriveStopped, publishPhase } from '../../memory/stopped.js';
+import { closeValidUntil } from '../../memory/valid-until.js';
+import { ring, type SharedWords } from '../../memory/words.js';
+import { CLOCK_STEP_MS, systemClock, wallOffsetMs } from '../../core/clock.js';
+import { readSupervision } from '../../kinds/actor/reader.js';
+import type { CallEndpoint } from '../../messaging/call-endpoint.js';
+import type { ActorSeats } from '../../actor/actor-memory.js';
+import type { WireOptions } from '../../secrets/reference-tree.js';
+import type { WireError } from '../../core/wire-error.js';
+import { Incarnation, type IncarnationListener, type IncarnationPlan } from './worker-incarnation.js';
+import { ClockWatch } from './clock-watch.js';
+import { BootWatch, HeartbeatWatch, type WatchedThread } from './heartbeat-watch.js';
+import type { ChildRules, PersistedChild } from '../core/types.js';
+import { WriterLines } from './writer-lines.js';
+
+/** Everything about a child that crosses to the supervisor thread. */
+export interface ChildPlan {
+  readonly rules: ChildRules;
+  readonly module: string;
+  readonly export: string;
+  /** As of the kind. */
+  readonly validUntilWord?: number;
+  /** As encodeOptions made it. */
+  readonly options: WireOptions;
+  readonly owner: string;
+  readonly memory: ChildMemory;
+  readonly env: Readonly<Record<string, string>>;
+  readonly execArgv: readonly string[];
+  readonly resourceLimits: IncarnationPlan['resourceLimits'];
+  readonly mailboxLimit: number;
+}
+
+/** The least time a thread has until it runs our entry: a loader of the user's may wait for libuv's pool. */
+const BOOT_SILENT_MS = 10_000;
+
+/** An actor looks at the clock each second; so long may it take to move its `validUntilWord` after the clock was set back. */
+const MOVED_WITHIN_MS = 2_000;
+
+const encoder = new TextEncoder();
+
+/** A stop that is asked for is bounded by the supervisor; an actor that ends by itself bounds its own last word. */
+const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
+  shutdown === 'infinity' ? Infinity : shutdown === 'brutal' ? 0 : shutdown;
+
+/** An incarnation that was started, in a thread of its own or, for tests, in this one. */
+export type StartedIncarnation = Pick<
+  Incarnation,
+  'seats' | 'booting' | 'threadId' | 'shutDown' | 'connect' | 'kill' | 'timeOutStart' | 'reconfigure'
+>;
+
+export type Launch = (plan: IncarnationPlan, listener: IncarnationListener) => StartedIncarnation;
+
+const launchThread: Launch = (plan, listener) => new Incarnation(plan, listener);
+
+export class ChildShell {
+  readonly #entry: string;
+  readonly #launch: Launch;
+  readonly #shared: SharedWords;
+  readonly #sealed: SharedWords;
+  readonly #supervision: RecordWriter;
+  readonly #incarnations = new Map<number, StartedIncarnation>();
+  readonly #lines: WriterLines;
+  readonly #clock: ClockWatch;
+  /** After a step back: the `validUntilWord` as it was then, while its actor has not moved it, and for how long. */
+  #unmoved: { readonly word: number; readonly offsetMs: number; ms: number } | undefined;
+  #plan: ChildPlan;
+  #latest = 0;
+  /** Of the latest incarnation, while it boots and while it runs. */
+  #boot: BootWatch | undefined;
+  #heartbeat: HeartbeatWatch | undefined;
+
+  /** `offsetMs`: by how much the wall clock is ahead of the monotonic one. */
+  constructor(plan: ChildPlan, entry: string, launch = launchThread, offsetMs = wallOffsetMs(systemClock)) {
+    this.#plan = plan;
+    this.#entry = entry;
+    this.#launch = launch;
+    this.#lines = new WriterLines(plan.mailboxLimit);
+    this.#shared = openWords(plan.memory.shared);
+    this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
+    this.#clock = new ClockWatch(this.#shared, offsetMs);
+    // One supervisor thread lives at a time, so its seat is whatever the last one left.
+    const control = this.#shared.load(SUPERVISION.control);
+    this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
+    // It may have ended between the record and the word.
+    deriveStopped(this.#shared, this.persisted?.phase === 'stopped');
+    // Nor does any actor live: what the last supervisor thread's actors, or its fence, left half done is nobody's.
+    for (const bank of [0, 1] as const) this.#wipeAfter({ snapshot: { bank }, status: { bank }, sealed: { bank } });
+  }
+
+  get plan(): ChildPlan {
+    return this.#plan;
+  }
+
+  /** What the last supervisor thread left; undefined if the child was never started. */
+  get persisted(): PersistedChild | undefined {
+    return readSupervision(this.#shared);
+  }
+
+  /** Until when readers go on with what is published; undefined if there is nothing, or it is over. */
+  get servedUntilMs(): number | undefined {
+    const { payload, usableUntilMs = 0 } = readRecord(this.#shared, SNAPSHOT) as Partial<ReadRecord>;
+    return payload && usableUntilMs > systemClock.wallMs() ? usableUntilMs : undefined;
+  }
+
+  /** Writes what must outlive this thread, and wakes whoever waits for a change. */
+  persist(persisted: PersistedChild): void {
+    const payload = encoder.encode(JSON.stringify(persisted));
+    const kept =
+      payload.byteLength <= payloadBytes(SUPERVISION)
+        ? payload
+        : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
+    publishPhase(this.#shared, persisted.phase === 'stopped', () => this.#supervision.publish(NO_INSTANTS, kept));
+    ring(this.#shared, Header.CHANGE);
+  }
+
+  /** Starts an incarnation, beside a zombie if there is one. */
+  spawn(incarnation: number, listener: IncarnationListener): void {
+    const seats = this.#takeSeats(incarnation);
+    const { rules, module, owner, options, memory } = this.#plan;
+    const { hangTimeoutMs, initTimeoutMs } = rules;
+    const { bank } = seats.snapshot;
+    const heartbeat = {
+      index: Header.HEARTBEAT + bank,
+      threadId: Header.THREAD_ID + bank,
+      everyMs: Math.min(2_500, Math.max(20, hangTimeoutMs / 4)),
+    };
+    const plan: IncarnationPlan = {
+      ...this.#plan,
+      entry: this.#entry,
+      initTimeoutMs,
+      start: {
+        name: rules.name,
+        incarnation,
+        owner,
+        module,
+        export: this.#plan.export,
+        options,
+        memory,
+        seats,
+        heartbeat,
+        terminateTimeoutMs: terminateTimeoutOf(rules.shutdown),
+      },
+    };
+    this.#latest = incarnation;
+    this.#heartbeat = undefined;
+    const watched: WatchedThread = {
+      tick: () => this.#shared.load(heartbeat.index),
+      threadId: () => this.#shared.load(heartbeat.threadId),
+    };
+    // Before the thread is there: it says so itself, and may be faster than this one.
+    this.#shared.store(heartbeat.threadId, 0);
+    const boot = new BootWatch(watched, {
+      silentMs: Math.max(hangTimeoutMs, BOOT_SILENT_MS),
+      initMs: initTimeoutMs,
+    });
+    const connect = (endpoint: CallEndpoint): void => this.#incarnations.get(incarnation)?.connect(endpoint);
+    const started = this.#launch(plan, {
+      ...listener,
+      ready: (calls) => {
+        // A zombie that was killed in its start has come to the end of it: it is not the one to call, or to watch.
+        if (incarnation !== this.#latest) return calls.port.close();
+        this.#boot = undefined;
+        this.#heartbeat = new HeartbeatWatch(watched, hangTimeoutMs);
+        this.#lines.connect(incarnation, connect);
+        listener.ready(calls);
+      },
+      exited: (reason) => {
+        this.#incarnations.delete(incarnation);
+        this.#wipeAfter(seats);
+        if (incarnation === this.#latest) this.#boot = this.#heartbeat = undefined;
+        ring(this.#shared, Header.CHANGE);
+        this.#lines.exited(incarnation);
+        listener.exited(reason);
+      },
+    });
+    this.#incarnations.set(incarnation, started);
+    this.#shared.compareExchange(heartbeat.threadId, 0, started.threadId);
+    if (started.booting) this.#boot = boot;
+  }
+
+  /** Ends a thread, if it lives, whatever it is doing. */
+  kill(incarnation: number, reason: 'killed' | 'hung'): void {
+    this.#lines.killed(incarnation);
+    this.#incarnations.get(incarnation)?.kill(reason);
+  }
+
+  incarnation(incarnation: number): StartedIncarnation | undefined {
+    return this.#incarnations.get(incarnation);
+  }
+
+  /** A writer's line, for as long as the writer has its end of it. */
+  openLine(line: MessagePort): void {
+    this.#lines.open(line);
+  }
+
+  /** Ends the latest thread, unasked. */
+  endThread(): void {
+    this.#current?.kill('killed');
+  }
+
+  /** The latest, if it lives: an older one that does is a zombie, and hears nothing any more. */
+  get #current(): StartedIncarnation | undefined {
+    return this.#incarnations.get(this.#latest);
+  }
+
+  get running(): boolean {
+    return this.#heartbeat !== undefined;
+  }
+
+  /** True while the actor sees to its token itself, or will as soon as it has started. */
+  get #isTended(): boolean {
+    const phase = this.persisted?.phase;
+    return phase === 'starting' || phase === 'running';
+  }
+
+  /** One look at the latest thread, of one each `everyMs`: the incarnation, if it hangs. A start that is late fails. */
+  hung(everyMs: number): number | undefined {
+    const overdue = this.#boot?.overdue(everyMs);
+    if (overdue === 'init') {
+      this.#boot = undefined;
+      this.#current?.timeOutStart();
+      return undefined;
+    }
+    if (overdue === undefined && this.#heartbeat?.isSilent(everyMs) !== true) return undefined;
+    // Reported once. It no longer counts as running, even if it can't be ended.
+    this.#boot = this.#heartbeat = undefined;
+    return this.#latest;
+  }
+
+  /**
+   * Looks at the wall clock, which is ahead of the monotonic one by `offsetMs`, each `elapsedMs`. An actor that runs, or
+   * starts, corrects itself what readers compare with it; where there is none, it is taken back.
+   */
+  followClock(offsetMs: number, elapsedMs: number): void {
+    if (!this.#clock.isBehind(offsetMs)) return void (this.#unmoved = undefined);
+    if (this.#clock.isSetBack(offsetMs)) this.#closeUnmoved(offsetMs, elapsedMs);
+    const seats = this.running ? this.#current?.seats : undefined;
+    if (!this.#isTended) {
+      this.#clock.abandoned();
+      this.#takeBack();
+      // One that was killed, and has not ended, may still store what it has made of the clock as it was before.
+      if (this.#incarnations.size === 0) this.#clock.followed(offsetMs);
+    } else if (seats) {
+      const tick = this.#shared.load(Header.HEARTBEAT + seats.snapshot.bank);
+      this.#clock.follows(this.#latest, tick, offsetMs, elapsedMs);
+    }
+  }
+
+  /**
+   * An actor that should move the word may hang, or take long to start. Readers do not wait for that: they would believe what
+   * may be out of date by any time.
+   */
+  #closeUnmoved(offsetMs: number, elapsedMs: number): void {
+    const index = this.#validUntil;
+    if (index === undefined) return;
+    const word = this.#shared.load(index);
+    const known = this.#unmoved;
+    const isSameStep = known && Math.abs(known.offsetMs - offsetMs) < CLOCK_STEP_MS;
+    const unmoved = (this.#unmoved = isSameStep ? known : { word, offsetMs, ms: 0 });
+    unmoved.ms += elapsedMs;
+    if (unmoved.word !== word || unmoved.ms < MOVED_WITHIN_MS) return;
+    if (closeValidUntil(this.#shared, index)) ring(this.#shared, Header.CHANGE);
+  }
+
+  get #validUntil(): number | undefined {
+    const { validUntilWord } = this.#plan;
+    return validUntilWord === undefined ? undefined : Header.OWN + validUntilWord;
+  }
+
+  /** Takes back what readers would go on to believe by a wall clock that was stepped. */
+  #takeBack(): void {
+    const index = this.#validUntil;
+    if (index !== undefined && closeValidUntil(this.#shared, index)) ring(this.#shared, Header.CHANGE);
+    const live = readRecord(this.#shared, SNAPSHOT);
+    const isOpenEnded = live.payload && live.expiresAtMs === Infinity && live.usableUntilMs === Infinity;
+    const isNone = live.control !== undefined && !live.payload && !live.damaged;
+    if (!isOpenEnded && !isNone) this.withdraw();
+  }
+
+  /** Takes the token back: no reader is given it any more, and no zombie can publish another. */
+  withdraw(): void {
+    withdrawRecord(this.#shared, SNAPSHOT, { wipe: this.#incarnations.size === 0 });
+    ring(this.#shared, Header.CHANGE);
+  }
+
+  /** Nobody will ask for the child again: nothing of its secrets stays in memory. */
+  wipe(): void {
+    const { persisted } = this;
+    if (persisted && persisted.phase !== 'stopped') this.persist({ ...persisted, phase: 'stopped' });
+    this.withdraw();
+    this.#lines.close();
+    withdrawRecord(this.#sealed, SEALED, { wipe: this.#incarnations.size === 0 });
+  }
+
+  /** New options, for the incarnation that runs and for all that follow; kept only if they are not refused. */
+  async reconfigure(options: WireOptions): Promise<WireError | undefined> {
+    const before = this.#plan;
+    this.#plan = { ...before, options };
+    const current = this.#current;
+    // One that boots was started with the options of before: it takes the new ones when its init is done.
+    if (!current || !(current.booting || this.running)) return undefined;
+    const refusal = await current.reconfigure(options);
+    // One that died over them is no refusal: its successor is started with them.
+    if (refusal && refusal.code !== 'ACTOR_DOWN' && this.#plan.options === options) this.#plan = before;
+    return refusal?.code === 'ACTOR_DOWN' ? undefined : refusal;
+  }
+
+  #takeSeats(epoch: number): ActorSeats {
+    const taken = [...this.#incarnations.values()].map(({ seats }) => seats);
+    const seatsOf = (record: keyof ActorSeats): readonly WriterSeat[] => taken.map((seats) => seats[record]);
+    return {
+      snapshot: takeSeat(this.#shared, SNAPSHOT, epoch, seatsOf('snapshot')),
+      status: takeSeat(this.#shared, STATUS, epoch, seatsOf('status')),
+      sealed: takeSeat(this.#sealed, SEALED, epoch, seatsOf('sealed')),
+    };
+  }
+
+  /** Nothing secret stays behind in a bank whose writer is gone. */
+  #wipeAfter({ snapshot, status, sealed }: Readonly<Record<keyof ActorSeats, Pick<WriterSeat, 'bank'>>>): void {
+    wipeAfter(this.#shared, SNAPSHOT, snapshot.bank);
+    wipeAfter(this.#shared, STATUS, status.bank);
+    wipeAfter(this.#sealed, SEALED, sealed.bank);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The end of a child as its memory tells it. In a file of its own: the starting thread needs it, and nothing of what
+ * starts threads.
+ */
+import { readSupervision } from '../../kinds/actor/reader.js';
+import { openWords, type ChildMemory } from '../../memory/child-memory.js';
+import { bankOf, Header, SEALED, SEALED_BYTES, SNAPSHOT, SUPERVISION } from '../../memory/layout.js';
+import { fenceRecord, NO_INSTANTS, RecordWriter, withdrawRecord } from '../../memory/record.js';
+import { stopForGood } from '../../memory/stopped.js';
+import { ring } from '../../memory/words.js';
+import { newPersistedChild } from '../core/supervisor-state.js';
+
+const encoder = new TextEncoder();
+
+/** Takes what a child has published back, when no thread lives that could write it. */
+export const withdrawSnapshot = ({ shared }: ChildMemory): void => {
+  const words = openWords(shared);
+  withdrawRecord(words, SNAPSHOT, { wipe: true });
+  ring(words, Header.CHANGE);
+};
+
+/** Ends a child from outside, when no supervisor thread lives that could: reads throw STOPPED, no zombie publishes. */
+export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
+  const words = openWords(shared);
+  stopForGood(words);
+  // The supervisor thread may have been told to end and not have heard it yet: it writes nothing more, whatever is there now.
+  const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
+  const control = fenceRecord(words, SUPERVISION, bank);
+  const writer = new RecordWriter(words, SUPERVISION, { epoch: 0, bank, control });
+  const stopped = { ...newPersistedChild, ...readSupervision(words), phase: 'stopped' };
+  writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
+  withdrawRecord(words, SNAPSHOT, { wipe: true });
+  withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
+  ring(words, Header.CHANGE);
+};

@@ -1,0 +1,67 @@
+/**
+ * What a child died of, without its secrets: the texts of errors that a user's module has thrown. Every secret that the
+ * child is known to have is taken out; and what looks like one, because a module may hold tokens that only it knows.
+ */
+import { deserialize } from 'node:v8';
+import type { WireError } from '../../core/wire-error.js';
+import type { TokenPayload } from '../../oauth/token.js';
+import { openWords } from '../../memory/child-memory.js';
+import { SEALED, SEALED_BYTES, SNAPSHOT } from '../../memory/layout.js';
+import { readRecord } from '../../memory/record.js';
+import { redact, redactOpaque, stringsIn } from '../../secrets/redact.js';
+import { decodeOptions, secretValues } from '../../secrets/reference-tree.js';
+import type { ChildPlan } from './child-shell.js';
+import type { ExitReason } from '../core/types.js';
+
+type SecretiveChild = Pick<ChildPlan, 'options' | 'memory'>;
+
+/** An error of one of these children, concealed. */
+export const concealIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
+  conceal(error, children.flatMap(secretsOf));
+
+/** The same for the reason of an exit. */
+export const concealInExit = (reason: ExitReason, child: SecretiveChild): ExitReason =>
+  reason.kind === 'crash' ? { ...reason, error: concealIn(reason.error, child) } : reason;
+
+const conceal = (error: WireError, secrets: readonly string[]): WireError => {
+  const { name, message, code, cause, problems } = error;
+  const known = (text: string): string => redact(text, secrets);
+  // Our own texts are made of names and numbers, and name what is opaque: a file, a URL.
+  const ours = code !== undefined && (name === 'TokenvisorError' || name === 'ProviderError');
+  const concealed = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
+  return {
+    ...error,
+    name: concealed(name),
+    message: concealed(message),
+    ...(code !== undefined && { code: concealed(code) }),
+    ...(cause && { cause: conceal(cause, secrets) }),
+    ...(problems && { problems: problems.map((problem) => ({ ...problem, came: known(problem.came) })) }),
+  };
+};
+
+/** Reads files and shared memory: for when something has died. Never throws. */
+const secretsOf = ({ options, memory }: SecretiveChild): readonly string[] => [
+  ...attempt(() => secretValues(decodeOptions(options))),
+  ...attempt(() => {
+    const { payload } = readRecord(openWords(memory.shared), SNAPSHOT);
+    const { value, fields } = (payload ? JSON.parse(new TextDecoder().decode(payload)) : {}) as Partial<TokenPayload>;
+    return secretsIn([value, fields]);
+  }),
+  ...attempt(() => {
+    const { payload } = readRecord(openWords(memory.sealed, SEALED_BYTES), SEALED);
+    return secretsIn((payload && (deserialize(payload) as { readonly vault?: unknown } | undefined))?.vault);
+  }),
+];
+
+const attempt = (read: () => readonly string[]): readonly string[] => {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
+};
+
+/** Short ones are words (`Bearer`, a scope): no secret is as short as that. */
+const SHORTEST = 8;
+
+const secretsIn = (value: unknown): readonly string[] => stringsIn(value).filter((text) => text.length >= SHORTEST);
