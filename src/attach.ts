@@ -18,7 +18,7 @@ import {
 import { RevocationLedgerWriter } from './kinds/ledger/revocation-ledger-writer.js';
 import { TokenSetReader } from './kinds/token-set/token-set-reader.js';
 import { TokenSetWriter } from './kinds/token-set/token-set-writer.js';
-import type { TransferableHandle, TransferableWriter } from './supervision/main/actor-ref.js';
+import type { TransferableHandle, TransferableWriter } from './messaging/transferable.js';
 import type { TableMemory } from './table/table-memory.js';
 
 /** A writer whose port has been attached already, by it. */

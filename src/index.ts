@@ -4,7 +4,8 @@
  * @module
  */
 export { actor, type ActorHandle, type ActorOptions } from './kinds/actor/actor.js';
-export type { ActorReader, ActorStatus, ChildStatus, Health } from './kinds/actor/reader.js';
+export type { ActorReader, ActorStatus } from './kinds/actor/reader.js';
+export type { ChildStatus, Health } from './supervision/child-status.js';
 export type { ActorWriter } from './kinds/actor/writer.js';
 export type { CallOptions } from './messaging/call-port.js';
 export { attach } from './attach.js';
@@ -29,7 +30,12 @@ export {
   type MintFailure,
   type TokenvisorErrorCode,
 } from './core/errors.js';
-export { logEvents, type AnyTokenvisorEvent, type TokenvisorEventName, type TokenvisorEvents } from './supervision/main/events.js';
+export {
+  logEvents,
+  type AnyTokenvisorEvent,
+  type TokenvisorEventName,
+  type TokenvisorEvents,
+} from './supervision/main/events.js';
 export type { ReaderWords } from './memory/user-words.js';
 export { breakGlass, type BreakGlassHandle, type BreakGlassOptions } from './kinds/break-glass/break-glass.js';
 export type { BreakGlassCaller } from './kinds/break-glass/break-glass-caller.js';
@@ -74,7 +80,7 @@ export type { InsertOptions, TokenSetItem } from './kinds/token-set/token-set-it
 export type { TokenSetReader, TokenSetStatus } from './kinds/token-set/token-set-reader.js';
 export type { TokenSetWriter } from './kinds/token-set/token-set-writer.js';
 export type { ReadyOptions } from './supervision/main/all-ready.js';
-export type { TransferableHandle, TransferableWriter } from './supervision/main/actor-ref.js';
+export type { TransferableHandle, TransferableWriter } from './messaging/transferable.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/kind.js';
 export type { SupervisorOptions } from './supervision/main/options.js';
 export { startSupervisor } from './supervision/main/start-supervisor.js';

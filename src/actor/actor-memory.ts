@@ -8,7 +8,7 @@ import { TokenvisorError } from '../core/errors.js';
 import { Header, LAST_GENERATION, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
 import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type WriterSeat } from '../memory/record.js';
 import { ring, type SharedWords } from '../memory/words.js';
-import { parsedJson } from '../kinds/actor/reader.js';
+import { parsedJson } from '../memory/json.js';
 import type { LiveSnapshot, PublishOptions } from './behaviour.js';
 
 /** The seat of an incarnation at each record that it writes. */

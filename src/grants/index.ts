@@ -7,9 +7,6 @@ export { ProviderError, type FailureClass, type FailureReason } from '../core/er
 export type { ClientAssertion, ClientAuthentication, ClientOptions } from '../oauth/client-options.js';
 export type { GrantOptions, TokenRequestOptions } from '../oauth/request-options.js';
 export type {
-  HttpAnswer,
-  HttpRequest,
-  Json,
   MintAttempt,
   MintedToken,
   Provider,
@@ -19,10 +16,11 @@ export type {
   ProviderObject,
   ProviderSession,
   ProviderSpec,
-  TlsOptions,
   TokenWait,
   Vault,
 } from '../oauth/provider.js';
+export type { HttpAnswer, HttpRequest, TlsOptions } from '../net/http-types.js';
+export type { Json } from '../core/json.js';
 export { SecretReference, env, file, literal } from '../secrets/references.js';
 export type { SigningAlgorithm, SigningKey } from '../oauth/signing-key.js';
 export { clientCredentials, type ClientCredentialsOptions } from './client-credentials.js';

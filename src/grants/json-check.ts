@@ -1,7 +1,7 @@
 /** A check for JSON. */
 import type { Check } from '../config/check.js';
 import { describeValue, isPlainObject } from '../core/describe.js';
-import type { Json } from '../oauth/provider.js';
+import type { Json } from '../core/json.js';
 
 /** A value that JSON can say, with nothing left out. */
 export const json: Check<Json> = (value, path, report) => {

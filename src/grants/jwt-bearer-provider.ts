@@ -1,6 +1,6 @@
 /** The JWT bearer grant (RFC 7523 §2.1), as it runs in the actor. */
 import { loadSigner } from '../oauth/client-authentication.js';
-import { presentedAssertion } from './presented-assertion.js';
+import { presentedAssertion } from '../oauth/presented-assertion.js';
 import { isPresented, presentedToken } from './presented-token.js';
 import type { MintAttempt, ProviderContext, ProviderObject } from '../oauth/provider.js';
 import { checkJwtBearer, type CheckedJwtBearerOptions, type JwtBearerOptions } from './jwt-bearer.js';

@@ -20,7 +20,8 @@ import {
   type TokenRequestOptions,
 } from '../oauth/request-options.js';
 import { isPresented } from './presented-token.js';
-import type { Json, ProviderSpec } from '../oauth/provider.js';
+import type { ProviderSpec } from '../oauth/provider.js';
+import type { Json } from '../core/json.js';
 import type { SecretReference } from '../secrets/references.js';
 import { signingKeyShape, type SigningKey } from '../oauth/signing-key.js';
 import type { TokenReference } from '../secrets/token-reference.js';

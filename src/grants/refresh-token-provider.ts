@@ -6,14 +6,17 @@
  */
 import { ProviderError } from '../core/errors.js';
 import { FileStore, type StoreMachine } from '../refresh-store/file.js';
-import {
-  checkRefreshToken,
-  type CheckedRefreshTokenOptions,
-  type RefreshTokenOptions,
-} from './refresh-token.js';
+import { checkRefreshToken, type CheckedRefreshTokenOptions, type RefreshTokenOptions } from './refresh-token.js';
 import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../oauth/provider.js';
 import { RefreshKeeper } from '../refresh-store/journal.js';
-import { digestOf, lastIntent, leavesOpen, openIntent, type Intent, type RefreshRecord } from '../refresh-store/record.js';
+import {
+  digestOf,
+  lastIntent,
+  leavesOpen,
+  openIntent,
+  type Intent,
+  type RefreshRecord,
+} from '../refresh-store/record.js';
 import { refreshTokenIn } from '../oauth/token-answer.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
 import { checkedOptions } from './checked-options.js';

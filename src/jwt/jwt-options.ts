@@ -14,7 +14,7 @@ import {
 import { url } from '../net/url.js';
 import { describeKind, isPlainObject } from '../core/describe.js';
 import { strings, tls } from '../oauth/request-options.js';
-import type { TlsOptions } from '../oauth/provider.js';
+import type { TlsOptions } from '../net/http-types.js';
 import { secret } from '../secrets/secret-check.js';
 import { carriedValue, SecretReference } from '../secrets/references.js';
 import { HMAC_ALGORITHMS, isHmac, KEY_ALGORITHMS, leastSecretBytes, type JwtAlgorithm } from './algorithms.js';

@@ -1,10 +1,10 @@
 /** Verifies tokens in the actor's thread: synchronously wherever the keys are at hand. */
+import type { VerifyResult } from './verify-result.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { TokenvisorError } from '../core/errors.js';
 import { AddressBook } from '../net/dns-cache.js';
 import { createHttpDoor } from '../net/http-client.js';
 import { file, readSecret, SecretReference } from '../secrets/references.js';
-import type { JwtClaims } from './claims.js';
 import { FileKeys } from './file-keys.js';
 import type { CheckedJwtVerification } from './jwt-options.js';
 import { FixedKeys, keysUnavailable, type Keys, type KeySource } from './key-source.js';
@@ -12,10 +12,6 @@ import { KeySet, type Outcome, type Refusal, type TokenRules } from './key-set.j
 import { UrlKeys } from './url-keys.js';
 import { keysOfSecret, keysOfSet } from './verification-key.js';
 import { verifyMany, type VerifyManyOptions } from './verify-many.js';
-
-/** What became of a token; the error is `TOKEN_REFUSED` or `KEYS_UNAVAILABLE`. */
-export type VerifyResult =
-  { readonly ok: true; readonly claims: JwtClaims } | { readonly ok: false; readonly error: TokenvisorError };
 
 export interface JwtVerifierOptions {
   /** @default the machine's */

@@ -10,7 +10,7 @@
 import type { Clock, Instant } from '../core/clock.js';
 import type { TokenvisorError } from '../core/errors.js';
 import type { HttpDoor } from '../net/http-client.js';
-import type { HttpRequest } from '../oauth/provider.js';
+import type { HttpRequest } from '../net/http-types.js';
 import { elapsedMs, keysUnavailable, type Keys, type KeySource } from './key-source.js';
 import { keysOfSet } from './verification-key.js';
 

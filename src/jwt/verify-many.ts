@@ -11,7 +11,7 @@ import { TokenvisorError } from '../core/errors.js';
 import { ownFile, presentFile } from '../core/package-files.js';
 import type { Outcome, TokenRules } from './key-set.js';
 import type { Keys } from './key-source.js';
-import type { VerifyResult } from './jwt-verifier.js';
+import type { VerifyResult } from './verify-result.js';
 import type { VerifyJob } from './verify-thread.js';
 
 export interface VerifyManyProgress {

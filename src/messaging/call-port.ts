@@ -10,7 +10,6 @@ import { abortError, listenForAbort } from '../core/abort.js';
 import { drainPort } from '../core/drain-port.js';
 import { TokenvisorError } from '../core/errors.js';
 import { CallCount, type CallEndpoint, type Cast, isCast } from './call-endpoint.js';
-import type { GenServer } from '../actor/gen-server.js';
 import { nextTurn } from '../core/next-turn.js';
 import { guardedEndpoint } from './guarded-endpoint.js';
 import { fromWireError, toWireError, type WireError } from '../core/wire-error.js';
@@ -19,6 +18,13 @@ type Envelope = { readonly ok: true; readonly value: unknown } | { readonly ok: 
 
 interface CallService {
   call(message: unknown): Promise<Envelope>;
+}
+
+/** Who answers: an actor's server. */
+export interface CallServer {
+  /** `taken` and `handled` are called when the message leaves the mailbox, and when it has been dealt with. */
+  call(message: unknown, taken: () => void): Promise<unknown>;
+  cast(message: unknown, taken: () => void, handled: () => void): void;
 }
 
 /** `#<Promise> could not be cloned.` */
@@ -30,7 +36,7 @@ const UNSERIALIZABLE = 'Unserializable return value';
 /** The actor's side: serves the calls and casts of one port until it closes. */
 export const serveCalls = (
   { port, counts }: CallEndpoint,
-  server: GenServer,
+  server: CallServer,
   onStrange: (message: unknown) => void = () => undefined,
 ): void => {
   const words = new Int32Array(counts);

@@ -17,7 +17,7 @@ import {
 import { describeKind } from '../core/describe.js';
 import { isUrl } from '../core/realm.js';
 import { ProviderError } from '../core/errors.js';
-import type { HttpRequest } from '../oauth/provider.js';
+import type { HttpRequest } from './http-types.js';
 
 const text = custom('a string', (value): value is string => typeof value === 'string', describeKind);
 

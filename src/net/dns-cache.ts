@@ -10,7 +10,6 @@ import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { isLoopbackHost, normaliseHost } from './url.js';
-import { addressesInHostsFile } from '../providers/hosts-file.js';
 
 export interface Address {
   readonly address: string;
@@ -237,4 +236,15 @@ const isEntry = (value: unknown): value is Entry => {
 const isAddress = (value: unknown): value is Address => {
   const { address, family } = (value ?? {}) as Partial<Address>;
   return typeof address === 'string' && isIP(address) !== 0 && family === isIP(address);
+};
+
+/** The addresses that the text of a hosts file (hosts(5)) gives to `host`, in its order. */
+export const addressesInHostsFile = (text: string, host: string): readonly Address[] => {
+  const wanted = host.toLowerCase();
+  return text.split('\n').flatMap((line) => {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const family = isIP(address);
+    if (family === 0 || !names.some((name) => name.toLowerCase() === wanted)) return [];
+    return [{ address, family: family === 6 ? 6 : 4 } as const];
+  });
 };

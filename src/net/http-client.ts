@@ -17,7 +17,7 @@ import { withChanges } from '../core/with-changes.js';
 import type { AddressBook } from './dns-cache.js';
 import { checkedRequest, parsedUrl } from './checked-request.js';
 import { codeOf, connectionFailure, givenUp, malformedAnswer, withHead, type RequestPhase } from './http-failures.js';
-import type { HttpAnswer, HttpRequest } from '../oauth/provider.js';
+import type { HttpAnswer, HttpRequest } from './http-types.js';
 import { ReadAnswer } from './read-answer.js';
 import { parseRetryAfter } from './retry-after.js';
 import { secureContextFor } from './tls.js';

@@ -1,6 +1,6 @@
 /** An answer whose body has been read to its end. */
 import { malformedAnswer } from './http-failures.js';
-import type { HttpAnswer } from '../oauth/provider.js';
+import type { HttpAnswer } from './http-types.js';
 
 export class ReadAnswer implements HttpAnswer {
   readonly status: number;

@@ -2,7 +2,7 @@
 import type { SecureContext } from 'node:tls';
 import { ProviderError } from '../core/errors.js';
 import { codeOf } from './http-failures.js';
-import type { TlsOptions } from '../oauth/provider.js';
+import type { TlsOptions } from './http-types.js';
 import { readSecret } from '../secrets/references.js';
 
 /**

@@ -2,7 +2,7 @@
  * How an answer that is no token is to be treated: by its status and its code (RFC 6749 §5.2), never by a text.
  */
 import { ProviderError, type FailureClass } from '../core/errors.js';
-import type { HttpAnswer } from './provider.js';
+import type { HttpAnswer } from '../net/http-types.js';
 import { oauthErrorOf, type OAuthError } from './oauth-errors.js';
 import { parseRetryAfter } from '../net/retry-after.js';
 

@@ -1,7 +1,7 @@
 /** The HTTP door in the shape of fetch, for libraries that take a fetch of the caller's. */
 import { outsideLibrary } from './library-scope.js';
 import { NO_BODY } from './plain-response.js';
-import type { HttpAnswer, HttpRequest } from './provider.js';
+import type { HttpAnswer, HttpRequest } from '../net/http-types.js';
 
 /** What such a library passes. */
 export interface FetchInit {

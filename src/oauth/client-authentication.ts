@@ -4,7 +4,7 @@ import { loadExport } from '../core/load-module.js';
 import { ownModule } from '../core/package-files.js';
 import type { CheckedGrantOptions } from './request-options.js';
 import type { SignAssertion } from './signer.js';
-import { presentedAssertion } from '../grants/presented-assertion.js';
+import { presentedAssertion } from './presented-assertion.js';
 import type { ProviderContext } from './provider.js';
 import { isSecret } from '../secrets/secret-check.js';
 

@@ -14,7 +14,7 @@ import { failureOf } from './answer-classes.js';
 import { asFetch } from './as-fetch.js';
 import { malformedAnswer } from '../net/http-failures.js';
 import { inLibrary } from './library-scope.js';
-import type { HttpAnswer, HttpRequest } from './provider.js';
+import type { HttpAnswer, HttpRequest } from '../net/http-types.js';
 
 export type Ask = (url: string, init: HttpRequest) => Promise<HttpAnswer>;
 export type DiscoveryKind = 'oauth2' | 'oidc';

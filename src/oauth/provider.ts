@@ -3,13 +3,12 @@
  *
  * A provider runs in the actor's thread. So it is a module, named by a URL, or data: a built-in one with its options.
  */
+import type { Json } from '../core/json.js';
+import type { HttpAnswer, HttpRequest } from '../net/http-types.js';
 import type { Clock } from '../core/clock.js';
 import type { Token } from './token.js';
 import type { SecretReference } from '../secrets/references.js';
 import type { TokenReference } from '../secrets/token-reference.js';
-
-/** JSON, as it can be kept in a record. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** What a provider answers. Give `expiresInS` (counted from when the request was sent) or `expiresAtMs`. */
 export interface MintedToken {
@@ -30,55 +29,6 @@ export interface MintedToken {
   readonly scope?: string | readonly string[];
   /** Anything else that users of the token need: an instance URL, AWS keys. JSON. */
   readonly fields?: { readonly [key: string]: Json };
-}
-
-/**
- * PEM texts for TLS, or references to them: a path is given as `file(path)`. `cert` and `key` go together.
- */
-export interface TlsOptions {
-  /** Certificate authorities to trust instead of the well-known ones. */
-  readonly ca?: SecretReference | string | readonly (SecretReference | string)[];
-  /** The client's certificate chain … */
-  readonly cert?: SecretReference | string;
-  /** … and its private key. */
-  readonly key?: SecretReference | string;
-}
-
-/** One HTTP request through the door that works while libuv's pool is full. */
-export interface HttpRequest {
-  /**
-   * The method.
-   * @default 'GET'
-   */
-  readonly method?: string;
-  /** Headers by name. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** The body, sent as UTF-8. */
-  readonly body?: string;
-  /** Certificates, where the machine's will not do. */
-  readonly tls?: TlsOptions;
-  /**
-   * Lets `http:` leave the machine.
-   * @default false
-   */
-  readonly allowInsecureHttp?: boolean;
-  /**
-   * For all of it, from the lookup to the last byte: ms.
-   * @default 10_000
-   */
-  readonly timeoutMs?: number;
-}
-
-/** What came back. */
-export interface HttpAnswer {
-  /** Any status: a redirect is not followed, and a 500 does not throw. */
-  readonly status: number;
-  /** Lower-case names; repeated headers joined by `, `. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** At most 256 KiB, decoded as UTF-8. */
-  readonly body: string;
-  /** The body as JSON; throws a transient `malformed_answer` {@link ProviderError} if it is none. */
-  json(): unknown;
 }
 
 /**

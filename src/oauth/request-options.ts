@@ -17,7 +17,7 @@ import {
 import { host, url } from '../net/url.js';
 import { describeKind } from '../core/describe.js';
 import { checkClient, clientShape, type ClientOptions } from './client-options.js';
-import type { TlsOptions } from './provider.js';
+import type { TlsOptions } from '../net/http-types.js';
 import { authorities, secret } from '../secrets/secret-check.js';
 import { SecretReference } from '../secrets/references.js';
 

@@ -5,7 +5,8 @@
 import { createPrivateKey, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { createSigner } from 'fast-jwt';
 import { ProviderError } from '../core/errors.js';
-import type { Json, ProviderContext } from './provider.js';
+import type { ProviderContext } from './provider.js';
+import type { Json } from '../core/json.js';
 import { weaknessOfRsa } from './rsa-strength.js';
 import type { SigningAlgorithm, SigningKey } from './signing-key.js';
 

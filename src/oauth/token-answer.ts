@@ -4,7 +4,8 @@
  */
 import { payloadBytes, SNAPSHOT } from '../memory/layout.js';
 import { malformedAnswer } from '../net/http-failures.js';
-import type { HttpAnswer, MintedToken } from './provider.js';
+import type { MintedToken } from './provider.js';
+import type { HttpAnswer } from '../net/http-types.js';
 
 /** The members of RFC 6749 §5.1 that are read here. */
 export interface TokenMembers {

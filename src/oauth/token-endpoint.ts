@@ -20,7 +20,8 @@ import type { CheckedGrantOptions } from './request-options.js';
 import { givenUp, malformedAnswer, unsent } from '../net/http-failures.js';
 import { checkedEndpoint, discover } from './discovery.js';
 import { inLibrary } from './library-scope.js';
-import type { HttpAnswer, HttpRequest, MintedToken, ProviderContext } from './provider.js';
+import type { MintedToken, ProviderContext } from './provider.js';
+import type { HttpAnswer, HttpRequest } from '../net/http-types.js';
 import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
 
 type Context = Pick<ProviderContext, 'clock' | 'secret' | 'request' | 'warm'>;

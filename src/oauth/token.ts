@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
-import type { Json } from './provider.js';
+import type { Json } from '../core/json.js';
 import type { RecordHeader } from '../memory/record.js';
 
 /** What the actor publishes beside the instants. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ProviderError } from '../core/errors.js';
 import { mayHaveBeenRead } from '../net/http-failures.js';
-import type { Json } from '../oauth/provider.js';
+import type { Json } from '../core/json.js';
 
 /** An exchange that was begun and whose outcome nobody has recorded: the token it spends may be spent. */
 export interface Intent {

@@ -15,7 +15,7 @@ import {
 } from '../config/check.js';
 import { propertyOf } from '../core/describe.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
-import type { ActorDoor } from './main/actor-ref.js';
+import type { ActorDoor } from '../messaging/local-ref.js';
 import type { OnExit, RestartType, Shutdown } from './core/types.js';
 
 /** Options that every child takes beside its own. */

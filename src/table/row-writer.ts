@@ -14,7 +14,7 @@ import {
 import { SegmentMap } from './segment-map.js';
 import { TableFullError } from './table-full-error.js';
 import type { TableLoops } from './table-loops.js';
-import type { TableGround, TableWords } from './table-memory.js';
+import type { TableGround, TableWords } from './ground.js';
 
 /** What the loop `set` answers. */
 const NEW = 1;

@@ -1,21 +1,7 @@
 /** Which segment which digests are in, and which segments are free: the directory as its one writer changes it. */
-import { DIRECTORY, entryOf, Intent, KEY_WORDS, segmentOf, TableWord, type TableGeometry } from './layout.js';
+import { DIRECTORY, entryOf, Intent, segmentOf, TableWord, type TableGeometry } from './layout.js';
 import type { TableLoops } from './table-loops.js';
-import type { TableGround, TableWords } from './table-memory.js';
-
-/** A table with no entry: one segment, the first, for all digests. */
-export const layOut = (
-  { words, loops }: Pick<TableGround, 'words' | 'loops'>,
-  maxEntries: number,
-  maxSegments: number,
-  key: Int32Array,
-): void => {
-  words.store(TableWord.MAX_ENTRIES, maxEntries);
-  words.store(TableWord.MAX_SEGMENTS, maxSegments);
-  for (let index = 0; index < KEY_WORDS; index++) words.store(TableWord.KEY + index, key[index]!);
-  words.store(TableWord.SEGMENTS, 1);
-  words.store(DIRECTORY + 1, entryOf(0, loops.wipe(0)));
-};
+import type { TableGround, TableWords } from './ground.js';
 
 /** The digests whose first `depth` bits are `prefix`: those of a segment. */
 interface Range {

@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { inspect, types } from 'node:util';
 import { describeValue } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
+import { layOut, type TableGround, type TableWords } from './ground.js';
 import {
   bytesFor,
   KEY_WORDS,
@@ -11,9 +12,7 @@ import {
   TABLE_LAYOUT_VERSION,
   TABLE_MAGIC,
   TableWord,
-  type TableGeometry,
 } from './layout.js';
-import { layOut } from './segment-map.js';
 import { instantiateLoops, type TableLoops } from './table-loops.js';
 import { PAGE_BYTES, WasmApi, type WasmMemory } from './web-assembly.js';
 
@@ -22,26 +21,6 @@ import { PAGE_BYTES, WasmApi, type WasmMemory } from './web-assembly.js';
  * place. The key of the digests lies in it, so it is for the threads of this process alone.
  */
 export type TableMemory = WasmMemory;
-
-/** Words that one thread writes and any thread reads. */
-export interface TableWords {
-  load(index: number): number;
-  store(index: number, value: number): void;
-  /** A load that orders nothing: of what only the writer stores, by the writer. */
-  peek(index: number): number;
-}
-
-/** What a reader or the writer stands on, in its thread. */
-export interface TableGround {
-  readonly geometry: TableGeometry;
-  /** The header and the directories. */
-  readonly words: TableWords;
-  readonly loops: TableLoops;
-  /** Sees to it that there is memory for so many segments. Throws a RangeError if there is none to be had. */
-  grow(segments: number): void;
-  /** After a loop was stopped because it came to memory that this thread had not heard of yet: now it has. */
-  catchUp(): void;
-}
 
 export const DEFAULT_MAX_ENTRIES = 10_000_000;
 export const MOST_ENTRIES = 40_000_000;

@@ -6,7 +6,8 @@ import { KeyedDigest } from './digest.js';
 import { expiryMs } from './expiry.js';
 import { KEY_WORDS, ROW_WORDS, TableWord } from './layout.js';
 import type { TableLoops } from './table-loops.js';
-import { openTable, type TableGround, type TableMemory } from './table-memory.js';
+import { openTable, type TableMemory } from './table-memory.js';
+import type { TableGround } from './ground.js';
 import { WasmApi } from './web-assembly.js';
 
 /** What a table has of a key. */

@@ -2,7 +2,7 @@
  * A credential for tests: the real one, in this thread, whose provider is a list of answers.
  */
 import { randomUUID } from 'node:crypto';
-import type { Health } from '../kinds/actor/reader.js';
+import type { Health } from '../supervision/child-status.js';
 import { provideModule } from '../core/load-module.js';
 import { anything, custom, object, oneOf, optional, string } from '../config/check.js';
 import type { CredentialActorOptions } from '../kinds/credential/behaviour.js';

@@ -5,7 +5,11 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addChildRestart, addSharedRestart, type RestartVerdict } from '../../src/supervision/core/restart-intensity.js';
+import {
+  addChildRestart,
+  addSharedRestart,
+  type RestartVerdict,
+} from '../../src/supervision/core/restart-intensity.js';
 import type { ChildRules, SupervisorCommand, SupervisorRules } from '../../src/supervision/core/types.js';
 import { crash, killed, normal, rulesOf, shutdown, SimulatedShell } from '../unit/supervision/simulated-shell.js';
 

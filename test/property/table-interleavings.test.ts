@@ -8,7 +8,7 @@ import type { SharedWords } from '../../src/memory/words.js';
 import type { LoopWords } from '../../src/table/loops/words.js';
 import { TableWord } from '../../src/table/layout.js';
 import { RowWriter } from '../../src/table/row-writer.js';
-import type { TableGround } from '../../src/table/table-memory.js';
+import type { TableGround } from '../../src/table/ground.js';
 import { explore, startOver, type Exploration } from '../support/explore-interleavings.js';
 import { groundOn, lookUp, wordsOf, type Entry } from '../support/table-ground.js';
 import { allowedStates, keyAt, keysOf, scenarios, type Scenario } from '../support/table-scenarios.js';

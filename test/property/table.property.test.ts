@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesFor, ROW_WORDS, segmentBase, TABLE_GEOMETRY, type TableGeometry } from '../../src/table/layout.js';
 import { RowWriter } from '../../src/table/row-writer.js';
-import { layOut } from '../../src/table/segment-map.js';
+import { layOut } from '../../src/table/ground.js';
 import { allocateTable, openTable } from '../../src/table/table-memory.js';
 import { survives } from '../support/dying-words.js';
 import { dyingAtStore, groundOn, lookUp, rowsOf, sizeOf, wordsOf, type Entry } from '../support/table-ground.js';

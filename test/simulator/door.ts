@@ -5,7 +5,7 @@
 import type { Clock } from '../../src/core/clock.js';
 import { connectionFailure, givenUp, malformedAnswer, type RequestPhase } from '../../src/net/http-failures.js';
 import { MAX_BODY_BYTES, type HttpDoor } from '../../src/net/http-client.js';
-import type { HttpAnswer, HttpRequest } from '../../src/oauth/provider.js';
+import type { HttpAnswer, HttpRequest } from '../../src/net/http-types.js';
 import { ReadAnswer } from '../../src/net/read-answer.js';
 import { parseRetryAfter } from '../../src/net/retry-after.js';
 import { chunksOf, lengthOf } from '../hostile/bytes.js';

@@ -4,7 +4,8 @@ import { ProviderError } from '../../src/core/errors.js';
 import { TokenSources } from '../../src/kinds/credential/token-sources.js';
 import { AddressBook } from '../../src/net/dns-cache.js';
 import { createHttpDoor } from '../../src/net/http-client.js';
-import type { Json, MintAttempt, ProviderContext, Vault } from '../../src/oauth/provider.js';
+import type { MintAttempt, ProviderContext, Vault } from '../../src/oauth/provider.js';
+import type { Json } from '../../src/core/json.js';
 import { readSecret } from '../../src/secrets/references.js';
 
 /** Memory that outlives a session: pass the same one again to play a crash of the actor. */

@@ -2,9 +2,8 @@
 import { ROW_WORDS, segmentBase, TableWord, type TableGeometry } from '../../src/table/layout.js';
 import * as source from '../../src/table/loops/loops.js';
 import { runOn, type LoopWords } from '../../src/table/loops/words.js';
-import { layOut } from '../../src/table/segment-map.js';
+import { layOut, type TableGround } from '../../src/table/ground.js';
 import type { TableLoops } from '../../src/table/table-loops.js';
-import type { TableGround } from '../../src/table/table-memory.js';
 import { Death } from './dying-words.js';
 
 /** Segments of two buckets, six slots. */

@@ -2,7 +2,7 @@
 import { DIRECTORY, segmentBase, segmentOf, TableWord } from '../../src/table/layout.js';
 import type { LoopWords } from '../../src/table/loops/words.js';
 import type { TableLoops } from '../../src/table/table-loops.js';
-import type { TableGround } from '../../src/table/table-memory.js';
+import type { TableGround } from '../../src/table/ground.js';
 import { digestOf, groundOn, type Entry } from './table-ground.js';
 
 /** The ground of the package, with some of its loops replaced. */

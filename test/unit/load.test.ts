@@ -28,6 +28,6 @@ const packagesOf = (module: string): readonly string[] => {
 describe('what the starting thread loads', () => {
   it('is neither what starts threads nor what mints tokens', () => {
     expect(packagesOf('index.ts')).toEqual(['comlink', 'eventemitter3']);
-    expect(packagesOf('providers/index.ts')).toEqual([]);
+    expect(packagesOf('grants/index.ts')).toEqual([]);
   });
 });

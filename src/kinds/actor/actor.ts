@@ -12,7 +12,8 @@ import {
   maxEntries,
   type PreparedChild,
 } from '../../supervision/kind.js';
-import type { ActorDoor, TransferableWriter } from '../../supervision/main/actor-ref.js';
+import type { ActorDoor } from '../../messaging/local-ref.js';
+import type { TransferableWriter } from '../../messaging/transferable.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { propertyOf } from '../../core/describe.js';
 import { moduleReference, type ModuleReference } from '../../config/module-reference.js';

@@ -1,37 +1,18 @@
 /**
  * What any thread can read of any child, from its shared memory alone: it matters most when the actor is dead.
  */
+import { parsedJson, readJson } from '../../memory/json.js';
+import { readChildStatus, type ChildStatus, type Health } from '../../supervision/child-status.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { openWords } from '../../memory/child-memory.js';
-import { Header, SNAPSHOT, STATUS, SUPERVISION } from '../../memory/layout.js';
+import { Header, SNAPSHOT, STATUS } from '../../memory/layout.js';
 import { type ReaderWords, readerWords } from '../../memory/user-words.js';
 import { readRecord } from '../../memory/record.js';
-import { wallClockOf, type AtomicWords, type SharedWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../supervision/main/actor-ref.js';
+import { wallClockOf, type AtomicWords } from '../../memory/words.js';
+import type { TransferableHandle } from '../../messaging/transferable.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { tableOf } from '../../actor/table-of.js';
-import type { ChildPhase, ExitReason, PersistedChild } from '../../supervision/core/types.js';
-
-/**
- * How well a child does, for `health()`: `ok`, `degraded` (it can serve, but the last attempt failed, or nobody would
- * restart it now) or `down` (it can't).
- */
-export type Health = 'ok' | 'degraded' | 'down';
-
-/** What `status()` of a child of any kind shows, beside what is the kind's own. */
-export interface ChildStatus {
-  /** The child's name. */
-  readonly name: string;
-  /** Its phase. */
-  readonly state: ChildPhase;
-  /** Counts the threads of this child, from 1; 0 before the first. */
-  readonly incarnation: number;
-  /** How often it was restarted. */
-  readonly restarts: number;
-  /** Why the last thread ended, and when: ms since the Unix epoch. */
-  readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
-}
 
 /** What `status()` of a child of one's own shows. */
 export interface ActorStatus extends ChildStatus {
@@ -40,37 +21,6 @@ export interface ActorStatus extends ChildStatus {
 }
 
 const decoder = new TextDecoder();
-
-/** @internal The JSON of a record, if there is one. */
-export const readJson = (words: SharedWords, place: typeof STATUS): unknown => {
-  const record = readRecord(words, place);
-  return record.payload && parsedJson(decoder.decode(record.payload));
-};
-
-/** @internal What is no JSON, in memory that something has scribbled in, is as if it were not there. */
-export const parsedJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-};
-
-/** @internal What the supervisor last said of a child. */
-export const readSupervision = (words: SharedWords): PersistedChild | undefined =>
-  readJson(words, SUPERVISION) as PersistedChild | undefined;
-
-/** @internal */
-export const readChildStatus = (name: string, words: SharedWords): ChildStatus => {
-  const supervision = readSupervision(words);
-  return {
-    name,
-    state: supervision?.phase ?? 'starting',
-    incarnation: supervision?.incarnation ?? 0,
-    restarts: supervision?.restarts ?? 0,
-    ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
-  };
-};
 
 /**
  * A child of one's own, read from any thread: what `attach()` returns of it. It works on shared memory alone, also while

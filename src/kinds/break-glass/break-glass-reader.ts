@@ -1,12 +1,14 @@
 /**
  * A break-glass token as any thread looks it up: shared memory only, no message, no lock.
  */
-import { ActorReader, parsedJson, readChildStatus, type ChildStatus, type Health } from '../actor/reader.js';
+import { ActorReader } from '../actor/reader.js';
+import { readChildStatus, type ChildStatus, type Health } from '../../supervision/child-status.js';
+import { parsedJson } from '../../memory/json.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { readRecord } from '../../memory/record.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../supervision/main/actor-ref.js';
+import type { TransferableHandle } from '../../messaging/transferable.js';
 import { GlassWord, isDigestOf, type GlassRecord } from './break-glass-record.js';
 
 /** What a lookup of the token finds. */

@@ -3,7 +3,8 @@
  */
 import { number, object, oneOf, optional, type Report } from '../../config/check.js';
 import { ownModule } from '../../core/package-files.js';
-import type { ActorDoor, TransferableWriter } from '../../supervision/main/actor-ref.js';
+import type { ActorDoor } from '../../messaging/local-ref.js';
+import type { TransferableWriter } from '../../messaging/transferable.js';
 import {
   type ChildOptions,
   type ChildSpec,

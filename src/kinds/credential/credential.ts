@@ -2,7 +2,17 @@
  * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
  */
 import { randomUUID } from 'node:crypto';
-import { anyOf, anything, boolean, number, object, oneOf, optional, type Check, type Report } from '../../config/check.js';
+import {
+  anyOf,
+  anything,
+  boolean,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Check,
+  type Report,
+} from '../../config/check.js';
 import { systemClock } from '../../core/clock.js';
 import { checkWaitOptions } from '../../config/check-timeout.js';
 import { describeKind, isPlainObject } from '../../core/describe.js';
@@ -14,7 +24,7 @@ import { checkProviderSpec } from '../../grants/check-provider-spec.js';
 import type { ProviderSpec } from '../../oauth/provider.js';
 import { overlapOf } from '../../grants/overlap.js';
 import { isUrl } from '../../core/realm.js';
-import type { ActorDoor } from '../../supervision/main/actor-ref.js';
+import type { ActorDoor } from '../../messaging/local-ref.js';
 import {
   childShape,
   childSpec,

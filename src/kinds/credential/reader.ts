@@ -1,7 +1,8 @@
 /**
  * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
  */
-import { parsedJson, readSupervision, type Health } from '../actor/reader.js';
+import { readSupervision, type Health } from '../../supervision/child-status.js';
+import { parsedJson } from '../../memory/json.js';
 import { checkTimeout, checkWaitOptions } from '../../config/check-timeout.js';
 import { describeKind, describeValue, propertyOf } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
@@ -10,7 +11,7 @@ import { Doorbell } from '../../memory/condition.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { lastGeneration, readRecord, refuseRecord } from '../../memory/record.js';
 import { raise, ring, wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../supervision/main/actor-ref.js';
+import type { TransferableHandle } from '../../messaging/transferable.js';
 import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
 import { Token, type TokenPayload } from '../../oauth/token.js';

@@ -8,7 +8,7 @@ import { describeKind } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { payloadBytes, SEALED } from '../../memory/layout.js';
 import type { AddressBookState } from '../../net/dns-cache.js';
-import type { Json } from '../../oauth/provider.js';
+import type { Json } from '../../core/json.js';
 import type { PersistedRefresh } from './refresh/refresh-types.js';
 import type { SourceTokens } from './token-sources.js';
 

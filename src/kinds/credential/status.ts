@@ -2,7 +2,8 @@
  * How a credential does: put together from what its supervisor and its actor last said, the snapshot and the clock, so
  * that it holds also when both of them are dead.
  */
-import { readJson, readSupervision } from '../actor/reader.js';
+import { readSupervision } from '../../supervision/child-status.js';
+import { readJson } from '../../memory/json.js';
 import { systemClock } from '../../core/clock.js';
 import type { MintFailure } from '../../core/errors.js';
 import { Header, SNAPSHOT, STATUS } from '../../memory/layout.js';

@@ -2,7 +2,8 @@
  * Verifies batches of tokens that come as calls, one after the other: the threads that do it are started for the first of
  * them, and end when no more come.
  */
-import type { JwtVerifier, VerifyResult } from '../../jwt/jwt-verifier.js';
+import type { JwtVerifier } from '../../jwt/jwt-verifier.js';
+import type { VerifyResult } from '../../jwt/verify-result.js';
 import type { TokenVerifier } from './ledger-service.js';
 
 /** One run of the threads: what they were given and have not answered. */

@@ -4,7 +4,7 @@
 import type { Clock } from '../../core/clock.js';
 import { TokenvisorError } from '../../core/errors.js';
 import type { Store } from '../../storage/port/store.js';
-import type { VerifyResult } from '../../jwt/jwt-verifier.js';
+import type { VerifyResult } from '../../jwt/verify-result.js';
 import { State, tokenKey, toRow } from './ledger-entry.js';
 import type { LedgerCall, RevokedBatch, SubjectRevoked, TokenFacts, TokenRecord } from './ledger-messages.js';
 import type { PurposeFilter, RevokeAnswer, TokenRow } from './ledger-record.js';

@@ -1,14 +1,15 @@
 /**
  * A ledger as any thread asks it: shared memory only, no message, no lock.
  */
-import { ActorReader, type ChildStatus, type Health } from '../actor/reader.js';
+import { ActorReader } from '../actor/reader.js';
+import type { ChildStatus, Health } from '../../supervision/child-status.js';
 import { describeValue } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
 import { isValid, VALID_FOREVER } from '../../memory/valid-until.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle, TransferableWriter } from '../../supervision/main/actor-ref.js';
+import type { TransferableHandle, TransferableWriter } from '../../messaging/transferable.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { readClaims } from '../../jwt/read-claims.js';

@@ -6,7 +6,7 @@ import { isPlainObject } from '../../core/describe.js';
 import { ownModule } from '../../core/package-files.js';
 import { storeReference, type StoreReference } from '../../storage/store-reference.js';
 import { memoryStore } from '../../storage/stores.js';
-import type { ActorDoor } from '../../supervision/main/actor-ref.js';
+import type { ActorDoor } from '../../messaging/local-ref.js';
 import {
   type ChildOptions,
   type ChildSpec,

@@ -1,12 +1,13 @@
 /**
  * A token set as any thread reads it: shared memory only, no message, no lock.
  */
-import { ActorReader, readChildStatus, type ChildStatus, type Health } from '../actor/reader.js';
+import { ActorReader } from '../actor/reader.js';
+import { readChildStatus, type ChildStatus, type Health } from '../../supervision/child-status.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../supervision/main/actor-ref.js';
+import type { TransferableHandle } from '../../messaging/transferable.js';
 import { expiryMs } from '../../table/expiry.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader, type TableEntry } from '../../table/table-reader.js';

@@ -1,6 +1,7 @@
 /**
  * The errors that commands are answered with. Each says what is the matter and what to do.
  */
+import { childNotFound } from '../../core/child-not-found.js';
 import { toWireError, type WireError } from '../../core/wire-error.js';
 import { TokenvisorError, type TokenvisorErrorCode } from '../../core/errors.js';
 import type { ChildPhase, ExitReason } from './types.js';
@@ -13,8 +14,7 @@ export const alreadyStarted = (name: string, phase: ChildPhase): WireError =>
     ? error('ALREADY_STARTED', name, `there is a child '${name}', stopped: restart it, or delete it first`)
     : error('ALREADY_STARTED', name, `there is a child '${name}' (${phase}): choose another name, or use that one`);
 
-export const notFound = (name: string): WireError =>
-  error('NOT_FOUND', name, `there is no child '${name.slice(0, 64)}': see whichChildren() for those that there are`);
+export const notFound = (name: string): WireError => toWireError(childNotFound(name));
 
 export const stillRunning = (name: string): WireError =>
   error('RUNNING', name, `the child '${name}' is running: terminate it first`);

@@ -2,11 +2,11 @@
  * The children as the starting thread holds them: their specs, their memory, and the handles that their users have.
  */
 import { randomUUID } from 'node:crypto';
-import type { Health } from '../../kinds/actor/reader.js';
+import type { Health } from '../child-status.js';
 import { fromWireError } from '../../core/wire-error.js';
 import { describeValue } from '../../core/describe.js';
 import type { AtomicWords } from '../../memory/words.js';
-import { ActorDoor, type DoorKeeper } from './actor-ref.js';
+import { ActorDoor, type DoorKeeper } from '../../messaging/local-ref.js';
 import type { ChildPlan } from '../thread/child-shell.js';
 import type { Kind } from '../kind.js';
 import { isCredential, type CheckedChild, type Referring } from './options.js';

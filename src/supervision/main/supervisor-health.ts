@@ -1,7 +1,7 @@
 /**
  * How a supervisor and its children do, in one word and by name.
  */
-import type { Health } from '../../kinds/actor/reader.js';
+import type { Health } from '../child-status.js';
 import type { HeldChild } from './child-table.js';
 
 /** What the starting thread knows of its supervisor. */

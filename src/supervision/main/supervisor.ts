@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { readSupervision } from '../../kinds/actor/reader.js';
+import { readSupervision } from '../child-status.js';
 import { strangeMessage } from '../../messaging/guarded-endpoint.js';
 import { fromWireError } from '../../core/wire-error.js';
 import { systemClock } from '../../core/clock.js';

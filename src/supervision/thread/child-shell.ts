@@ -3,7 +3,16 @@
  * here it is done.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { Header, payloadBytes, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, SUPERVISION, bankOf } from '../../memory/layout.js';
+import {
+  Header,
+  payloadBytes,
+  SEALED,
+  SEALED_BYTES,
+  SNAPSHOT,
+  STATUS,
+  SUPERVISION,
+  bankOf,
+} from '../../memory/layout.js';
 import { openWords, type ChildMemory } from '../../memory/child-memory.js';
 import {
   NO_INSTANTS,
@@ -19,7 +28,7 @@ import { deriveStopped, publishPhase } from '../../memory/stopped.js';
 import { closeValidUntil } from '../../memory/valid-until.js';
 import { ring, type SharedWords } from '../../memory/words.js';
 import { CLOCK_STEP_MS, systemClock, wallOffsetMs } from '../../core/clock.js';
-import { readSupervision } from '../../kinds/actor/reader.js';
+import { readSupervision } from '../child-status.js';
 import type { CallEndpoint } from '../../messaging/call-endpoint.js';
 import type { ActorSeats } from '../../actor/actor-memory.js';
 import type { WireOptions } from '../../secrets/reference-tree.js';
@@ -28,7 +37,7 @@ import { Incarnation, type IncarnationListener, type IncarnationPlan } from './w
 import { ClockWatch } from './clock-watch.js';
 import { BootWatch, HeartbeatWatch, type WatchedThread } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from '../core/types.js';
-import { WriterLines } from './writer-lines.js';
+import { WriterLines } from '../../messaging/writer-lines.js';
 
 /** Everything about a child that crosses to the supervisor thread. */
 export interface ChildPlan {

@@ -2,7 +2,7 @@
  * The end of a child as its memory tells it. In a file of its own: the starting thread needs it, and nothing of what
  * starts threads.
  */
-import { readSupervision } from '../../kinds/actor/reader.js';
+import { readSupervision } from '../child-status.js';
 import { openWords, type ChildMemory } from '../../memory/child-memory.js';
 import { bankOf, Header, SEALED, SEALED_BYTES, SNAPSHOT, SUPERVISION } from '../../memory/layout.js';
 import { fenceRecord, NO_INSTANTS, RecordWriter, withdrawRecord } from '../../memory/record.js';

@@ -24,7 +24,13 @@ import { notFound } from '../core/supervisor-errors.js';
 import { Pulse } from './supervisor-pulse.js';
 import { newPersistedChild } from '../core/supervisor-state.js';
 import { ownThreadId } from '../../core/thread-time.js';
-import type { CommandOutcome, SupervisorCommand, SupervisorEffect, SupervisorEvent, SupervisorRules } from '../core/types.js';
+import type {
+  CommandOutcome,
+  SupervisorCommand,
+  SupervisorEffect,
+  SupervisorEvent,
+  SupervisorRules,
+} from '../core/types.js';
 
 /** What the thread is made with. */
 export interface SupervisorBoot {

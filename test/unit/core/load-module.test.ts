@@ -64,7 +64,7 @@ test.each([
 });
 
 test('a module of the bundle is loaded from there', () => {
-  const { href } = new URL('../../../src/actor/some-bundled.js', import.meta.url);
+  const { href } = new URL('../../../src/core/some-bundled.js', import.meta.url);
   registerBundled({ './some-bundled.js': () => ({ behaviour: 'bundled' }) });
   expect(loadExport(href, 'behaviour')).toBe('bundled');
 });

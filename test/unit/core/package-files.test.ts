@@ -37,7 +37,9 @@ test('a file that is there is given by its path', () => {
 
 test('a module of ours is found from a folder beside, wherever that is; a file: URL stays', () => {
   const base = pathToFileURL('/elsewhere/runtime/actor-entry.cjs').href;
-  expect(resolveModule(ownModule('kinds/credential/behaviour.js'), base)).toBe('file:///elsewhere/kinds/credential/behaviour.js');
+  expect(resolveModule(ownModule('kinds/credential/behaviour.js'), base)).toBe(
+    'file:///elsewhere/kinds/credential/behaviour.js',
+  );
   expect(resolveModule('file:///app/provider.js', base)).toBe('file:///app/provider.js');
 });
 

@@ -32,7 +32,7 @@ const open = ({ served = true, mailboxLimit = 10 } = {}) => {
     cast: (message: unknown, taken: () => void, handled: () => void) => came.push({ message, taken, handled }),
   };
   if (served) {
-    serveCalls({ port: port2, counts, mailboxLimit }, server as unknown as GenServer, (it) => strange.push(it));
+    serveCalls({ port: port2, counts, mailboxLimit }, server, (it) => strange.push(it));
   }
   const calls = new CallPort('own', { port: port1, counts, mailboxLimit }, (error) => lost.push(error));
   return { calls, sender: port1, actor: port2, words, came, strange, lost };

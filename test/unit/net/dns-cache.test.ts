@@ -8,7 +8,7 @@ import {
   type AddressSources,
 } from '../../../src/net/dns-cache.js';
 import { isSecureEnough } from '../../../src/net/url.js';
-import { addressesInHostsFile } from '../../../src/providers/hosts-file.js';
+import { addressesInHostsFile } from '../../../src/net/dns-cache.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
 
 const v4 = (address: string): Address => ({ address, family: 4 });

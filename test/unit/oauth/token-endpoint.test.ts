@@ -386,7 +386,7 @@ describe('the spec', () => {
     const spec = clientCredentials({ ...good, tls: { cert: 'c', key: 'canary-key' }, issuer: new URL(good.issuer) });
     expect(inspect(spec, { depth: null }) + JSON.stringify(spec)).not.toContain('canary');
     expect(spec).toMatchObject({ export: 'provider', fenceable: true });
-    expect(new URL(spec.module).pathname).toMatch(/providers\/grants\/client-credentials\.js$/);
+    expect(new URL(spec.module).pathname).toMatch(/grants\/client-credentials-provider\.js$/);
     expect(checkProviderSpec(spec, 'x').problems).toEqual([]);
   });
 

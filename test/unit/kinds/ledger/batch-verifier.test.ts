@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { TokenvisorError } from '../../../../src/core/errors.js';
-import type { JwtVerifier, VerifyResult } from '../../../../src/jwt/jwt-verifier.js';
+import type { JwtVerifier } from '../../../../src/jwt/jwt-verifier.js';
+import type { VerifyResult } from '../../../../src/jwt/verify-result.js';
 import { BatchVerifier } from '../../../../src/kinds/ledger/batch-verifier.js';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));

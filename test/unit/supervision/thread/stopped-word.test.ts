@@ -1,6 +1,6 @@
 /** The word STOPPED, and what the supervision record says, wherever the supervisor thread ends between the two. */
 import { describe, expect, test } from 'vitest';
-import { readSupervision } from '../../../../src/kinds/actor/reader.js';
+import { readSupervision } from '../../../../src/supervision/child-status.js';
 import { allocateChildMemory, bindWords } from '../../../../src/memory/child-memory.js';
 import { Header } from '../../../../src/memory/layout.js';
 import { AtomicWords } from '../../../../src/memory/words.js';

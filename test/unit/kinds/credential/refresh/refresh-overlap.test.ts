@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { failureOf, RefreshDriver, START, type RequestSeen, type ServerPlan } from '../../../../support/refresh-driver.js';
+import {
+  failureOf,
+  RefreshDriver,
+  START,
+  type RequestSeen,
+  type ServerPlan,
+} from '../../../../support/refresh-driver.js';
 
 const HOUR = 3_600_000;
 const OVERLAP_MS = 600_000;

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { initialRefreshState } from '../../../../../src/kinds/credential/refresh/refresh-state.js';
 import { refresh } from '../../../../../src/kinds/credential/refresh/refresh.js';
-import { failureOf, policyOf, RefreshDriver, scripted, START, type ServerPlan } from '../../../../support/refresh-driver.js';
+import {
+  failureOf,
+  policyOf,
+  RefreshDriver,
+  scripted,
+  START,
+  type ServerPlan,
+} from '../../../../support/refresh-driver.js';
 
 const HOUR = 3_600_000;
 const good = (lifeMs = HOUR, latencyMs = 50): ServerPlan => ({ latencyMs, lifetime: { lifeMs } });

@@ -3,8 +3,8 @@
  * and told of its exit. A line ends with its writer's thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { allocateCallCounts, type CallEndpoint } from '../../messaging/call-endpoint.js';
-import type { LineMessage } from '../../messaging/remote-ref.js';
+import { allocateCallCounts, type CallEndpoint } from './call-endpoint.js';
+import type { LineMessage } from './remote-ref.js';
 
 /** Hands the actor's end of a call port to the actor. */
 type Connect = (calls: CallEndpoint) => void;

@@ -3,11 +3,10 @@
  * there is a new supervisor thread, and tells what went wrong.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { fromWireError } from '../../core/wire-error.js';
-import type { HomeMessage, WriterMessage } from '../../messaging/remote-ref.js';
-import { describeKind, isPlainObject } from '../../core/describe.js';
-import { TokenvisorError } from '../../core/errors.js';
-import { notFound } from '../core/supervisor-errors.js';
+import { childNotFound } from '../core/child-not-found.js';
+import type { HomeMessage, WriterMessage } from './remote-ref.js';
+import { describeKind, isPlainObject } from '../core/describe.js';
+import { TokenvisorError } from '../core/errors.js';
 
 export interface HomeKeeper {
   /** Hands the supervisor thread its end of a line. Rejects if it can't. */
@@ -49,7 +48,7 @@ export class WriterHomes {
     try {
       await this.#sendLine(home);
       // Another child may have got the name meanwhile: the line is that one's.
-      if (this.#closed) throw fromWireError(notFound(this.#child));
+      if (this.#closed) throw childNotFound(this.#child);
     } catch (error) {
       home.close();
       throw error;

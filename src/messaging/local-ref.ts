@@ -1,36 +1,13 @@
 /**
  * The main thread's way to one child: its memory, its calls, and what its supervisor does for it.
  */
-import type { MessagePort } from 'node:worker_threads';
-import { ActorCalls, type Caller } from '../../messaging/actor-calls.js';
-import type { CallEndpoint } from '../../messaging/call-endpoint.js';
-import type { CallOptions } from '../../messaging/call-port.js';
-import type { ChildMemory } from '../../memory/child-memory.js';
-import type { TableMemory } from '../../table/table-memory.js';
+import type { TransferableWriter } from './transferable.js';
+import { ActorCalls, type Caller } from './actor-calls.js';
+import type { CallEndpoint } from './call-endpoint.js';
+import type { CallOptions } from './call-port.js';
+import type { ChildMemory } from '../memory/child-memory.js';
+import type { TableMemory } from '../table/table-memory.js';
 import { WriterHomes, type HomeKeeper } from './writer-homes.js';
-
-/** What `handle()` returns: post it to any thread, and `attach()` it there. It can read and ask, not call. */
-export interface TransferableHandle<KindName extends string = string> {
-  /** The version of this form. */
-  readonly tokenvisor: 1;
-  /** What it is of: `credential`, `tokenSet` and so on, or `actor` for a kind of one's own. */
-  readonly kind: KindName;
-  /** The child's name. */
-  readonly name: string;
-  /** What readers see of the child: shared, not copied, when it is posted. */
-  readonly memory: SharedArrayBuffer;
-  /** Its table, if it has one: shared as well. */
-  readonly table?: TableMemory;
-}
-
-/**
- * What `writer()` resolves with: post it to one other thread, with `port` in the transfer list, and `attach()` it there.
- * Without that list Node throws, and says that something needs a transfer.
- */
-export interface TransferableWriter<KindName extends string = string> extends TransferableHandle<KindName> {
-  /** To be transferred: `worker.postMessage(writer, [writer.port])`. */
-  readonly port: MessagePort;
-}
 
 /** What the supervisor does for a door. */
 export interface DoorKeeper extends HomeKeeper {

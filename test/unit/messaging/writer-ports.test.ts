@@ -2,8 +2,8 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallEndpoint } from '../../../src/messaging/call-endpoint.js';
-import { WriterHomes } from '../../../src/supervision/main/writer-homes.js';
-import { WriterLines } from '../../../src/supervision/thread/writer-lines.js';
+import { WriterHomes } from '../../../src/messaging/writer-homes.js';
+import { WriterLines } from '../../../src/messaging/writer-lines.js';
 import { WriterLine } from '../../../src/messaging/remote-ref.js';
 
 const closing: (() => unknown)[] = [];

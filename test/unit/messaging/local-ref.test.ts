@@ -1,9 +1,9 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { allocateCallCounts, type CallEndpoint } from '../../../../src/messaging/call-endpoint.js';
-import { serveCalls } from '../../../../src/messaging/call-port.js';
-import { allocateChildMemory } from '../../../../src/memory/child-memory.js';
-import { ActorDoor } from '../../../../src/supervision/main/actor-ref.js';
+import { allocateCallCounts, type CallEndpoint } from '../../../src/messaging/call-endpoint.js';
+import { serveCalls } from '../../../src/messaging/call-port.js';
+import { allocateChildMemory } from '../../../src/memory/child-memory.js';
+import { ActorDoor } from '../../../src/messaging/local-ref.js';
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -15,7 +15,7 @@ const actor = () => {
   const endpoint = (port: CallEndpoint['port']): CallEndpoint => ({ port, counts, mailboxLimit: 10 });
   const asked: ((answer: unknown) => void)[] = [];
   const call = (_message: unknown): Promise<unknown> => new Promise((resolve) => asked.push(resolve));
-  serveCalls(endpoint(port2), { call, cast: () => undefined } as unknown as Parameters<typeof serveCalls>[1]);
+  serveCalls(endpoint(port2), { call, cast: () => undefined });
   closing.push(() => port2.close());
   return { calls: endpoint(port1), asked };
 };

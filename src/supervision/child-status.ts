@@ -1,0 +1,43 @@
+/**
+ * What the supervisor says of a child, in shared memory.
+ */
+import { readJson } from '../memory/json.js';
+import { SUPERVISION } from '../memory/layout.js';
+import type { SharedWords } from '../memory/words.js';
+import type { ChildPhase, ExitReason, PersistedChild } from './core/types.js';
+
+/**
+ * How well a child does, for `health()`: `ok`, `degraded` (it can serve, but the last attempt failed, or nobody would
+ * restart it now) or `down` (it can't).
+ */
+export type Health = 'ok' | 'degraded' | 'down';
+
+/** What `status()` of a child of any kind shows, beside what is the kind's own. */
+export interface ChildStatus {
+  /** The child's name. */
+  readonly name: string;
+  /** Its phase. */
+  readonly state: ChildPhase;
+  /** Counts the threads of this child, from 1; 0 before the first. */
+  readonly incarnation: number;
+  /** How often it was restarted. */
+  readonly restarts: number;
+  /** Why the last thread ended, and when: ms since the Unix epoch. */
+  readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
+}
+
+/** @internal What the supervisor last said of a child. */
+export const readSupervision = (words: SharedWords): PersistedChild | undefined =>
+  readJson(words, SUPERVISION) as PersistedChild | undefined;
+
+/** @internal */
+export const readChildStatus = (name: string, words: SharedWords): ChildStatus => {
+  const supervision = readSupervision(words);
+  return {
+    name,
+    state: supervision?.phase ?? 'starting',
+    incarnation: supervision?.incarnation ?? 0,
+    restarts: supervision?.restarts ?? 0,
+    ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
+  };
+};
