@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import { roomsRule } from './lint/rooms.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -56,7 +57,9 @@ export default defineConfig(
   {
     name: 'the package',
     files: ['src/**'],
+    plugins: { tokenvisor: { rules: { rooms: roomsRule(path.join(root, 'src')) } } },
     rules: {
+      'tokenvisor/rooms': 'error',
       'func-style': ['error', 'expression'],
       'no-console': 'error',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
