@@ -3,7 +3,6 @@ import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:wor
 import { afterEach, describe, expect, test } from 'vitest';
 import { allocateCallCounts, CallCount, isCallEndpoint } from '../../../src/messaging/call-endpoint.js';
 import { CallPort, serveCalls } from '../../../src/messaging/call-port.js';
-import type { GenServer } from '../../../src/actor/gen-server.js';
 import type { TokenvisorError } from '../../../src/core/errors.js';
 import { nextTurn } from '../../../src/core/next-turn.js';
 import { HOSTILE } from '../../support/hostile-values.mjs';
