@@ -1,4 +1,4 @@
-/** Who else can write to a directory: they could put another file in the place of one in it. */
+/** Who else can write to a directory, or replace it: they could put another file in the place of one in it. */
 import { statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -8,26 +8,33 @@ const BY_OTHERS = 0o002;
 const STICKY = 0o1000;
 
 /**
- * Who can write to this directory beside this process' user and root, as text; undefined if there is none. It checks the
- * directory's owner, a group that this process is not in, and everybody. Of the directories above it only this is checked: one that
- * everybody can write and that is not sticky is refused; their owners and groups are not checked. Access-control lists are not read.
- * Undefined on Windows, which has no modes.
+ * Who can write to this directory, or put another one in its place, beside this process' user and root, as text; undefined if there is
+ * none. It checks the owner, the groups that this process is not in, and everybody: of the directory, and of each above it. In a sticky
+ * one above it only the owner can move what belongs to others. Access-control lists are not read. Undefined on Windows, which has no modes.
  *
  * @throws errors of the file system as they are
  */
 export const whoElseWrites = (directory: string): string | undefined => {
   const user = process.geteuid?.();
   if (user === undefined) return undefined;
-  const own = statSync(directory);
-  const mode = `mode ${(own.mode & 0o7777).toString(8)}`;
-  if (own.uid !== 0 && own.uid !== user) return `its owner, the user ${own.uid}`;
-  if ((own.mode & BY_OTHERS) !== 0) return `everybody (${mode})`;
-  if ((own.mode & BY_GROUP) !== 0 && !isOwnGroup(own)) return `the group ${own.gid} (${mode})`;
-  for (let above = dirname(directory); ; above = dirname(above)) {
-    const { mode: itsMode } = statSync(above);
-    if ((itsMode & BY_OTHERS) !== 0 && (itsMode & STICKY) === 0) return `everybody, by way of ${above}`;
-    if (above === dirname(above)) return undefined;
+  for (let at = directory; ; at = dirname(at)) {
+    const found = statSync(at);
+    const isAbove = at !== directory;
+    if (found.uid !== 0 && found.uid !== user) {
+      return isAbove ? `the user ${found.uid}, who owns ${at}` : `its owner, the user ${found.uid}`;
+    }
+    const isMovable = !isAbove || (found.mode & STICKY) === 0;
+    const who = isMovable ? writersBesideOwner(found) : undefined;
+    if (who !== undefined) return isAbove ? `${who}, by way of ${at}` : who;
+    if (at === dirname(at)) return undefined;
   }
+};
+
+const writersBesideOwner = (found: Stats): string | undefined => {
+  const mode = `mode ${(found.mode & 0o7777).toString(8)}`;
+  if ((found.mode & BY_OTHERS) !== 0) return `everybody (${mode})`;
+  if ((found.mode & BY_GROUP) !== 0 && !isOwnGroup(found)) return `the group ${found.gid} (${mode})`;
+  return undefined;
 };
 
 const isOwnGroup = ({ gid }: Stats): boolean =>

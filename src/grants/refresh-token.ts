@@ -28,7 +28,7 @@ export interface FileStoreSpec {
 export interface FileStoreOptions {
   /**
    * Lets the file be in a directory that others can write: its owner if that is another user, a group that this process is not in, or
-   * everybody. They can put another token, or a lock, in the place of this one.
+   * everybody; or in one below a directory in which they can replace it. They can put another token, or a lock, in the place of this one.
    * @default false: the credential is parked
    */
   readonly allowSharedDirectory?: boolean;

@@ -3,20 +3,33 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 
 /** PEM (RFC 7468), and SSH's form of it (RFC 4716). */
 const PEM = /-{4,5} ?BEGIN [A-Z0-9 ]+ ?-{4,5}/;
-const JWK = /"kty"\s*:\s*"(?:RSA|EC|OKP|AKP)"/;
+/** Also within JSON, where its quotes have backslashes. */
+const JWK = /["']kty\\*["']\s*:\s*\\*["'](?:RSA|EC|OKP|AKP)\\*["']/;
 /** A line of `authorized_keys` (sshd(8)), or of a `.pub` file. */
 const SSH = /(?:^|\s)(?:ssh-[\w@.-]+|ecdsa-sha2-[\w@.-]+|sk-[\w@.-]+)\s+AAAA/;
 
-/** True for an asymmetric key or a certificate as PEM (also without its header lines), DER, JWK or SSH. */
+/**
+ * True for an asymmetric key or a certificate as PEM (also without its header lines), DER, JWK or SSH, and for the Base64 or hexadecimal
+ * digits of one of these.
+ */
 export const isPublished = (secret: string): boolean =>
-  PEM.test(secret) || JWK.test(secret) || SSH.test(secret) || binariesOf(secret).some(isBinaryKey);
+  isText(secret) || binariesOf(secret).some((bytes) => isBinaryKey(bytes) || isPublishedText(bytes.toString('latin1')));
 
-/** What a text may be the Base64 or the hexadecimal digits of. Line breaks may have become `\\n` in an environment. */
+const isText = (text: string): boolean => PEM.test(text) || JWK.test(text) || SSH.test(text);
+
+/** What has been decoded once: no more than one level is looked into. */
+const isPublishedText = (text: string): boolean => isText(text) || binariesOf(text).some(isBinaryKey);
+
+/**
+ * What a text may be the Base64 or the hexadecimal digits of: with what a program's source, a URL or an environment may have put around
+ * them or between.
+ */
 const binariesOf = (text: string): readonly Buffer[] => {
-  const plain = text.replaceAll(/\\[rn]|\s/g, '');
+  const plain = text.replace(/^\W*data:[^,]*,/i, '').replaceAll(/\\[rn]|[\s"'`,;]/g, '');
+  const digits = plain.replaceAll(/\\x|0x|[:-]/gi, '');
   return [
     ...(/^[\w+/-]+=*$/.test(plain) ? [Buffer.from(plain, 'base64')] : []),
-    ...(/^(?:[\da-f]{2})+$/i.test(plain) ? [Buffer.from(plain, 'hex')] : []),
+    ...(/^(?:[\da-f]{2})+$/i.test(digits) ? [Buffer.from(digits, 'hex')] : []),
   ];
 };
 

@@ -64,12 +64,16 @@ export class FileStore implements RefreshTokenStore {
   readonly #options: FileStoreOptions;
   readonly #fs: StoreFs;
   readonly #path: string;
+  /** The real directory, from when it was there first. */
+  #directory: string | undefined;
   #lock: FileLock | undefined;
 
   constructor(options: FileStoreOptions) {
     this.#options = options;
     this.#fs = options.fs ?? machineFs;
-    this.#path = this.#followed(options.path);
+    const followed = this.#followed(options.path);
+    this.#path = followed ?? options.path;
+    this.#directory = followed === undefined ? undefined : dirname(followed);
   }
 
   open(): void {
@@ -145,30 +149,39 @@ export class FileStore implements RefreshTokenStore {
     }
   }
 
-  /** Refuses a directory in which other users can replace the token or its lock. */
+  /** Refuses a directory in which other users can replace the token or its lock, and one that has become a link to another. */
   #checkDirectory(): void {
+    const directory = this.#attempt('locked', () => this.#fs.realpathSync(dirname(this.#path)));
+    this.#directory ??= directory;
+    if (directory !== this.#directory) {
+      throw failure(
+        'park',
+        `Expected the directory of ${this.#path} to be the one that it was at first, got a link to another. Put it back, or start the ` +
+          'process anew',
+      );
+    }
     if (this.#options.allowSharedDirectory === true) return;
-    const who = this.#attempt('locked', () => this.#fs.whoElseWrites(dirname(this.#path)));
+    const who = this.#attempt('locked', () => this.#fs.whoElseWrites(directory));
     if (who === undefined) return;
     throw failure(
       'park',
-      `Expected the directory of ${this.#path} to be this user's alone (mode 700), got one that can be written by ${who}. Move the ` +
+      `Expected the directory of ${this.#path} to be this user's alone (mode 700), and those above it this user's or root's, got one that can be written by ${who}. Move the ` +
         'file, or say fileStore(path, { allowSharedDirectory: true })',
     );
   }
 
   /**
    * Behind a symbolic link it is the target that is replaced, not the link. Also of a file that is not there yet, its directory is
-   * the one of now: a link to it that is changed later would part the file from its lock.
+   * the one of now: a link to it that is changed later would part the file from its lock. Undefined if that is not there yet.
    */
-  #followed(path: string): string {
+  #followed(path: string): string | undefined {
     try {
       return this.#fs.realpathSync(path);
     } catch {
       try {
         return join(this.#fs.realpathSync(dirname(path)), basename(path));
       } catch {
-        return path;
+        return undefined;
       }
     }
   }

@@ -73,7 +73,7 @@ describe('a refresh token was kept where others can write', () => {
     mkdirSync(inner, 0o700);
     expect(whoElseWrites(inner)).toBeUndefined();
     chmodSync(folder, 0o777);
-    expect(whoElseWrites(inner)).toBe(`everybody, by way of ${folder}`);
+    expect(whoElseWrites(inner)).toBe(`everybody (mode 777), by way of ${folder}`);
     chmodSync(folder, 0o1777);
     expect(whoElseWrites(inner)).toBeUndefined();
   });
@@ -88,9 +88,92 @@ describe('a refresh token was kept where others can write', () => {
   });
 });
 
+describe('of the directories above it, the owners and the groups were not looked at', () => {
+  const STRANGER = 54_321;
+  /** The first is the one that is above. */
+  const cases: readonly (readonly [string, string, number, number, number, string | undefined])[] = [
+    ['of another user', '', STRANGER, 0, 0o755, 'the user 54321, who owns ABOVE'],
+    [
+      'of another user, and sticky: its owner can move what is in it',
+      '',
+      STRANGER,
+      0,
+      0o1777,
+      'the user 54321, who owns ABOVE',
+    ],
+    ['two levels above', 'between', STRANGER, 0, 0o755, 'the user 54321, who owns ABOVE'],
+    ['that another group writes', '', 0, STRANGER, 0o775, 'the group 54321 (mode 775), by way of ABOVE'],
+    ['that another group writes, and that is sticky', '', 0, STRANGER, 0o1775, undefined],
+    ['of another group that does not write', '', 0, STRANGER, 0o755, undefined],
+    ['of root, and sticky', '', 0, 0, 0o1777, undefined],
+    ['of root', 'between', 0, 0, 0o775, undefined],
+  ];
+  it.runIf(isRoot).each(cases)('one %s (needs root)', (_, between, user, group, mode, who) => {
+    const inner = join(folder, between, 'inner');
+    mkdirSync(inner, { recursive: true, mode: 0o700 });
+    chownSync(folder, user, group);
+    chmodSync(folder, mode);
+    expect(whoElseWrites(inner)).toBe(who?.replace('ABOVE', folder));
+    const store = storeAt(join(inner, 'token.json'), { allowSharedDirectory: true });
+    store.open();
+    store.close();
+  });
+
+  it.runIf(isRoot)("a user's own directories are no other's (needs root)", () => {
+    const inner = join(folder, 'inner');
+    mkdirSync(inner, { mode: 0o700 });
+    for (const directory of [folder, inner]) chownSync(directory, STRANGER, STRANGER);
+    chmodSync(root, 0o711);
+    process.seteuid!(STRANGER);
+    try {
+      expect(whoElseWrites(inner)).toBeUndefined();
+    } finally {
+      process.seteuid!(0);
+    }
+  });
+});
+
 describe('a directory that is swapped under the store', () => {
   const record = seededRecord('seed', 'owner', 1, undefined);
   const [one, two] = ['one', 'two'];
+
+  it.each([false, true])(
+    'by a link to another: its token was read, and written over (allowSharedDirectory: %s)',
+    (shared) => {
+      for (const name of [one, two]) {
+        mkdirSync(join(folder, name), 0o700);
+        const store = storeAt(join(folder, name, 'token.json'));
+        store.open();
+        store.save(seededRecord(name, 'owner', 1, undefined), undefined);
+        store.close();
+      }
+      const store = storeAt(join(folder, one, 'token.json'), { allowSharedDirectory: shared });
+      store.open();
+      expect(store.load()?.refreshToken).toBe(one);
+      renameSync(join(folder, one), join(folder, 'away'));
+      symlinkSync(join(folder, two), join(folder, one));
+      const isLinked = { class: 'park', message: expect.stringContaining('got a link to another') as string };
+      expect(() => store.open()).toThrow(expect.objectContaining(isLinked) as Error);
+      rmSync(join(folder, one));
+      renameSync(join(folder, 'away'), join(folder, one));
+      store.open();
+      expect(store.load()?.refreshToken).toBe(one);
+      store.close();
+    },
+  );
+
+  it('one that was not there at the start, below a link, is taken as it is first', () => {
+    const link = join(folder, 'current');
+    const store = storeAt(join(link, 'token.json'));
+    expect(() => store.open()).toThrow(/its directory must be there/);
+    for (const name of [one, two]) mkdirSync(join(folder, name), 0o700);
+    symlinkSync(join(folder, one), link);
+    store.open();
+    rmSync(link);
+    symlinkSync(join(folder, two), link);
+    expect(() => store.open()).toThrow(/got a link to another/);
+    store.close();
+  });
 
   it('a link to it that is changed parted a file that was not there yet from its lock', () => {
     for (const name of [one, two]) mkdirSync(join(folder, name), 0o700);

@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { keysOfSecret, keysOfSet } from '../../../src/jwt/verification-key.js';
 import { createAuthority } from '../../support/certificates.js';
@@ -101,6 +102,51 @@ test.each([
   ['a curve of SSH', `ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBA==`],
 ])('a published key without its header lines was taken for a secret: %s', (_, text) => {
   expect(keysOfSecret(text, ['HS256'])).toBeUndefined();
+});
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const hex = der.toString('hex');
+const jwk = JSON.stringify(rsa.publicJwk);
+
+test.each([
+  ['Base64 of a PEM', base64(rsa.publicPem)],
+  ['Base64 of a certificate', base64(cert)],
+  ['Base64 of a body', base64(bodyOf(rsa.publicPem))],
+  ['Base64 of a JWK', base64(jwk)],
+  ['base64url of a JWK set', Buffer.from(JSON.stringify({ keys: [rsa.publicJwk] })).toString('base64url')],
+  ['Base64 of a line of SSH', base64(`ssh-rsa ${ssh} ann@host`)],
+  ['hexadecimal of a PEM', Buffer.from(rsa.publicPem).toString('hex')],
+  ['a body in quotes', `"${bodyOf(rsa.publicPem).replaceAll('\n', '')}"`],
+  ['a body in single quotes', `'${der.toString('base64url')}'`],
+  ['a body with a comma at its end', `${der.toString('base64')},`],
+  ['lines in quotes', bodyOf(rsa.publicPem).replaceAll(/^.*$/gm, '"$&",')],
+  ['hexadecimal with 0x', `0x${hex}`],
+  ['hexadecimal in capitals, with 0x', `0X${hex.toUpperCase()}`],
+  ['hexadecimal with colons', hex.replaceAll(/..(?=.)/g, '$&:')],
+  ['bytes of a program', hex.replaceAll(/../g, '0x$&, ')],
+  ['a data URL of DER', `data:application/x-x509;base64,${der.toString('base64')}`],
+  ['a data URL of a PEM, in quotes', `"data:application/x-pem-file;charset=utf-8;base64,${base64(rsa.publicPem)}"`],
+  ['JSON within JSON', JSON.stringify(jwk)],
+  ['JSON within JSON within JSON', JSON.stringify(JSON.stringify(jwk))],
+  ['Base64 of JSON within JSON', base64(JSON.stringify(jwk))],
+  ['a JWK in single quotes', jwk.replaceAll('"', "'")],
+])('a published key that was written in a common way was taken for a secret: %s', (_, text) => {
+  expect(keysOfSecret(text, ['HS256'])).toBeUndefined();
+});
+
+test.each(['base64', 'base64url', 'hex', 'utf8', 'latin1'] as const)('random bytes in %s are a secret', (encoding) => {
+  // Each byte that a key or its text begins with, too.
+  const first = fc.constantFrom(
+    ...[[], [0x30], [0x30, 0x82], [0x30, 0x30], [0, 0, 0, 7]].map((bytes) => Buffer.from(bytes)),
+  );
+  const bytes = fc.uint8Array({ minLength: 32, maxLength: 64 });
+  fc.assert(
+    fc.property(first, bytes, (head, rest) => {
+      const text = Buffer.concat([head, rest]).toString(encoding);
+      expect(keysOfSecret(text, ['HS256'])).toHaveLength(1);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test.each([
