@@ -5,9 +5,9 @@ import { expect, test } from 'vitest';
 import { ROOT } from '../run/setup.mjs';
 
 const page = readFileSync(path.join(ROOT, 'docs/explanation/reliability.md'), 'utf8');
-const rows = page.split('\n').filter((line) => line.startsWith('| ') && !/^\| (?:fault|-+) /.test(line));
+const rows = page.split('\n').filter((line) => line.startsWith('| ') && !/^\| (?:fault|-+)[ ,]/.test(line));
 const named = (row: string): string[] =>
-  [...row.matchAll(/`((?:threads|services|unit|property)\/[\w/.-]+)`/g)].map(([, name = '']) => name);
+  [...row.matchAll(/`((?:threads|services|unit|property|long)\/[\w/.-]+)`/g)].map(([, name = '']) => name);
 
 /** A file of tests, or a folder of them. */
 const isThere = (name: string): boolean => {
