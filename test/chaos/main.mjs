@@ -296,7 +296,8 @@ await servers.close();
 await outsider.close();
 
 const { refresh } = await import(
-  new URL('./kinds/credential/refresh/refresh.js', pathToFileURL(createRequire(import.meta.url).resolve('tokenvisor'))).href
+  new URL('./kinds/credential/refresh/refresh.js', pathToFileURL(createRequire(import.meta.url).resolve('tokenvisor')))
+    .href
 );
 const threads = [...recordedIn(turns)];
 const replayed = threads.reduce((sum, list) => sum + list.length, 0);
