@@ -215,6 +215,8 @@ const overlapParksNothing = (): Invariant => {
   return {
     name: 'a refusal in the overlap parks nothing',
     check: (observation) => {
+      // What a thread that was given up began is its own affair: it has not heard of a rotation since, and parks nothing.
+      if (observation.kind === 'thread' && observation.what === 'started') began = undefined;
       if (observation.kind !== 'turn') return undefined;
       const { monoMs } = observation;
       const { event, effects } = observation.turn;
