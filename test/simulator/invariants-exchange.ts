@@ -62,8 +62,13 @@ const redeemedOnce = ({ onAmbiguous }: Facts): Invariant => {
         if (token) token.open = Math.max(0, token.open - 1);
         kept = undefined;
       }
-      // An answer without another one keeps it.
-      if (observation.kind === 'turn') kept = undefined;
+      // An answer without another one keeps it, also if nothing of that answer can be written down.
+      if (observation.kind === 'turn') {
+        const { event } = observation.turn;
+        const isUnwritten = event.kind === 'mint_failed' && event.failure.reason === 'store_failed';
+        if (isUnwritten && kept) tokens.set(kept.token, { open: 0, allowed: 0 });
+        kept = undefined;
+      }
       if (observation.kind === 'turn' && observation.turn.event.kind === 'minted' && inFlight !== undefined) {
         tokens.set(inFlight, { open: 0, allowed: 0 });
       }
