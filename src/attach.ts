@@ -3,7 +3,7 @@
  */
 import { ActorReader } from './kinds/actor/reader.js';
 import { ActorWriter } from './kinds/actor/writer.js';
-import { WriterLine } from './messaging/remote-ref.js';
+import { RemoteRef } from './messaging/remote-ref.js';
 import { describeKind, propertyOf } from './core/describe.js';
 import { CredentialReader } from './kinds/credential/reader.js';
 import { BreakGlassReader } from './kinds/break-glass/break-glass-reader.js';
@@ -22,7 +22,7 @@ import type { TransferableHandle, TransferableWriter } from './messaging/transfe
 import type { TableMemory } from './table/table-memory.js';
 
 /** A writer whose port has been attached already, by it. */
-const lines = new WeakMap<object, WriterLine>();
+const lines = new WeakMap<object, RemoteRef>();
 
 const isPort = (value: unknown): value is TransferableWriter['port'] =>
   typeof value === 'object' &&
@@ -32,7 +32,7 @@ const isPort = (value: unknown): value is TransferableWriter['port'] =>
   );
 
 /** Its line: of one that is attached twice, the same. */
-const lineOf = (name: string, port: unknown): WriterLine => {
+const lineOf = (name: string, port: unknown): RemoteRef => {
   if (!isPort(port)) {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
@@ -41,7 +41,7 @@ const lineOf = (name: string, port: unknown): WriterLine => {
       { child: name },
     );
   }
-  const line = lines.get(port) ?? new WriterLine(name, port);
+  const line = lines.get(port) ?? new RemoteRef(name, port);
   lines.set(port, line);
   return line;
 };

@@ -31,7 +31,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/bench/**/*.test.ts', 'test/run/**/*.test.ts'],
-          testTimeout: 5_000,
+          // Ends what hangs: no test comes near it, also on a machine that is busy with something else.
+          testTimeout: 30_000,
         },
       },
       { extends: true, test: { name: 'property', include: ['test/property/**/*.test.ts'], testTimeout: 60_000 } },

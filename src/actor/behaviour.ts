@@ -309,7 +309,7 @@ export interface Behaviour<State = unknown, Options = unknown> {
    * All else: a {@link TaskResult}, a {@link Requested}, and what the actor sends to itself. Without it they are dropped.
    */
   handleInfo?(message: never, state: State, context: ActorContext<Options>): Next<State>;
-  /** New options, by `rotate()`. Without it the child can't be rotated. Throw to refuse them. */
+  /** New options, by `update()`. Without it its options can't be changed. Throw to refuse them. */
   handleOptions?(options: Options, state: State, context: ActorContext<Options>): Next<State>;
   /** The last word, bounded by the child's `shutdown`: may be a promise. No message is handled any more. */
   terminate?(reason: TerminateReason, state: State, context: ActorContext<Options>): void | Promise<void>;

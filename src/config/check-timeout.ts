@@ -14,7 +14,7 @@ export const waitShape = {
 };
 
 /** Throws CONFIG_INVALID for what is no number of milliseconds from 0 to {@link MAX_TIMEOUT_MS}. */
-export const checkTimeout = (timeoutMs: unknown): void => {
+const checkTimeout = (timeoutMs: unknown): void => {
   if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS) return;
   throw new TokenvisorError(
     'CONFIG_INVALID',

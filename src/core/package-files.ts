@@ -45,12 +45,12 @@ export const presentFile = (url: URL): string => {
 /**
  * The name of a module of ours that an actor loads, by its path from here: it holds wherever the code is that says it.
  */
-export const ownModule = (path: string): string => `${OWN}${path}`;
+export const packageModule = (path: string): string => `${OWN}${path}`;
 
-/** True for what {@link ownModule} named. */
+/** True for what {@link packageModule} named. */
 export const isOwnModule = (url: string): boolean => url.startsWith(OWN);
 
-/** The `file:` URL of what {@link ownModule} named, for a caller in a folder beside this file; any other as it is. */
+/** The `file:` URL of what {@link packageModule} named, for a caller in a folder beside this file; any other as it is. */
 export const resolveModule = (url: string, base: string): string =>
   isOwnModule(url) ? new URL(`../${url.slice(OWN.length)}`, base).href : url;
 

@@ -1,15 +1,15 @@
 /** What the built-in grants' specs have in common. */
-import { ownModule } from '../core/package-files.js';
+import { packageModule } from '../core/package-files.js';
 import type { ProviderSpec } from '../oauth/provider.js';
-import { wrapped } from '../secrets/hide-secrets.js';
+import { hideSecrets } from '../secrets/hide-secrets.js';
 
 /** The name of a grant's code, which the actor loads. */
-export const grantModule = (grant: string): string => ownModule(`grants/${grant}-provider.js`);
+export const grantModule = (grant: string): string => packageModule(`grants/${grant}-provider.js`);
 
 /** A user's options for a grant, as a spec. */
 export const grantSpec = <Options>(module: string, options: Options, fenceable = true): ProviderSpec<Options> => ({
   module,
   export: 'provider',
-  options: wrapped(options),
+  options: hideSecrets(options),
   fenceable,
 });

@@ -8,7 +8,7 @@ import { ProviderError } from '../core/errors.js';
 import { FileStore, type StoreMachine } from '../refresh-store/file.js';
 import { checkRefreshToken, type CheckedRefreshTokenOptions, type RefreshTokenOptions } from './refresh-token.js';
 import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../oauth/provider.js';
-import { RefreshKeeper } from '../refresh-store/journal.js';
+import { RefreshTokenJournal } from '../refresh-store/journal.js';
 import {
   digestOf,
   lastIntent,
@@ -35,7 +35,7 @@ class RefreshTokenSession implements ProviderSession {
   readonly singleUse: boolean;
   readonly #options: CheckedRefreshTokenOptions;
   readonly #endpoint: TokenEndpoint;
-  readonly #keeper: RefreshKeeper;
+  readonly #journal: RefreshTokenJournal;
   /** Somebody has allowed one exchange, and it has not been sent yet. */
   #allowed = false;
 
@@ -45,7 +45,7 @@ class RefreshTokenSession implements ProviderSession {
     this.singleUse = options.rotation === 'single-use';
     this.#options = options;
     this.#endpoint = new TokenEndpoint(context, options);
-    this.#keeper = new RefreshKeeper({
+    this.#journal = new RefreshTokenJournal({
       vault: context.vault,
       store:
         store === 'memory'
@@ -74,7 +74,7 @@ class RefreshTokenSession implements ProviderSession {
     const { exchange } = await this.#endpoint.prepare(attempt.signal);
     const before = this.#admit(); // Again: what is in the file may have changed during the wait.
     const earlier = lastIntent(before);
-    const record = this.singleUse ? this.#keeper.begin(before, this.#intentOf(before, attempt)) : before;
+    const record = this.singleUse ? this.#journal.begin(before, this.#intentOf(before, attempt)) : before;
     let body = '';
     try {
       const { token, refreshToken } = await exchange({
@@ -84,7 +84,7 @@ class RefreshTokenSession implements ProviderSession {
         onAnswer: (text) => (body = text),
       });
       this.#allowed = false;
-      if (this.singleUse || refreshToken !== undefined) this.#keeper.settle(record, refreshToken);
+      if (this.singleUse || refreshToken !== undefined) this.#journal.settle(record, refreshToken);
       return token;
     } catch (error) {
       if (!this.singleUse || isStoreFailure(error)) throw error;
@@ -93,12 +93,12 @@ class RefreshTokenSession implements ProviderSession {
   }
 
   close(): void {
-    this.#keeper.close();
+    this.#journal.close();
   }
 
   /** The record, unless an exchange is open and nobody has allowed another one. */
   #admit(): RefreshRecord {
-    const record = this.#keeper.load();
+    const record = this.#journal.load();
     const intent = openIntent(record);
     if (!this.singleUse || intent === undefined || this.#allowed || this.#mayReplay(intent)) return record;
     throw interrupted('An exchange of this single-use refresh token was interrupted');
@@ -126,12 +126,14 @@ class RefreshTokenSession implements ProviderSession {
     if (!leavesOpen(failure)) {
       // An earlier exchange that is open stays so, unless the server has now said that the token is no good.
       const isRefused = failure.oauthError === 'invalid_grant';
-      this.#record(() => this.#keeper.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier));
+      this.#record(() =>
+        this.#journal.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier),
+      );
       return failure;
     }
     this.#allowed = false;
     // The rest of the answer is of no use, but the next refresh token is in it: without it the grant would be lost.
-    if (newToken !== undefined) this.#record(() => this.#keeper.settle(record, newToken));
+    if (newToken !== undefined) this.#record(() => this.#journal.settle(record, newToken));
     else if (this.#mayReplay(record.intent!)) return asTransient(failure);
     return interrupted(failure.message, failure);
   }

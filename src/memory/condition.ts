@@ -2,7 +2,7 @@
  * Waiting for shared memory to say what one waits for, in any thread.
  *
  * Who changes something rings (bumps a counter, notifies). Who waits reads the counter, checks its condition, and waits
- * for the counter to be another. The order is what makes it safe: a ring between the check and the wait makes the wait
+ * for the counter to be another. The order is what makes it safe: a notification between the check and the wait makes the wait
  * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
  */
 import { abortError, listenForAbort } from '../core/abort.js';
@@ -49,7 +49,7 @@ interface Waiter {
   readonly attempt: () => boolean;
 }
 
-export class Doorbell {
+export class ConditionVariable {
   readonly #words: SharedWords;
   readonly #index: number;
   readonly #waiters = new Set<Waiter>();
@@ -63,7 +63,7 @@ export class Doorbell {
 
   /**
    * Resolves with the first answer of `check` that is not undefined, rejects with what it throws. All waits of one
-   * doorbell share one wait on the word; while there is one, the process is held open (not where time is simulated).
+   * condition variable share one wait on the word; while there is one, the process is held open (not where time is simulated).
    */
   wait<T>(check: () => T | undefined, options: WaitOptions): Promise<T> {
     const { signal, onTimeout } = options;
@@ -117,7 +117,7 @@ export class Doorbell {
     }
   }
 
-  /** The counter is read before the conditions are checked, so that no ring falls between the two. */
+  /** The counter is read before the conditions are checked, so that no notification falls between the two. */
   #listen(): void {
     this.#listening = true;
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -127,9 +127,9 @@ export class Doorbell {
         this.#listening = false;
         return;
       }
-      const ring = this.#words.waitAsync(this.#index, seen, SLICE_MS);
-      if (ring) {
-        void ring.then(() => this.#listen());
+      const notified = this.#words.waitAsync(this.#index, seen, SLICE_MS);
+      if (notified) {
+        void notified.then(() => this.#listen());
         return;
       }
     }
@@ -152,18 +152,18 @@ export class Doorbell {
  */
 const idleTurn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0).unref());
 
-/** Calls `onRing` after rings of the word, until stopped. Does not hold the thread open; rings may be joined. */
-export const watchWord = (words: SharedWords, index: number, onRing: () => void): { stop(): void } => {
+/** Calls `onNotify` after notifications of the word, until stopped. Does not hold the thread open; notifications may be merged. */
+export const watchWord = (words: SharedWords, index: number, onNotify: () => void): { stop(): void } => {
   let stopped = false;
   let round = 0;
   const listen = (seen: number): void => {
-    const ring = words.waitAsync(index, seen, SLICE_MS * 8);
-    round = ring ? 0 : (round + 1) % ROUNDS;
-    const pause = ring ?? (round === 0 ? idleTurn() : Promise.resolve());
+    const notified = words.waitAsync(index, seen, SLICE_MS * 8);
+    round = notified ? 0 : (round + 1) % ROUNDS;
+    const pause = notified ?? (round === 0 ? idleTurn() : Promise.resolve());
     void pause.then(() => {
       if (stopped) return;
       const now = words.load(index);
-      if (now !== seen) onRing();
+      if (now !== seen) onNotify();
       listen(now);
     });
   };

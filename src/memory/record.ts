@@ -173,7 +173,7 @@ const wipeBank = (words: SharedWords, place: RecordPlace, bank: 0 | 1, control: 
 };
 
 /** What an incarnation needs to write: handed to it at its start, by whoever made sure that it is the only one. */
-export interface WriterSeat {
+export interface FencingLease {
   readonly epoch: number;
   /** The bank that no other living thread writes to. */
   readonly bank: 0 | 1;
@@ -185,18 +185,18 @@ export interface WriterSeat {
 export class RecordWriter {
   readonly #words: SharedWords;
   readonly #place: RecordPlace;
-  readonly #seat: WriterSeat;
+  readonly #lease: FencingLease;
   #control: number;
   #fenced = false;
 
-  constructor(words: SharedWords, place: RecordPlace, seat: WriterSeat) {
+  constructor(words: SharedWords, place: RecordPlace, lease: FencingLease) {
     this.#words = words;
     this.#place = place;
-    this.#seat = seat;
-    this.#control = stampOf(seat.control);
+    this.#lease = lease;
+    this.#control = stampOf(lease.control);
     // A predecessor that was killed may have left a half-written record, or one that it had no time to wipe, or a
     // generation that it had no time to note down.
-    wipeBank(words, place, seat.bank, seat.control);
+    wipeBank(words, place, lease.bank, lease.control);
     rememberGeneration(words, place, readRecord(words, place));
   }
 
@@ -210,7 +210,7 @@ export class RecordWriter {
       );
     }
     if (this.#fenced) throw fenced();
-    const { bank, epoch } = this.#seat;
+    const { bank, epoch } = this.#lease;
     const slot = 1 - slotOf(this.#control);
     const control = nextControl(this.#control, bank, slot);
     fillSlot(this.#words, slotIndex(this.#place, bank, slot), encodeSlot(control, epoch, header, payload));
@@ -221,7 +221,7 @@ export class RecordWriter {
 
   /** Takes the record back: no reader sees it any more. */
   withdraw(): void {
-    const { bank } = this.#seat;
+    const { bank } = this.#lease;
     const slot = slotOf(this.#control);
     this.#move(nextControl(this.#control, bank, slot));
     wipeSlot(this.#words, this.#place, bank, slot);
@@ -232,7 +232,7 @@ export class RecordWriter {
     if (!this.#exchange(this.#control, control) && !this.#exchange(refusedControl(this.#control), control)) {
       this.#fenced = true;
       // The bank is this thread's for as long as it lives, but nothing in it counts any more.
-      wipeBank(this.#words, this.#place, this.#seat.bank, 0);
+      wipeBank(this.#words, this.#place, this.#lease.bank, 0);
       throw fenced();
     }
     this.#control = control;
@@ -251,18 +251,18 @@ export const wipeAfter = (words: SharedWords, place: RecordPlace, bank: 0 | 1): 
   wipeBank(words, place, bank, words.load(place.control));
 
 /**
- * A seat on a bank that none of the `taken` ones is on, for a new writer: the live bank, or beside a zombie the other
- * one, the record fenced. `taken` are the seats of all threads that live. Throws INTERNAL if there is no such bank.
+ * A lease on a bank that none of the `taken` ones is on, for a new writer: the live bank, or beside a zombie the other
+ * one, the record fenced. `taken` are the leases of all threads that live. Throws INTERNAL if there is no such bank.
  */
-export const takeSeat = (
+export const takeLease = (
   words: SharedWords,
   place: RecordPlace,
   epoch: number,
-  taken: readonly WriterSeat[],
-): WriterSeat => {
+  taken: readonly FencingLease[],
+): FencingLease => {
   const control = words.load(place.control);
   const live = bankOf(control);
-  const isTaken = (bank: 0 | 1): boolean => taken.some((seat) => seat.bank === bank);
+  const isTaken = (bank: 0 | 1): boolean => taken.some((lease) => lease.bank === bank);
   if (!isTaken(live)) return { epoch, bank: live, control };
   const bank = live === 0 ? 1 : 0;
   if (isTaken(bank)) throw new TokenvisorError('INTERNAL', 'Expected no third writer beside two that live');
@@ -271,7 +271,7 @@ export const takeSeat = (
 
 /**
  * Fence and keep: shuts out the writer of the live bank for good, and moves what is live to `bank`, which belongs to no
- * living thread. Returns the control word for the successor's seat.
+ * living thread. Returns the control word for the successor's lease.
  */
 export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1): number => {
   for (;;) {

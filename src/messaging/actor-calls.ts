@@ -8,7 +8,7 @@ import type { CallEndpoint } from './call-endpoint.js';
 import { type CallOptions, CallPort, noProc } from './call-port.js';
 
 /** Who can call an actor, and tell what became of it: the starting thread's door, or a writer in another thread. */
-export interface Caller {
+export interface ActorRef {
   /** See {@link CallPort.call}. */
   call(message: unknown, options?: CallOptions): Promise<unknown>;
   /** Sends a message and forgets it: what goes wrong is a `cast:failed` event. */

@@ -5,7 +5,7 @@
  */
 import type actorThread = require('../actor/thread-main.js');
 
-/** As `ownModule` names it. */
+/** As `packageModule` names it. */
 const CREDENTIAL = 'tokenvisor:kinds/credential/behaviour.js';
 
 const runActor: typeof actorThread.runActor = (start) => {

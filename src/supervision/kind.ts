@@ -15,7 +15,7 @@ import {
 } from '../config/check.js';
 import { propertyOf } from '../core/describe.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
-import type { ActorDoor } from '../messaging/local-ref.js';
+import type { LocalRef } from '../messaging/local-ref.js';
 import type { OnExit, RestartType, Shutdown } from './core/types.js';
 
 /** Options that every child takes beside its own. */
@@ -62,7 +62,7 @@ export interface ChildOptions {
    * The environment variables that the actor's thread gets; it has no others. Read at start.
    * @default []
    */
-  readonly env?: readonly string[];
+  readonly inheritEnv?: readonly string[];
   /**
    * Node's options for the actor's thread, for a loader: `['--import', 'tsx']`.
    * @default []
@@ -111,7 +111,7 @@ export const childShape = {
   hangTimeoutMs: optional(number({ min: 200, max: 600_000 }), 10_000),
   initTimeoutMs: optional(number({ min: 100, max: 600_000 }), 30_000),
   mailboxLimit: optional(number({ min: 1, max: 1_000_000, integer: true }), 10_000),
-  env: optional(list(string()), []),
+  inheritEnv: optional(list(string()), []),
   execArgv: optional(list(string()), []),
   resourceLimits: optional(resourceLimits, { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }),
 };
@@ -138,18 +138,18 @@ export interface PreparedChild {
 }
 
 /** What a kind makes of a change of a user's options. */
-export interface RotatedChild {
+export interface UpdatedChild {
   readonly prepared: PreparedChild;
   /** The whole, as the user would give it now: what the next change is made to. */
   readonly options: unknown;
 }
 
-/** What `rotate()` was called with, and what it is to change. */
-export interface RotateRequest {
+/** What `update()` was called with, and what it is to change. */
+export interface UpdateRequest {
   /** The user's options so far, and what is to change of them. */
   readonly current: unknown;
   readonly change: unknown;
-  /** How: the second argument of `rotate()`. */
+  /** How: the second argument of `update()`. */
   readonly how: unknown;
   /** What has crossed to the actor so far, its references resolved: {@link PreparedChild.options}. */
   readonly running: unknown;
@@ -159,7 +159,7 @@ export interface RotateRequest {
 export interface Kind<Handle> {
   /** How `handle()` and `whichChildren()` call it. */
   readonly name: string;
-  /** The module, by its `file:` URL or as ownModule() names one of ours, and the name of the behaviour in it. */
+  /** The module, by its `file:` URL or as packageModule() names one of ours, and the name of the behaviour in it. */
   readonly module: string;
   readonly export: string;
   /**
@@ -169,9 +169,9 @@ export interface Kind<Handle> {
   readonly validUntilWord?: number;
   /** Checks the options and reports every problem with its path. */
   prepare(options: unknown, path: string, report: Report): PreparedChild;
-  /** What `rotate()` was given, checked, over the options so far. Absent: a kind that can't be rotated. */
-  rotate?(request: RotateRequest, path: string, report: Report): RotatedChild;
-  createHandle(door: ActorDoor): Handle;
+  /** What `update()` was given, checked, over the options so far. Absent: a kind whose options can't be changed. */
+  update?(request: UpdateRequest, path: string, report: Report): UpdatedChild;
+  createHandle(ref: LocalRef): Handle;
 }
 
 const brand = Symbol.for('tokenvisor.child-spec');

@@ -6,7 +6,7 @@ import type { Health } from '../supervision/child-status.js';
 import { provideModule } from '../core/load-module.js';
 import { anything, custom, object, oneOf, optional, string } from '../config/check.js';
 import type { CredentialActorOptions } from '../kinds/credential/behaviour.js';
-import { credential, type CredentialHandle, type CredentialOptions } from '../kinds/credential/credential.js';
+import { credential, type Credential, type CredentialOptions } from '../kinds/credential/credential.js';
 import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../supervision/main/events.js';
 import { bindWords } from '../memory/child-memory.js';
 import type { ReadyOptions } from '../supervision/main/all-ready.js';
@@ -61,32 +61,32 @@ const shape = object({
   probeEveryMs: optional(anything),
 });
 
-/** The spec of a credential that mints from the list, also after a `rotate()`, whatever provider that names. */
+/** The spec of a credential that mints from the list, also after a `update()`, whatever provider that names. */
 const specOf = (
   options: Partial<CredentialOptions>,
   moduleUrl: string,
   clock: SimulatedClock | undefined,
-): ChildSpec<CredentialHandle> => {
+): ChildSpec<Credential> => {
   const provider = { module: moduleUrl, export: 'provider' };
   const real = credential({ ...options, provider });
-  const kind: Kind<CredentialHandle> = {
+  const kind: Kind<Credential> = {
     ...real.kind,
-    rotate: (request, path, report) => {
-      const { provider: next } = real.kind.rotate!({ ...request, how: undefined }, path, () => undefined).prepared
+    update: (request, path, report) => {
+      const { provider: next } = real.kind.update!({ ...request, how: undefined }, path, () => undefined).prepared
         .options as CredentialActorOptions;
       // An overlap is with the provider that was there before, which is not known: as if only its secrets had changed.
-      const rotated = real.kind.rotate!({ ...request, running: { provider: next } }, path, report);
-      const { overlap: _, ...policy } = (rotated.prepared.options as CredentialActorOptions).policy;
+      const updated = real.kind.update!({ ...request, running: { provider: next } }, path, report);
+      const { overlap: _, ...policy } = (updated.prepared.options as CredentialActorOptions).policy;
       const listed: CredentialActorOptions = { policy, provider: { ...provider, options: undefined, fenceable: true } };
       return {
-        prepared: { ...rotated.prepared, options: listed, fenceable: true },
-        options: { ...(rotated.options as CredentialOptions), provider, options: undefined },
+        prepared: { ...updated.prepared, options: listed, fenceable: true },
+        options: { ...(updated.options as CredentialOptions), provider, options: undefined },
       };
     },
-    createHandle: (door) => {
+    createHandle: (ref) => {
       // Before the handle looks at the memory.
-      bindWords(door.memory, new LocalWords(door.memory, clock));
-      return real.kind.createHandle(door);
+      bindWords(ref.memory, new LocalWords(ref.memory, clock));
+      return real.kind.createHandle(ref);
     },
   };
   return childSpec(kind, real.options);
@@ -95,7 +95,7 @@ const specOf = (
 /** Made by {@link createTestCredential}. */
 export class TestCredential {
   /** What to give to the code under test: as `supervisor.children.github` is. */
-  readonly credential: CredentialHandle;
+  readonly credential: Credential;
   readonly #answers: AnswerList;
   readonly #supervisor: LocalSupervisor;
   readonly #forgetModule: () => void;
@@ -115,7 +115,7 @@ export class TestCredential {
     this.#forgetModule = provideModule(moduleUrl, { provider: this.#answers.provider });
     this.#supervisor = new LocalSupervisor(clock);
     this.#supervisor.start([checked]);
-    this.credential = this.#supervisor.handles[name] as CredentialHandle;
+    this.credential = this.#supervisor.handles[name] as Credential;
   }
 
   /** Adds answers after those that are there. A mint that waits for one gets it. */

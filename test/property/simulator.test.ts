@@ -43,7 +43,7 @@ test('all that can happen to it has happened', () => {
   expect(reached('events')).toEqual(
     expect.arrayContaining([
       ...['child:parked fatal_answer', 'child:parked ambiguous_exchange', 'child:resumed user', 'child:resumed probe'],
-      ...['child:resumed secret', 'child:resumed rotate', 'token:withdrawn', 'token:expired', 'clock:stepped'],
+      ...['child:resumed secret', 'child:resumed update', 'token:withdrawn', 'token:expired', 'clock:stepped'],
     ]),
   );
   expect(reached('threads')).toEqual(

@@ -12,7 +12,7 @@ import {
   maxEntries,
   type PreparedChild,
 } from '../../supervision/kind.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { propertyOf } from '../../core/describe.js';
@@ -56,12 +56,12 @@ export interface ActorOptions extends ChildOptions {
 }
 
 /** What the starting thread holds of a child of one's own: what a reader has, and what goes through the mailbox. */
-export class ActorHandle extends ActorReader {
-  readonly #door: ActorDoor;
+export class Actor extends ActorReader {
+  readonly #ref: LocalRef;
 
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory, door.table);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory, ref.table);
+    this.#ref = ref;
   }
 
   /**
@@ -75,12 +75,12 @@ export class ActorHandle extends ActorReader {
    * const count = await counter.call<number>('increment', { timeoutMs: 1_000 });
    */
   call<Answer = unknown>(message: unknown, options?: CallOptions): Promise<Answer> {
-    return this.#door.call(message, options) as Promise<Answer>;
+    return this.#ref.call(message, options) as Promise<Answer>;
   }
 
   /** Sends a message to `handleCast` and does not wait. Never throws: what goes wrong is a `cast:failed` event. */
   cast(message: unknown): void {
-    this.#door.cast(message);
+    this.#ref.cast(message);
   }
 
   /**
@@ -89,8 +89,8 @@ export class ActorHandle extends ActorReader {
    * @throws CALL_FAILED with what `handleOptions` threw, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED, ACTOR_DOWN
    * if the supervisor thread dies over it (it may be repeated).
    */
-  rotate(options: unknown): Promise<void> {
-    return this.#door.rotate(options);
+  update(options: unknown): Promise<void> {
+    return this.#ref.update(options);
   }
 
   /**
@@ -99,7 +99,7 @@ export class ActorHandle extends ActorReader {
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -112,7 +112,7 @@ export class ActorHandle extends ActorReader {
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableWriter<'actor'>> {
-    return { ...(await this.#door.writer()), kind: 'actor' };
+    return { ...(await this.#ref.writer()), kind: 'actor' };
   }
 }
 
@@ -146,15 +146,15 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
   };
 };
 
-const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle> => ({
+const kindOf = (behaviour: { module: string; export: string }): Kind<Actor> => ({
   name: 'actor',
   ...behaviour,
   prepare,
-  rotate: ({ current, change }, path, report) => {
+  update: ({ current, change }, path, report) => {
     const options = { ...(current as ActorOptions), options: change };
     return { prepared: prepare(options, path, report), options };
   },
-  createHandle: (door) => new ActorHandle(door),
+  createHandle: (ref) => new Actor(ref),
 });
 
 /**
@@ -166,7 +166,7 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
  * });
  * await supervisor.children.counter.call('increment');
  */
-export const actor = (options: ActorOptions): ChildSpec<ActorHandle> => {
+export const actor = (options: ActorOptions): ChildSpec<Actor> => {
   // What is no module reference is reported by prepare(), at the start, with all other problems.
   const resolved = moduleReference()(propertyOf(options, 'behaviour'), '', () => undefined);
   return childSpec(kindOf(resolved), options);

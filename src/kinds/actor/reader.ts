@@ -73,7 +73,7 @@ export class ActorReader {
   }
 
   /** @internal The words that change when anything of the child does. */
-  doorbell(): { readonly words: AtomicWords; readonly index: number } {
+  changeWord(): { readonly words: AtomicWords; readonly index: number } {
     return { words: this.#words, index: Header.CHANGE };
   }
 

@@ -4,7 +4,7 @@
 import { ActorReader } from './reader.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import type { TableMemory } from '../../table/table-memory.js';
-import type { WriterLine } from '../../messaging/remote-ref.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 
 /**
  * What `attach()` makes of a `writer()`: a reader that can also call and cast, over restarts of the actor, also while the
@@ -12,10 +12,10 @@ import type { WriterLine } from '../../messaging/remote-ref.js';
  * started another one. It does not hold its thread open, but while a call waits.
  */
 export class ActorWriter extends ActorReader {
-  readonly #line: WriterLine;
+  readonly #line: RemoteRef;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: WriterLine) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: RemoteRef) {
     super(name, memory, table);
     this.#line = line;
   }

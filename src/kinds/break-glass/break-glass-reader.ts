@@ -97,8 +97,8 @@ export class BreakGlassReader {
   }
 
   /** @internal */
-  doorbell(): { readonly words: AtomicWords; readonly index: number } {
-    return this.#actor.doorbell();
+  changeWord(): { readonly words: AtomicWords; readonly index: number } {
+    return this.#actor.changeWord();
   }
 
   /** @internal */

@@ -1,17 +1,17 @@
 /**
  * A break-glass token in another thread, to be changed as well as looked up.
  */
-import type { WriterLine } from '../../messaging/remote-ref.js';
-import { BreakGlassCaller } from './break-glass-caller.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
+import { BreakGlassClient } from './break-glass-client.js';
 
 /**
  * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
  */
-export class BreakGlassWriter extends BreakGlassCaller {
-  readonly #line: WriterLine;
+export class BreakGlassWriter extends BreakGlassClient {
+  readonly #line: RemoteRef;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, line: WriterLine) {
+  constructor(name: string, memory: SharedArrayBuffer, line: RemoteRef) {
     super(name, memory, line);
     this.#line = line;
   }

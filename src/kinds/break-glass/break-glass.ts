@@ -2,8 +2,8 @@
  * At most one active emergency token, for when the usual ways in are shut: what is kept of it is a digest.
  */
 import { number, object, oneOf, optional, type Report } from '../../config/check.js';
-import { ownModule } from '../../core/package-files.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import { packageModule } from '../../core/package-files.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
 import {
   type ChildOptions,
@@ -14,7 +14,7 @@ import {
   type PreparedChild,
 } from '../../supervision/kind.js';
 import type { BreakGlassActorOptions } from './behaviour.js';
-import { BreakGlassCaller } from './break-glass-caller.js';
+import { BreakGlassClient } from './break-glass-client.js';
 
 /** Options of {@link breakGlass}. */
 export interface BreakGlassOptions extends ChildOptions {
@@ -47,13 +47,13 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 };
 
 /** What the starting thread holds of a break-glass token. */
-export class BreakGlassHandle extends BreakGlassCaller {
-  readonly #door: ActorDoor;
+export class BreakGlass extends BreakGlassClient {
+  readonly #ref: LocalRef;
 
   /** @internal */
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory, door);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory, ref);
+    this.#ref = ref;
   }
 
   /**
@@ -62,7 +62,7 @@ export class BreakGlassHandle extends BreakGlassCaller {
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -75,16 +75,16 @@ export class BreakGlassHandle extends BreakGlassCaller {
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableWriter<'breakGlass'>> {
-    return { ...(await this.#door.writer()), kind: 'breakGlass' };
+    return { ...(await this.#ref.writer()), kind: 'breakGlass' };
   }
 }
 
-const kind: Kind<BreakGlassHandle> = {
+const kind: Kind<BreakGlass> = {
   name: 'breakGlass',
-  module: ownModule('kinds/break-glass/behaviour.js'),
+  module: packageModule('kinds/break-glass/behaviour.js'),
   export: 'breakGlassBehaviour',
   prepare,
-  createHandle: (door) => new BreakGlassHandle(door),
+  createHandle: (ref) => new BreakGlass(ref),
 };
 
 /**
@@ -95,4 +95,4 @@ const kind: Kind<BreakGlassHandle> = {
  * const built = await supervisor.children.door.buildAndStore();
  * supervisor.children.door.lookup(built.token);
  */
-export const breakGlass = (options: BreakGlassOptions = {}): ChildSpec<BreakGlassHandle> => childSpec(kind, options);
+export const breakGlass = (options: BreakGlassOptions = {}): ChildSpec<BreakGlass> => childSpec(kind, options);

@@ -27,7 +27,7 @@ import type { TokenPayload } from '../../oauth/token.js';
 export interface CredentialActorOptions {
   readonly policy: Omit<RefreshPolicy, 'singleUse'>;
   readonly provider: ProviderSpec;
-  /** The provider with the secrets before the last `rotate()`, for as long as `policy.overlap` lasts. */
+  /** The provider with the secrets before the last `update()`, for as long as `policy.overlap` lasts. */
   readonly previous?: ProviderSpec;
 }
 
@@ -48,7 +48,7 @@ const adopted = ({ generation, issuedAtMs, expiresAtMs, usableUntilMs }: LiveSna
 /** How often clocks are compared, and secret files looked at. */
 const TICK_MS = 1_000;
 
-class Credential {
+class CredentialState {
   readonly #context: ActorContext<CredentialActorOptions>;
   readonly #sealed: SealedState;
   readonly #host: ProviderHost;
@@ -226,7 +226,7 @@ class Credential {
     try {
       this.#take(options);
     } catch (error) {
-      this.#context.emit('error', { during: 'rotate()', error: this.#host.failure(error).message });
+      this.#context.emit('error', { during: 'update()', error: this.#host.failure(error).message });
     }
     this.#tellReconfigured();
   }
@@ -285,8 +285,8 @@ class Credential {
   }
 }
 
-export const credentialBehaviour: Behaviour<Credential, CredentialActorOptions> = {
-  init: (context) => proceed(new Credential(context)),
+export const credentialBehaviour: Behaviour<CredentialState, CredentialActorOptions> = {
+  init: (context) => proceed(new CredentialState(context)),
   handleContinue: (_argument, credential) => credential.start(),
   handleCall: (_message: CredentialCall, _from: From, credential) => reply(undefined, credential.resume()),
   handleInfo: (message: CredentialInfo, credential) => credential.receive(message),

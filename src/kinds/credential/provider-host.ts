@@ -62,7 +62,7 @@ export class ProviderHost {
   #spec: ProviderSpec;
   /** Those of `#spec`. */
   #secretFiles: readonly string[];
-  /** What may be tried in its place, after a `rotate()` with an overlap. */
+  /** What may be tried in its place, after a `update()` with an overlap. */
   #previous: ProviderSpec | undefined;
   /** That of `#spec`, or of `#previous` while and after that one was tried. */
   #session: ProviderSession;

@@ -30,7 +30,7 @@ export const parked = (status: CredentialStatus): TokenvisorError => {
   const failed = failureCause(status);
   // What a thread died of is told by `lastExit`.
   const said = failed.cause && why !== 'restart_intensity' ? `: ${failed.cause.message}` : '';
-  const message = `'${child}' is parked (${why})${said}. Mend the cause, then resume() or rotate()`;
+  const message = `'${child}' is parked (${why})${said}. Mend the cause, then resume() or update()`;
   return new TokenvisorError('PARKED', message, { child, ...failed });
 };
 

@@ -3,14 +3,14 @@
  */
 import { readSupervision, type Health } from '../../supervision/child-status.js';
 import { parsedJson } from '../../memory/json.js';
-import { checkTimeout, checkWaitOptions } from '../../config/check-timeout.js';
+import { checkWaitOptions } from '../../config/check-timeout.js';
 import { describeKind, describeValue, propertyOf } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { openWords } from '../../memory/child-memory.js';
-import { Doorbell } from '../../memory/condition.js';
+import { ConditionVariable } from '../../memory/condition.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { lastGeneration, readRecord, refuseRecord } from '../../memory/record.js';
-import { raise, ring, wallClockOf, type AtomicWords } from '../../memory/words.js';
+import { raise, notify, wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle } from '../../messaging/transferable.js';
 import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
@@ -50,7 +50,7 @@ export class CredentialReader {
   readonly #words: AtomicWords;
   /** The words again, without a call between them and the reader. */
   readonly #view: Int32Array;
-  readonly #doorbell: Doorbell;
+  readonly #condition: ConditionVariable;
   readonly #nowMs: () => number;
   #token: Token | undefined;
   /** The control word under which `#token` counts; 0 is that of no token. */
@@ -61,7 +61,7 @@ export class CredentialReader {
     this.name = name;
     this.#words = openWords(memory);
     this.#view = this.#words.view;
-    this.#doorbell = new Doorbell(this.#words, Header.CHANGE);
+    this.#condition = new ConditionVariable(this.#words, Header.CHANGE);
     this.#nowMs = wallClockOf(this.#words);
   }
 
@@ -84,7 +84,7 @@ export class CredentialReader {
   }
 
   /** The last token, usable or not, without a look at the clock; undefined if there is none. Never throws. */
-  peek(): Token | undefined {
+  last(): Token | undefined {
     const isCached = this.#control !== 0 && Atomics.load(this.#view, Header.SNAPSHOT_CONTROL) === this.#control;
     if (!isCached) this.#load();
     return this.#token;
@@ -124,16 +124,19 @@ export class CredentialReader {
    * `get()` for a thread that may block: waits for a usable token by Atomics.wait. On a main thread it blocks the event
    * loop.
    *
-   * @param timeoutMs how long to block at most: ms, 0 to 2^31 - 1; 5,000 by default.
+   * @param options `timeoutMs`: how long to block at most: ms, 0 to 2^31 - 1; 5,000 by default.
    * @throws TIMEOUT with the last failure as `cause`, PARKED at once if there is none and none will come, STOPPED,
-   * CONFIG_INVALID for a `timeoutMs` that is none.
+   * CONFIG_INVALID for options that can't be used.
+   * @example
+   * const token = api.waitSync({ timeoutMs: 500 });
    */
-  waitSync(timeoutMs: number = DEFAULT_WAIT_MS): Token {
-    checkTimeout(timeoutMs);
+  waitSync(options: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Token {
+    checkWaitOptions(options);
+    const { timeoutMs = DEFAULT_WAIT_MS } = options;
     const ready = this.#lasting(0);
     if (ready) return ready;
     let wanted = 0;
-    const token = this.#doorbell.waitSync(() => {
+    const token = this.#condition.waitSync(() => {
       const generation = this.#generation();
       const usable = this.#lasting(0);
       if (usable) return usable;
@@ -188,7 +191,7 @@ export class CredentialReader {
       raise(this.#words, Header.INVALIDATED, generation);
       refuseRecord(this.#words, SNAPSHOT, generation);
       this.#forget();
-      ring(this.#words, Header.REQUEST);
+      notify(this.#words, Header.REQUEST);
     }
     return this.#wait(options, 'a token after the one that was refused', () => this.#lasting(0));
   }
@@ -216,7 +219,7 @@ export class CredentialReader {
   }
 
   /** @internal */
-  doorbell(): { readonly words: AtomicWords; readonly index: number } {
+  changeWord(): { readonly words: AtomicWords; readonly index: number } {
     return { words: this.#words, index: Header.CHANGE };
   }
 
@@ -279,13 +282,13 @@ export class CredentialReader {
   /** Asks for a token after that of `generation`; returns the generation that would satisfy. */
   #want(generation: number): number {
     const wanted = generation + 1;
-    if (raise(this.#words, Header.WANTED, wanted)) ring(this.#words, Header.REQUEST);
+    if (raise(this.#words, Header.WANTED, wanted)) notify(this.#words, Header.REQUEST);
     return wanted;
   }
 
   async #wait(options: WaitForTokenOptions, what: string, check: () => Token | undefined): Promise<Token> {
     const { timeoutMs = DEFAULT_WAIT_MS, signal } = options;
-    return this.#doorbell.wait(
+    return this.#condition.wait(
       () => {
         const token = check();
         if (token === undefined) this.#throwIfHopeless();

@@ -180,8 +180,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 
   /** @internal */
-  doorbell(): { readonly words: AtomicWords; readonly index: number } {
-    return this.#actor.doorbell();
+  changeWord(): { readonly words: AtomicWords; readonly index: number } {
+    return this.#actor.changeWord();
   }
 
   /** @internal How its store failed last, if it has not been good since. */

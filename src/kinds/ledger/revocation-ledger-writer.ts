@@ -1,25 +1,19 @@
 /**
  * A ledger in another thread, to be written as well as read.
  */
-import type { WriterLine } from '../../messaging/remote-ref.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 import type { TableMemory } from '../../table/table-memory.js';
-import { RevocationLedgerCaller } from './revocation-ledger-caller.js';
+import { RevocationLedgerClient } from './revocation-ledger-client.js';
 import type { LedgerView } from './revocation-ledger-reader.js';
 
 /**
  * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
  */
-export class RevocationLedgerWriter<Cutoffs extends boolean = false> extends RevocationLedgerCaller<Cutoffs> {
-  readonly #line: WriterLine;
+export class RevocationLedgerWriter<Cutoffs extends boolean = false> extends RevocationLedgerClient<Cutoffs> {
+  readonly #line: RemoteRef;
 
   /** @internal Use attach(). */
-  constructor(
-    name: string,
-    memory: SharedArrayBuffer,
-    table: TableMemory,
-    view: LedgerView<Cutoffs>,
-    line: WriterLine,
-  ) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>, line: RemoteRef) {
     super(name, memory, table, view, line);
     this.#line = line;
   }

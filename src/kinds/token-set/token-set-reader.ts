@@ -103,8 +103,8 @@ export class TokenSetReader {
   }
 
   /** @internal */
-  doorbell(): { readonly words: AtomicWords; readonly index: number } {
-    return this.#actor.doorbell();
+  changeWord(): { readonly words: AtomicWords; readonly index: number } {
+    return this.#actor.changeWord();
   }
 
   /** @internal */

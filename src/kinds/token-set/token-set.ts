@@ -2,8 +2,8 @@
  * The access tokens that a server has issued: one actor that writes them, and readers in any thread.
  */
 import { anyOf, number, object, oneOf, optional, type Report } from '../../config/check.js';
-import { ownModule } from '../../core/package-files.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import { packageModule } from '../../core/package-files.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
 import {
   type ChildOptions,
@@ -15,7 +15,7 @@ import {
   type PreparedChild,
 } from '../../supervision/kind.js';
 import type { TokenSetActorOptions } from './behaviour.js';
-import { TokenSetCaller } from './token-set-caller.js';
+import { TokenSetClient } from './token-set-client.js';
 
 /** Options of {@link tokenSet}. */
 export interface TokenSetOptions extends ChildOptions {
@@ -56,13 +56,13 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 };
 
 /** What the starting thread holds of a token set: all that a reader has, and what goes through its actor. */
-export class TokenSetHandle extends TokenSetCaller {
-  readonly #door: ActorDoor;
+export class TokenSet extends TokenSetClient {
+  readonly #ref: LocalRef;
 
   /** @internal */
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory, door.table, door);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory, ref.table, ref);
+    this.#ref = ref;
   }
 
   /**
@@ -71,7 +71,7 @@ export class TokenSetHandle extends TokenSetCaller {
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -84,16 +84,16 @@ export class TokenSetHandle extends TokenSetCaller {
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableWriter<'tokenSet'>> {
-    return { ...(await this.#door.writer()), kind: 'tokenSet' };
+    return { ...(await this.#ref.writer()), kind: 'tokenSet' };
   }
 }
 
-const kind: Kind<TokenSetHandle> = {
+const kind: Kind<TokenSet> = {
   name: 'tokenSet',
-  module: ownModule('kinds/token-set/behaviour.js'),
+  module: packageModule('kinds/token-set/behaviour.js'),
   export: 'tokenSetBehaviour',
   prepare,
-  createHandle: (door) => new TokenSetHandle(door),
+  createHandle: (ref) => new TokenSet(ref),
 };
 
 /**
@@ -106,4 +106,4 @@ const kind: Kind<TokenSetHandle> = {
  * await supervisor.children.sessions.insert('a token', { expiresAtMs: Date.now() + 3_600_000 });
  * supervisor.children.sessions.exists('a token'); // true, here and in every thread that attach()es its handle()
  */
-export const tokenSet = (options: TokenSetOptions = {}): ChildSpec<TokenSetHandle> => childSpec(kind, options);
+export const tokenSet = (options: TokenSetOptions = {}): ChildSpec<TokenSet> => childSpec(kind, options);

@@ -21,7 +21,7 @@ interface OfChild extends Base {
   readonly name: string;
 }
 
-/** Of a mint: `previous` if it was made with the secret before the last `rotate()`, in its overlap. @inline */
+/** Of a mint: `previous` if it was made with the secret before the last `update()`, in its overlap. @inline */
 interface WithPrevious {
   readonly previous?: true;
 }
@@ -29,7 +29,7 @@ interface WithPrevious {
 /**
  * Every event, by name, with what its listeners are given. No event carries a token or a secret. `atMs` is when it
  * happened, and every other instant is in ms since the Unix epoch as well; `name` is the child's. `previous` is said of
- * a mint that was made with the secret before the last `rotate()`, in its overlap.
+ * a mint that was made with the secret before the last `update()`, in its overlap.
  *
  * Those marked (failure) cause one process warning if they happen and nobody listens, to them or to `event`.
  */
@@ -75,7 +75,7 @@ export interface TokenvisorEvents {
     readonly retryInMs?: number;
   };
   /** A parked child is tried again: `by` says for what. */
-  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' };
+  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' };
   /** (failure) A thread was killed and does not exit. */
   'child:zombie': OfChild & { readonly incarnation: number };
   /** The child has been stopped, and nothing will start it by itself. */

@@ -142,11 +142,12 @@ export const encodePrepared = (
   const { options, problems } = resolveReferences(prepared.options, scope, optionsPath);
   problems.forEach(tell);
   const environment: Record<string, string> = {};
-  prepared.child.env.forEach((name, index) => {
+  prepared.child.inheritEnv.forEach((name, index) => {
     // What an environment inherits (`constructor`) is no variable.
     const value: unknown = process.env[name];
     if (typeof value === 'string') environment[name] = value;
-    else report(`${path}.env[${index}]`, `the name of a set environment variable`, `'${name}', which is not set`);
+    else
+      report(`${path}.inheritEnv[${index}]`, `the name of a set environment variable`, `'${name}', which is not set`);
   });
   try {
     return { wire: encodeOptions(options, optionsPath), environment };

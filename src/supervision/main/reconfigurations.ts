@@ -24,8 +24,8 @@ export class Reconfigurations {
   }
 
   /** What the user wants changed. */
-  rotate(name: string, change: unknown, how: unknown): Promise<void> {
-    return this.#oneByOne.run(name, () => this.#rotate(name, change, how));
+  update(name: string, change: unknown, how: unknown): Promise<void> {
+    return this.#oneByOne.run(name, () => this.#update(name, change, how));
   }
 
   /** Whoever is minted from the token of a child of that name has referred to one that is gone. */
@@ -40,22 +40,24 @@ export class Reconfigurations {
     );
   }
 
-  async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
+  async #update(name: string, change: unknown, how: unknown): Promise<void> {
     const child = this.#children.get(name);
     const { plan, kind } = child;
-    const rotate = kind.rotate?.bind(kind);
-    if (!rotate) {
-      throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' can't be rotated`, { child: name });
+    const update = kind.update?.bind(kind);
+    if (!update) {
+      throw new TokenvisorError('CONFIG_INVALID', `A child of kind '${kind.name}' has no options that can be changed`, {
+        child: name,
+      });
     }
     const { options, wire } = checkAll((report) => {
       const request = { current: child.options, change, how, running: decodeOptions(plan.options) };
-      const rotated = rotate(request, name, report);
-      if (plan.rules.fenceable && !rotated.prepared.fenceable) {
+      const updated = update(request, name, report);
+      if (plan.rules.fenceable && !updated.prepared.fenceable) {
         report(name, 'options that keep its refresh token where they did', 'a file store: start another child with it');
       }
-      const encoded = encodePrepared(rotated.prepared, name, report, (of) => this.#children.tokenMemory(of));
+      const encoded = encodePrepared(updated.prepared, name, report, (of) => this.#children.tokenMemory(of));
       refuseCircle(name, [{ name, wire: encoded.wire }, ...this.#children.referring], report);
-      return { options: rotated.options, ...encoded };
+      return { options: updated.options, ...encoded };
     }, name);
     const refusal = await this.#reconfigure(name, wire);
     if (refusal) throw fromWireError(refusal);

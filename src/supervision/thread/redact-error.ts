@@ -15,26 +15,26 @@ import type { ExitReason } from '../core/types.js';
 
 type SecretiveChild = Pick<ChildPlan, 'options' | 'memory'>;
 
-/** An error of one of these children, concealed. */
-export const concealIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
-  conceal(error, children.flatMap(secretsOf));
+/** An error of one of these children, redacted. */
+export const redactIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
+  redactError(error, children.flatMap(secretsOf));
 
 /** The same for the reason of an exit. */
-export const concealInExit = (reason: ExitReason, child: SecretiveChild): ExitReason =>
-  reason.kind === 'crash' ? { ...reason, error: concealIn(reason.error, child) } : reason;
+export const redactInExit = (reason: ExitReason, child: SecretiveChild): ExitReason =>
+  reason.kind === 'crash' ? { ...reason, error: redactIn(reason.error, child) } : reason;
 
-const conceal = (error: WireError, secrets: readonly string[]): WireError => {
+const redactError = (error: WireError, secrets: readonly string[]): WireError => {
   const { name, message, code, cause, problems } = error;
   const known = (text: string): string => redact(text, secrets);
   // Our own texts are made of names and numbers, and name what is opaque: a file, a URL.
   const ours = code !== undefined && (name === 'TokenvisorError' || name === 'ProviderError');
-  const concealed = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
+  const redacted = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
   return {
     ...error,
-    name: concealed(name),
-    message: concealed(message),
-    ...(code !== undefined && { code: concealed(code) }),
-    ...(cause && { cause: conceal(cause, secrets) }),
+    name: redacted(name),
+    message: redacted(message),
+    ...(code !== undefined && { code: redacted(code) }),
+    ...(cause && { cause: redactError(cause, secrets) }),
     ...(problems && { problems: problems.map((problem) => ({ ...problem, came: known(problem.came) })) }),
   };
 };

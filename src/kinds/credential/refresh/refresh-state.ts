@@ -25,9 +25,9 @@ export interface AttemptInFlight {
   readonly sentAt: Instant;
   /** As the policy had it when the attempt began: what is spent can't be cancelled by a newer policy. */
   readonly singleUse: boolean;
-  /** It is made with the configuration before the last `rotate()`. */
+  /** It is made with the configuration before the last `update()`. */
   readonly previous?: true;
-  /** It is made by the word of a user: `resume()`, or a `rotate()`. */
+  /** It is made by the word of a user: `resume()`, or a `update()`. */
   readonly resumed?: true;
   /** A newer configuration waits for this exchange to end. */
   readonly superseded: boolean;

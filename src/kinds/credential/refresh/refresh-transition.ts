@@ -9,7 +9,7 @@ import type { PersistedRefresh, RefreshEffect, RefreshEvent, RefreshNotice } fro
 export type EventOf<Kind extends RefreshEvent['kind']> = Extract<RefreshEvent, { kind: Kind }>;
 
 /** Lives as long as one call of `refresh`, so that what it changes is seen by nobody else. */
-export class Turn {
+export class Transition {
   state: RefreshState;
   readonly effects: RefreshEffect[] = [];
   readonly now: Instant;

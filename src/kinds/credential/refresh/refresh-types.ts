@@ -31,9 +31,9 @@ export interface RefreshPolicy {
   readonly floorMs: number;
   /** True if an exchange spends a refresh token that can't be spent twice. */
   readonly singleUse: boolean;
-  /** Another after each `rotate()`, so that one which no actor was there to hear is heard by the next. */
+  /** Another after each `update()`, so that one which no actor was there to hear is heard by the next. */
   readonly revision?: string;
-  /** After a `rotate()`: what is to be tried with the configuration before it. */
+  /** After a `update()`: what is to be tried with the configuration before it. */
   readonly overlap?: Overlap;
 }
 
@@ -148,7 +148,7 @@ export type RefreshEvent =
   /** `resume()`, or a secret file has changed. */
   | { readonly kind: 'resumed'; readonly by: 'user' | 'secret' }
   /**
-   * `rotate()`: a newer configuration, to be proved by a mint. Answers to the older one no longer count, except in a
+   * `update()`: a newer configuration, to be proved by a mint. Answers to the older one no longer count, except in a
    * single-use exchange: no `cancel` comes for that one, and its answer is waited for and published first.
    */
   | { readonly kind: 'reconfigured'; readonly policy: RefreshPolicy; readonly obstacle?: MintFailure };
@@ -158,7 +158,7 @@ export type RefreshEffect =
   /** Make it durable before anything that follows. */
   | { readonly kind: 'persist'; readonly persisted: PersistedRefresh }
   /**
-   * `resumed`: the first attempt after a `resume()` that un-parked, or after a `rotate()`. `previous`: with the
+   * `resumed`: the first attempt after a `resume()` that un-parked, or after a `update()`. `previous`: with the
    * configuration before that one.
    */
   | { readonly kind: 'mint'; readonly attempt: number; readonly resumed: boolean; readonly previous?: true }
@@ -206,7 +206,7 @@ export type RefreshNotice =
   | { readonly type: 'token:expired'; readonly generation: number; readonly expiresAtMs: number }
   | { readonly type: 'token:withdrawn'; readonly generation: number }
   | { readonly type: 'child:parked'; readonly why: ParkReason; readonly probeAtMs?: number }
-  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' }
+  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' }
   | { readonly type: 'clock:stepped'; readonly byMs: number };
 
 /** What `status()` shows of the loop: written by the actor, read by anyone. Instants are wall time. */

@@ -127,7 +127,7 @@ describe('options that every child takes', () => {
     ['hangTimeoutMs', 199, 'a number >= 200 and <= 600000', '199 (number)'],
     ['initTimeoutMs', 600_001, 'a number >= 100 and <= 600000', '600001 (number)'],
     ['mailboxLimit', 0, 'a whole number >= 1 and <= 1000000', '0 (number)'],
-    ['env', 'HOME', 'a list', "'HOME' (string)"],
+    ['inheritEnv', 'HOME', 'a list', "'HOME' (string)"],
     ['execArgv', {}, 'a list', 'an object'],
     ['resourceLimits', 64, 'an object', '64 (number)'],
   ];
@@ -140,8 +140,8 @@ describe('options that every child takes', () => {
   it.each<[string, object, ConfigProblem]>([
     [
       'a member of a list',
-      { env: ['A', 5] },
-      { path: 'own.env[1]', expected: 'a non-empty string', came: '5 (number)' },
+      { inheritEnv: ['A', 5] },
+      { path: 'own.inheritEnv[1]', expected: 'a non-empty string', came: '5 (number)' },
     ],
     [
       'a limit',
@@ -151,9 +151,9 @@ describe('options that every child takes', () => {
     ['an unknown limit', { resourceLimits: { stackMb: 4 } }, { path: 'own.resourceLimits.stackMb', ...UNKNOWN }],
     [
       'a variable that is not set',
-      { env: ['TOKENVISOR_TEST_UNSET'] },
+      { inheritEnv: ['TOKENVISOR_TEST_UNSET'] },
       {
-        path: 'own.env[0]',
+        path: 'own.inheritEnv[0]',
         expected: 'the name of a set environment variable',
         came: "'TOKENVISOR_TEST_UNSET', which is not set",
       },
@@ -165,7 +165,7 @@ describe('options that every child takes', () => {
   it('good ones come back with their defaults', () => {
     const { child, environment } = checkOneChild(
       'own',
-      actor({ ...ACTOR, env: ['TOKENVISOR_TEST_SET'] }),
+      actor({ ...ACTOR, inheritEnv: ['TOKENVISOR_TEST_SET'] }),
       () => undefined,
     );
     expect(environment).toEqual({ TOKENVISOR_TEST_SET: 'of the environment' });
@@ -177,7 +177,7 @@ describe('options that every child takes', () => {
       hangTimeoutMs: 10_000,
       initTimeoutMs: 30_000,
       mailboxLimit: 10_000,
-      env: ['TOKENVISOR_TEST_SET'],
+      inheritEnv: ['TOKENVISOR_TEST_SET'],
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
     });
@@ -308,7 +308,7 @@ describe('all problems', () => {
               clientSecert: CANARY,
             } as never),
           }),
-          own: actor({ ...ACTOR, env: ['TOKENVISOR_TEST_UNSET'], options: new Map([[CANARY, CANARY]]) }),
+          own: actor({ ...ACTOR, inheritEnv: ['TOKENVISOR_TEST_UNSET'], options: new Map([[CANARY, CANARY]]) }),
           url: credential({
             provider: clientCredentials({
               issuer: `https://user:${CANARY}@a.example`,
@@ -335,7 +335,7 @@ describe('all problems', () => {
       'github.options.key',
       'options.escalation',
       'options.secret',
-      'own.env[0]',
+      'own.inheritEnv[0]',
       'own.options',
       'text.provider',
       'url.provider.issuer',

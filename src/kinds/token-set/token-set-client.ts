@@ -2,7 +2,7 @@
  * A token set for whoever may change it: in the starting thread, and by a writer in another one.
  */
 import { orAborted } from '../../core/abort.js';
-import { type Caller, checkCallOptions } from '../../messaging/actor-calls.js';
+import { type ActorRef, checkCallOptions } from '../../messaging/actor-calls.js';
 import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../messaging/call-port.js';
 import { toWireError } from '../../core/wire-error.js';
 import { systemClock } from '../../core/clock.js';
@@ -22,13 +22,13 @@ import { isToken, TokenSetReader } from './token-set-reader.js';
  * What both have: reads, and what goes through the mailbox of the actor, in the order in which it was sent. Nothing need be
  * awaited: a write that fails is a `write:failed` event in any case, and never an unhandled rejection.
  */
-export class TokenSetCaller extends TokenSetReader {
-  readonly #caller: Caller;
+export class TokenSetClient extends TokenSetReader {
+  readonly #caller: ActorRef;
   /** Of each bulk that has something left to send: until it has not. */
   readonly #sending = new Set<Promise<void>>();
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: Caller) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: ActorRef) {
     super(name, memory, table);
     this.#caller = caller;
   }

@@ -1,5 +1,5 @@
 /**
- * What of a provider is tried with the secrets before a `rotate()`. Only the proof of who asks is taken from before: what
+ * What of a provider is tried with the secrets before a `update()`. Only the proof of who asks is taken from before: what
  * is asked for is new at once, and a refresh token that is spent one exchange at a time has one history.
  */
 import { isPlainObject } from '../core/describe.js';
@@ -41,7 +41,7 @@ export interface ProviderOverlap {
 }
 
 /** What may be tried in place of `next` for a while; undefined if the two are not the same provider. */
-export const overlapOf = (before: ProviderSpec, next: ProviderSpec): ProviderOverlap | undefined => {
+export const previousAuthentication = (before: ProviderSpec, next: ProviderSpec): ProviderOverlap | undefined => {
   if (before.module !== next.module || before.export !== next.export) return undefined;
   const proof = PROOFS.get(next.module);
   // A module of the user's knows by itself which of its options are secrets.

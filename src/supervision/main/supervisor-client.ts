@@ -28,7 +28,7 @@ export interface SupervisorLinkOptions {
   readonly onExit: (error: unknown) => void;
 }
 
-export class SupervisorLink {
+export class SupervisorClient {
   readonly #worker: Worker;
   /** Held for as long as the link: a proxy that nobody holds may be collected in mid-call. */
   readonly #service: Comlink.Remote<SupervisorService>;

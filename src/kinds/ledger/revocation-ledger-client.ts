@@ -1,7 +1,7 @@
 /**
  * A ledger with all that goes through its actor: what the starting thread holds, and what a writer is.
  */
-import type { Caller } from '../../messaging/actor-calls.js';
+import type { ActorRef } from '../../messaging/actor-calls.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { checked, optionsOf } from '../../config/check.js';
 import type { TableMemory } from '../../table/table-memory.js';
@@ -91,11 +91,17 @@ type Answer = Exclude<RevokeAnswer, 'skipped'>;
 const LONG_MS = 600_000;
 
 /** A ledger, to be read and written: what its handle is, and what `attach()` makes of a `writer()`. */
-export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends RevocationLedgerReader<Cutoffs> {
-  readonly #caller: Caller;
+export class RevocationLedgerClient<Cutoffs extends boolean = false> extends RevocationLedgerReader<Cutoffs> {
+  readonly #caller: ActorRef;
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>, caller: Caller) {
+  constructor(
+    name: string,
+    memory: SharedArrayBuffer,
+    table: TableMemory,
+    view: LedgerView<Cutoffs>,
+    caller: ActorRef,
+  ) {
     super(name, memory, table, view);
     this.#caller = caller;
   }
