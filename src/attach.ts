@@ -1,28 +1,41 @@
 /**
  * A child's handle in another thread.
  */
-import { ActorReader } from './kinds/actor/reader.js';
-import { ActorWriter } from './kinds/actor/writer.js';
-import { RemoteRef } from './messaging/remote-ref.js';
-import { describeKind, propertyOf } from './core/describe.js';
-import { CredentialReader } from './kinds/credential/reader.js';
-import { BreakGlassReader } from './kinds/break-glass/break-glass-reader.js';
-import { BreakGlassWriter } from './kinds/break-glass/break-glass-writer.js';
+import { describeKind, describeValue, propertyOf } from './core/describe.js';
 import { TokenvisorError } from './core/errors.js';
-import {
-  type LedgerView,
+import { attachableActor } from './kinds/actor/attachable.js';
+import type { ActorWriter } from './kinds/actor/client.js';
+import type { ActorReader } from './kinds/actor/reader.js';
+import { attachableBreakGlass } from './kinds/break-glass/attachable.js';
+import type { BreakGlassWriter } from './kinds/break-glass/break-glass-client.js';
+import type { BreakGlassReader } from './kinds/break-glass/break-glass-reader.js';
+import { attachableCredential } from './kinds/credential/attachable.js';
+import type { CredentialReader } from './kinds/credential/reader.js';
+import { attachableLedger } from './kinds/ledger/attachable.js';
+import type { RevocationLedgerWriter } from './kinds/ledger/revocation-ledger-client.js';
+import type {
   RevocationLedgerReader,
-  type TransferableLedger,
-  type TransferableLedgerWriter,
+  TransferableLedger,
+  TransferableLedgerWriter,
 } from './kinds/ledger/revocation-ledger-reader.js';
-import { RevocationLedgerWriter } from './kinds/ledger/revocation-ledger-writer.js';
-import { TokenSetReader } from './kinds/token-set/token-set-reader.js';
-import { TokenSetWriter } from './kinds/token-set/token-set-writer.js';
-import type { TransferableHandle, TransferableWriter } from './messaging/transferable.js';
-import type { TableMemory } from './table/table-memory.js';
+import { attachableTokenSet } from './kinds/token-set/attachable.js';
+import type { TokenSetWriter } from './kinds/token-set/token-set-client.js';
+import type { TokenSetReader } from './kinds/token-set/token-set-reader.js';
+import type { AttachableKind } from './messaging/attachable.js';
+import { RemoteRef } from './messaging/remote-ref.js';
+import type { SharedChild, TransferableHandle, TransferableWriter } from './messaging/transferable.js';
 
-/** A writer whose port has been attached already, by it. */
-const lines = new WeakMap<object, RemoteRef>();
+/** The built-in kinds, by the `kind` of their handles. A static table: nothing registers itself when it is imported. */
+const KINDS: Readonly<Record<string, AttachableKind>> = {
+  actor: attachableActor,
+  breakGlass: attachableBreakGlass,
+  credential: attachableCredential,
+  revocationLedger: attachableLedger,
+  tokenSet: attachableTokenSet,
+};
+
+/** References whose port has been attached already, by port: a second `attach()` shares the first one's. */
+const refs = new WeakMap<object, RemoteRef>();
 
 const isPort = (value: unknown): value is TransferableWriter['port'] =>
   typeof value === 'object' &&
@@ -31,53 +44,58 @@ const isPort = (value: unknown): value is TransferableWriter['port'] =>
     (method) => typeof propertyOf(value, method) === 'function',
   );
 
-/** Its line: of one that is attached twice, the same. */
-const lineOf = (name: string, port: unknown): RemoteRef => {
+const refOf = (child: SharedChild, port: unknown): RemoteRef => {
   if (!isPort(port)) {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
       `Expected the port of what writer() resolved with, got ${describeKind(port)}. Post it with that port in the ` +
         'transfer list',
-      { child: name },
+      { child: child.name },
     );
   }
-  const line = lines.get(port) ?? new RemoteRef(name, port);
-  lines.set(port, line);
-  return line;
+  const ref = refs.get(port) ?? new RemoteRef(child, port);
+  refs.set(port, ref);
+  return ref;
 };
 
-/** How a ledger is to be read. What does not say so must not be read as one that asks for less. */
-const ledgerView = (name: string, given: unknown): LedgerView => {
-  const [cutoffs, requireStored, graceMs] = ['cutoffs', 'requireStored', 'graceMs'].map((key) =>
-    propertyOf(given, key),
-  );
-  if (typeof cutoffs === 'boolean' && typeof requireStored === 'boolean' && Number.isFinite(graceMs)) {
-    return { cutoffs, requireStored, graceMs: graceMs as number };
-  }
-  const message = `Expected what handle() or writer() of a ledger returned, got a part of it: it says nothing of cutoffs`;
-  throw new TokenvisorError('LAYOUT_MISMATCH', message, { child: name });
-};
+/** For a handle of `actor()`: what `attach()` is to return in place of the {@link ActorReader}. */
+export interface AttachReaderOptions<Reader extends object> {
+  /** Makes it, of the reader that `attach()` returns otherwise. */
+  readonly reader: (base: ActorReader) => Reader;
+}
 
-/**
- * What a handle of any kind is of.
- *
- * @inline
- */
+/** For a writer of `actor()`: what `attach()` is to return in place of the {@link ActorWriter}. */
+export interface AttachWriterOptions<Writer extends object> {
+  /** Makes it, of the writer that `attach()` returns otherwise. */
+  readonly writer: (base: ActorWriter) => Writer;
+}
+
+/** @inline */
 type Attached = ActorReader | BreakGlassReader | CredentialReader | TokenSetReader | RevocationLedgerReader<boolean>;
 
 /**
- * A child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
- * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
- * while any other thread is blocked. Pass it what `writer()` resolved with, to call it as well. It returns what the child
- * is: a credential, a break-glass token, a token set, a ledger, or a child of one's own.
+ * A child in this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
+ * needs no message to or from the thread that the handle came from; it works in threads that are older than the child, and
+ * while any other thread is blocked. Pass it what `writer()` resolved with, to call the child as well.
  *
- * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
+ * The children of a kind of your own may have a reader and a writer of your own: `reader` and `writer` make them.
+ *
+ * @throws LAYOUT_MISMATCH for anything but a handle of this version, CONFIG_INVALID for options that can't be used.
  * @example
  * // worker.js
  * import { attach } from 'tokenvisor';
  * const github = attach(workerData.github);
  * github.current().authorization;
+ * const rates = attach(workerData.rates, { reader: (base) => ({ of: (currency) => base.snapshot()?.[currency] }) });
  */
+export function attach<Writer extends object>(
+  writer: TransferableWriter<'actor'>,
+  options: AttachWriterOptions<Writer>,
+): Writer;
+export function attach<Reader extends object>(
+  handle: TransferableHandle<'actor'>,
+  options: AttachReaderOptions<Reader>,
+): Reader;
 export function attach(handle: TransferableHandle<'credential'>): CredentialReader;
 export function attach(writer: TransferableWriter<'actor'>): ActorWriter;
 export function attach(writer: TransferableWriter<'breakGlass'>): BreakGlassWriter;
@@ -90,9 +108,9 @@ export function attach(handle: TransferableHandle<'actor'>): ActorReader;
 export function attach(handle: TransferableHandle<'breakGlass'>): BreakGlassReader;
 export function attach(handle: TransferableHandle<'tokenSet'>): TokenSetReader;
 export function attach(handle: TransferableHandle): Attached;
-export function attach(handle: TransferableHandle): Attached {
+export function attach(handle: TransferableHandle, options?: unknown): unknown {
   const given: unknown = handle;
-  // Read once, and without a throw: it may be anything.
+  // Each member is read once, without a throw: the value may be anything.
   const [tokenvisor, kind, name, memory, table, port] = (
     ['tokenvisor', 'kind', 'name', 'memory', 'table', 'port'] as const
   ).map((key) => propertyOf(given, key));
@@ -102,29 +120,46 @@ export function attach(handle: TransferableHandle): Attached {
       `Expected what handle() of a child returned, got ${describeKind(given)}`,
     );
   }
-  const shared = memory as SharedArrayBuffer;
-  // Nobody but its actor writes a credential.
-  if (kind === 'credential') return new CredentialReader(name, shared);
-  // What is no table is refused by whoever reads it.
-  const rows = table as TableMemory;
-  const line = port === undefined ? undefined : lineOf(name, port);
-  switch (kind) {
-    case 'breakGlass':
-      return line ? new BreakGlassWriter(name, shared, line) : new BreakGlassReader(name, shared);
-    case 'revocationLedger': {
-      const view = ledgerView(name, given);
-      if (!line) return new RevocationLedgerReader(name, shared, rows, view);
-      return new RevocationLedgerWriter(name, shared, rows, view, line);
-    }
-    case 'tokenSet':
-      return line ? new TokenSetWriter(name, shared, rows, line) : new TokenSetReader(name, shared, rows);
-    case 'actor':
-      return line ? new ActorWriter(name, shared, rows, line) : new ActorReader(name, shared, rows);
-    default:
-      throw new TokenvisorError(
-        'LAYOUT_MISMATCH',
-        `Expected the handle of a kind that this version has, got one of '${kind.slice(0, 32)}'. Use one version of tokenvisor in all threads`,
-        { child: name },
-      );
+  // The readers check the memory and the table.
+  const child = { name, memory, table } as SharedChild;
+  const attachable = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
+  if (!attachable) {
+    throw new TokenvisorError(
+      'LAYOUT_MISMATCH',
+      `Expected the handle of a kind that this version has, got one of '${kind.slice(0, 32)}'. Use one version of tokenvisor in all threads`,
+      { child: name },
+    );
   }
+  const wrap = wrapperOf(options, kind, port === undefined ? 'reader' : 'writer', name);
+  if (port === undefined || !attachable.writer) return wrap(attachable.reader(child, given));
+  return wrap(attachable.writer(refOf(child, port), given));
 }
+
+/** The user's function that makes a reader or a writer of its own, checked; the identity if there is none. */
+const wrapperOf = (
+  options: unknown,
+  kind: string,
+  which: 'reader' | 'writer',
+  child: string,
+): ((base: unknown) => unknown) => {
+  if (options === undefined) return (base) => base;
+  const make = propertyOf(options, which);
+  const other = which === 'reader' ? 'writer' : 'reader';
+  const problem =
+    kind !== 'actor'
+      ? `no options for a child of kind '${kind}': \`reader\` and \`writer\` are for children of actor()`
+      : propertyOf(options, other) !== undefined
+        ? `\`${which}\` for what ${which === 'reader' ? 'handle' : 'writer'}() returned, got \`${other}\``
+        : typeof make !== 'function'
+          ? `\`${which}\` to be a function that makes a ${which}, got ${describeValue(make)}`
+          : undefined;
+  if (problem !== undefined) throw new TokenvisorError('CONFIG_INVALID', `Expected ${problem}`, { child });
+  return (base) => objectOf((make as (base: unknown) => unknown)(base), which, child);
+};
+
+const objectOf = (made: unknown, which: string, child: string): object => {
+  if (typeof made === 'object' && made !== null) return made;
+  throw new TokenvisorError('CONFIG_INVALID', `Expected \`${which}\` to return an object, got ${describeValue(made)}`, {
+    child,
+  });
+};

@@ -3,12 +3,12 @@
  *
  * @module
  */
-export { actor, type Actor, type ActorOptions } from './kinds/actor/actor.js';
+export { actor, type Actor, type ActorClientOptions, type ActorOptions } from './kinds/actor/actor.js';
 export type { ActorReader, ActorStatus } from './kinds/actor/reader.js';
 export type { ChildStatus, Health } from './supervision/child-status.js';
-export type { ActorWriter } from './kinds/actor/writer.js';
+export type { ActorClient, ActorWriter } from './kinds/actor/client.js';
 export type { CallOptions } from './messaging/call-port.js';
-export { attach } from './attach.js';
+export { attach, type AttachReaderOptions, type AttachWriterOptions } from './attach.js';
 export type { ModuleReference } from './config/module-reference.js';
 export {
   credential,
@@ -40,7 +40,7 @@ export type { ReaderWords } from './memory/user-words.js';
 export { breakGlass, type BreakGlass, type BreakGlassOptions } from './kinds/break-glass/break-glass.js';
 export type { BreakGlassClient } from './kinds/break-glass/break-glass-client.js';
 export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './kinds/break-glass/break-glass-reader.js';
-export type { BreakGlassWriter } from './kinds/break-glass/break-glass-writer.js';
+export type { BreakGlassWriter } from './kinds/break-glass/break-glass-client.js';
 export type { BuiltToken } from './kinds/break-glass/break-glass-record.js';
 export type { LedgerFailure } from './kinds/ledger/ledger-failure.js';
 export type { SubjectRevoked, TokenRecord } from './kinds/ledger/ledger-messages.js';
@@ -68,7 +68,7 @@ export type {
   TransferableLedger,
   TransferableLedgerWriter,
 } from './kinds/ledger/revocation-ledger-reader.js';
-export type { RevocationLedgerWriter } from './kinds/ledger/revocation-ledger-writer.js';
+export type { RevocationLedgerWriter } from './kinds/ledger/revocation-ledger-client.js';
 export type { RevokeManyOptions, RevokeManyProgress } from './kinds/ledger/revoke-many.js';
 export type { JwtAlgorithm } from './jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './jwt/jwt-options.js';
@@ -78,7 +78,7 @@ export { tokenSet, type TokenSet, type TokenSetOptions } from './kinds/token-set
 export type { TokenSetClient } from './kinds/token-set/token-set-client.js';
 export type { InsertOptions, TokenSetItem } from './kinds/token-set/token-set-item.js';
 export type { TokenSetReader, TokenSetStatus } from './kinds/token-set/token-set-reader.js';
-export type { TokenSetWriter } from './kinds/token-set/token-set-writer.js';
+export type { TokenSetWriter } from './kinds/token-set/token-set-client.js';
 export type { ReadyOptions } from './supervision/main/all-ready.js';
 export type { TransferableHandle, TransferableWriter } from './messaging/transferable.js';
 export type { ChildOptions, ChildSpec, HandleOf } from './supervision/kind.js';

@@ -1,31 +1,31 @@
 /**
- * The homes of a child's writers, as the starting thread holds them: by them a writer is sent its line, another one when
- * there is a new supervisor thread, and tells what went wrong.
+ * The owner ports of a child's writers, held by the starting thread. Over them a writer receives a port to each new
+ * supervisor thread, and sends its events.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { childNotFound } from '../core/child-not-found.js';
-import type { OwnerMessage, RemoteRefMessage } from './remote-ref.js';
 import { describeKind, isPlainObject } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
+import type { OwnerMessage, RemoteRefMessage } from './remote-ref.js';
 
 export interface RemoteRefOwner {
-  /** Hands the supervisor thread its end of a line. Rejects if it can't. */
-  openLine(line: MessagePort): Promise<void>;
-  tell(type: string, details: Readonly<Record<string, unknown>>): void;
+  /** Gives the supervisor thread its end of a supervisor port. Rejects if it can't. */
+  connectRemote(port: MessagePort): Promise<void>;
+  emit(type: string, details: Readonly<Record<string, unknown>>): void;
 }
 
 const isEvent = (message: unknown): message is RemoteRefMessage => {
   const { kind, type, details } = (message ?? {}) as Partial<RemoteRefMessage>;
-  return kind === 'event' && TOLD.has(type) && isPlainObject(details) && Number.isFinite(details['atMs']);
+  return kind === 'event' && WRITER_EVENTS.has(type) && isPlainObject(details) && Number.isFinite(details['atMs']);
 };
 
-/** All that a writer tells. Nobody who has its port speaks for the supervisor. */
-const TOLD: ReadonlySet<unknown> = new Set(['cast:failed', 'write:failed', 'break-glass:cleared']);
+/** The events that a writer may emit: the holder of a port can't speak for the supervisor. */
+const WRITER_EVENTS: ReadonlySet<unknown> = new Set(['cast:failed', 'write:failed', 'break-glass:cleared']);
 
 export class OwnerPorts {
   readonly #child: string;
   readonly #owner: RemoteRefOwner;
-  readonly #homes = new Set<MessagePort>();
+  readonly #ports = new Set<MessagePort>();
   #closed = false;
 
   constructor(child: string, owner: RemoteRefOwner) {
@@ -33,54 +33,54 @@ export class OwnerPorts {
     this.#owner = owner;
   }
 
-  /** How many there are. */
+  /** How many are open. */
   get size(): number {
-    return this.#homes.size;
+    return this.#ports.size;
   }
 
-  /** The port for a new writer; its first line lies in it, and in that the call port, if there is an actor. */
+  /** The port for a new writer. Its first supervisor port is queued in it, and in that the call port of a running actor. */
   async open(): Promise<MessagePort> {
-    const { port1: home, port2: port } = new MessageChannel();
-    home.on('message', (message: unknown) => this.#receive(message));
-    home.once('close', () => this.#homes.delete(home));
-    home.unref();
-    this.#homes.add(home);
+    const { port1: ours, port2: theirs } = new MessageChannel();
+    ours.on('message', (message: unknown) => this.#receive(message));
+    ours.once('close', () => this.#ports.delete(ours));
+    ours.unref();
+    this.#ports.add(ours);
     try {
-      await this.#sendLine(home);
-      // Another child may have got the name meanwhile: the line is that one's.
+      await this.#connect(ours);
+      // Another child may have got the name meanwhile: the connection is to that one.
       if (this.#closed) throw childNotFound(this.#child);
     } catch (error) {
-      home.close();
+      ours.close();
       throw error;
     }
-    return port;
+    return theirs;
   }
 
-  /** There is a new supervisor thread, which knows of no line. */
+  /** Connects every writer to a new supervisor thread. */
   async reopen(): Promise<void> {
-    // If it dies over one, the next supervisor thread is given another.
-    await Promise.allSettled([...this.#homes].map((home) => this.#sendLine(home)));
+    // If that dies meanwhile, the next one is connected.
+    await Promise.allSettled([...this.#ports].map((port) => this.#connect(port)));
   }
 
   /** The child is gone. */
   close(): void {
     this.#closed = true;
-    for (const home of this.#homes) home.close();
-    this.#homes.clear();
+    for (const port of this.#ports) port.close();
+    this.#ports.clear();
   }
 
-  /** A port is anybody's to post by who has it: no thread ends this one by that. */
+  /** Validates an untrusted port message. */
   #receive(message: unknown): void {
-    if (isEvent(message)) return this.#owner.tell(message.type, message.details);
+    if (isEvent(message)) return this.#owner.emit(message.type, message.details);
     const text = `Expected a message of a writer of '${this.#child}', got ${describeKind(message)}`;
     const error = new TokenvisorError('INTERNAL', text, { child: this.#child });
-    this.#owner.tell('error', { error, during: `a message of a writer of '${this.#child}'` });
+    this.#owner.emit('error', { error, during: `a message of a writer of '${this.#child}'` });
   }
 
-  async #sendLine(home: MessagePort): Promise<void> {
+  async #connect(ownerPort: MessagePort): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    const message: OwnerMessage = { kind: 'line', port: port1 };
-    home.postMessage(message, [port1]);
-    await this.#owner.openLine(port2);
+    const message: OwnerMessage = { kind: 'supervisor', port: port1 };
+    ownerPort.postMessage(message, [port1]);
+    await this.#owner.connectRemote(port2);
   }
 }

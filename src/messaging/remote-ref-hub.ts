@@ -1,79 +1,71 @@
 /**
- * The lines of a child's writers, as the supervisor thread holds them: each is sent the call port of every incarnation,
- * and told of its exit. A line ends with its writer's thread.
+ * The supervisor ports of a child's writers, held by the supervisor thread: over them each writer receives the call port
+ * of every incarnation, and its exit. A port closes with its writer's thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { allocateCallCounts, type CallEndpoint } from './call-endpoint.js';
 import type { HubMessage } from './remote-ref.js';
 
-/** Hands the actor's end of a call port to the actor. */
+/** Gives the actor its end of a call port. */
 type Connect = (calls: CallEndpoint) => void;
 
 export class RemoteRefHub {
   readonly #mailboxLimit: number;
-  readonly #lines = new Set<MessagePort>();
+  readonly #ports = new Set<MessagePort>();
   #current: { readonly incarnation: number; readonly connect: Connect } | undefined;
 
   constructor(mailboxLimit: number) {
     this.#mailboxLimit = mailboxLimit;
   }
 
-  /** How many there are. */
+  /** How many writers are connected. */
   get size(): number {
-    return this.#lines.size;
+    return this.#ports.size;
   }
 
-  /** A new writer's. */
-  open(line: MessagePort): void {
-    this.#lines.add(line);
-    line.once('close', () => this.#lines.delete(line));
-    line.unref();
-    this.#connect(line);
+  /** Connects a new writer. */
+  open(port: MessagePort): void {
+    this.#ports.add(port);
+    port.once('close', () => this.#ports.delete(port));
+    port.unref();
+    this.#connect(port);
   }
 
-  /** An incarnation is there to be called. */
+  /** Connects every writer to a new incarnation. */
   connect(incarnation: number, connect: Connect): void {
     this.#current = { incarnation, connect };
-    for (const line of this.#lines) this.#connect(line);
+    for (const port of this.#ports) this.#connect(port);
   }
 
-  exited(incarnation: number): void {
-    this.#gone('exited', incarnation);
-  }
-
-  /** It may not end for long, and will answer nobody. */
-  killed(incarnation: number): void {
-    this.#gone('killed', incarnation);
+  /** An incarnation has exited (`exited`), or was killed and may not exit for long (`killed`). */
+  disconnect(how: 'exited' | 'killed', incarnation: number): void {
+    if (this.#current?.incarnation !== incarnation) return;
+    this.#current = undefined;
+    for (const port of this.#ports) this.#send(port, { kind: how, incarnation });
   }
 
   /** The child is forgotten. */
   close(): void {
-    for (const line of this.#lines) line.close();
-    this.#lines.clear();
+    for (const port of this.#ports) port.close();
+    this.#ports.clear();
     this.#current = undefined;
   }
 
-  #gone(kind: 'exited' | 'killed', incarnation: number): void {
-    if (this.#current?.incarnation !== incarnation) return;
-    this.#current = undefined;
-    for (const line of this.#lines) this.#send(line, { kind, incarnation });
-  }
-
-  #connect(line: MessagePort): void {
+  #connect(port: MessagePort): void {
     if (!this.#current) return;
     const { incarnation, connect } = this.#current;
     const { port1, port2 } = new MessageChannel();
     const rest = { counts: allocateCallCounts(), mailboxLimit: this.#mailboxLimit };
     connect({ port: port2, ...rest });
-    this.#send(line, { kind: 'calls', incarnation, calls: { port: port1, ...rest } }, [port1]);
+    this.#send(port, { kind: 'calls', incarnation, calls: { port: port1, ...rest } }, [port1]);
   }
 
-  #send(line: MessagePort, message: HubMessage, transfer: MessagePort[] = []): void {
+  #send(port: MessagePort, message: HubMessage, transfer: MessagePort[] = []): void {
     try {
-      line.postMessage(message, transfer);
+      port.postMessage(message, transfer);
     } catch {
-      // The other end of a port that was to be sent is gone, and so is the port: there is nobody to call.
-      for (const port of transfer) port.close();
+      // The actor has exited, and the other end of the call port is closed.
+      for (const one of transfer) one.close();
     }
   }
 }

@@ -1,113 +1,100 @@
 /**
- * A writer's way to its child, from a thread that is not the one which started it. Two ports:
+ * A writer's reference to an actor, in a thread other than the starting one. It has two ports:
  *
- *     home   to the starting thread, which sends a new line when there is a new supervisor thread, and tells events
- *     line   to the supervisor thread, which sends the call port of each new incarnation, and says when one is gone
+ *     owner port       to the starting thread: receives a new supervisor port after a restart of the supervisor thread, sends events
+ *     supervisor port  to the supervisor thread: receives the call port of each incarnation, and its exit
  *
- * So it goes on over restarts while the starting thread is blocked, and over deaths of the supervisor thread.
+ * So calls go on over restarts of the actor while the starting thread is blocked, and over deaths of the supervisor thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { drainPort } from '../core/drain-port.js';
-import type { TokenvisorError } from '../core/errors.js';
-import { ActorCalls, type ActorRef } from './actor-calls.js';
+import { ActorRef } from './actor-ref.js';
 import { type CallEndpoint, isCallEndpoint } from './call-endpoint.js';
-import type { CallOptions } from './call-port.js';
+import type { SharedChild } from './transferable.js';
 
-/** What the starting thread sends home. */
+/** The starting thread sends this on the owner port. */
 export interface OwnerMessage {
-  readonly kind: 'line';
+  readonly kind: 'supervisor';
   readonly port: MessagePort;
 }
 
-/** What a writer sends home. */
+/** A writer sends this on the owner port. */
 export interface RemoteRefMessage {
   readonly kind: 'event';
   readonly type: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** What the supervisor thread sends along a line. */
+/** The supervisor thread sends this on the supervisor port. */
 export type HubMessage =
   | { readonly kind: 'calls'; readonly incarnation: number; readonly calls: CallEndpoint }
   | { readonly kind: 'exited' | 'killed'; readonly incarnation: number };
 
-const isLine = (message: unknown): message is OwnerMessage => {
+const isOwnerMessage = (message: unknown): message is OwnerMessage => {
   const { kind, port } = (message ?? {}) as Partial<OwnerMessage>;
-  return kind === 'line' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
+  return kind === 'supervisor' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
 };
 
-const isLineMessage = (message: unknown): message is HubMessage => {
+const isHubMessage = (message: unknown): message is HubMessage => {
   const { kind, incarnation, calls } = (message ?? {}) as Partial<Record<string, unknown>>;
   if (typeof incarnation !== 'number') return false;
   return kind === 'exited' || kind === 'killed' || (kind === 'calls' && isCallEndpoint(calls));
 };
 
-export class RemoteRef implements ActorRef {
-  readonly #home: MessagePort;
-  readonly #calls: ActorCalls;
-  #line: MessagePort | undefined;
+export class RemoteRef extends ActorRef {
+  readonly #owner: MessagePort;
+  #supervisor: MessagePort | undefined;
 
-  constructor(child: string, home: MessagePort) {
-    this.#home = home;
-    this.#calls = new ActorCalls(child, (error: TokenvisorError) => this.tell('cast:failed', { code: error.code }));
-    home.on('message', (message: unknown) => this.#open(message));
-    home.once('close', () => this.close());
-    // The thread is held open by calls that wait, and by nothing else.
-    home.unref();
-    this.#hear();
+  constructor(shared: SharedChild, owner: MessagePort) {
+    super(shared);
+    this.#owner = owner;
+    owner.on('message', (message: unknown) => this.#open(message));
+    owner.once('close', () => this.close());
+    // Open calls hold the thread open; the ports do not.
+    owner.unref();
+    this.receiveArrived();
   }
 
-  call(message: unknown, options?: CallOptions): Promise<unknown> {
-    this.#hear();
-    return this.#calls.call(message, options);
-  }
-
-  cast(message: unknown): void {
-    this.#hear();
-    this.#calls.cast(message);
-  }
-
-  tell(type: string, details: Readonly<Record<string, unknown>>): void {
+  emit(type: string, details: Readonly<Record<string, unknown>>): void {
     const event: RemoteRefMessage = { kind: 'event', type, details: { ...details, atMs: Date.now() } };
-    this.#home.postMessage(event);
+    this.#owner.postMessage(event);
   }
 
-  /** Lets go of all ports. Calls that wait reject with ACTOR_DOWN, those that come with NO_PROC. */
+  /** Closes all ports. Open calls reject with ACTOR_DOWN, later ones with NO_PROC. */
   close(): void {
-    this.#home.close();
-    this.#line?.close();
-    this.#line = undefined;
-    this.#calls.disconnect();
+    this.#owner.close();
+    this.#supervisor?.close();
+    this.#supervisor = undefined;
+    this.disconnect();
   }
 
-  /** What has come already, though this thread has had no turn since: the line is there before the first call. */
-  #hear(): void {
-    drainPort(this.#home, (message) => this.#open(message));
-    const line = this.#line;
-    if (line) drainPort(line, (message) => this.#receive(message));
+  receiveArrived(): void {
+    drainPort(this.#owner, (message) => this.#open(message));
+    const supervisor = this.#supervisor;
+    if (supervisor) drainPort(supervisor, (message) => this.#receive(message));
   }
 
   #open(message: unknown): void {
-    // A port that did not come from writer() may bring anything.
-    if (!isLine(message)) return;
+    // Validates an untrusted message: any code with the other end of the port may post to it.
+    if (!isOwnerMessage(message)) return;
     const { port } = message;
-    this.#line?.close();
-    this.#line = port;
+    this.#supervisor?.close();
+    this.#supervisor = port;
     port.on('message', (message: unknown) => {
-      if (this.#line === port) this.#receive(message);
+      if (this.#supervisor === port) this.#receive(message);
     });
     port.once('close', () => {
-      if (this.#line !== port) return;
-      // The supervisor thread is gone, and every actor with it.
-      this.#line = undefined;
-      this.#calls.disconnect();
+      if (this.#supervisor !== port) return;
+      // The supervisor thread has exited, and every actor with it.
+      this.#supervisor = undefined;
+      this.disconnect();
     });
     port.unref();
   }
 
   #receive(message: unknown): void {
-    if (!isLineMessage(message)) return;
-    if (message.kind === 'calls') this.#calls.connect(message.calls, message.incarnation);
-    else this.#calls[message.kind](message.incarnation);
+    if (!isHubMessage(message)) return;
+    if (message.kind === 'calls') this.connect(message.calls, message.incarnation);
+    else this[message.kind](message.incarnation);
   }
 }

@@ -15,6 +15,8 @@ import {
 } from '../config/check.js';
 import { propertyOf } from '../core/describe.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
+import type { Health } from './child-status.js';
+import type { AtomicWords } from '../memory/words.js';
 import type { LocalRef } from '../messaging/local-ref.js';
 import type { OnExit, RestartType, Shutdown } from './core/types.js';
 
@@ -155,6 +157,24 @@ export interface UpdateRequest {
   readonly running: unknown;
 }
 
+/** What every handle has for its supervisor. */
+export interface SupervisedHandle {
+  health(): Health;
+  isReady(): boolean;
+  /** The last failed mint, if none has succeeded since. */
+  failure?(): Error | undefined;
+  changeWord(): { readonly words: AtomicWords; readonly index: number };
+}
+
+/**
+ * Which strings of a kind's memory are secrets: members of the object that it publishes or seals, or `all` of them. They are
+ * redacted from the errors that a child dies of.
+ */
+export interface SecretsOfKind {
+  readonly published: readonly string[] | 'all';
+  readonly sealed: readonly string[] | 'all';
+}
+
 /** A kind of child: the module that runs in its thread, and what its users hold. */
 export interface Kind<Handle> {
   /** How `handle()` and `whichChildren()` call it. */
@@ -171,7 +191,11 @@ export interface Kind<Handle> {
   prepare(options: unknown, path: string, report: Report): PreparedChild;
   /** What `update()` was given, checked, over the options so far. Absent: a kind whose options can't be changed. */
   update?(request: UpdateRequest, path: string, report: Report): UpdatedChild;
-  createHandle(ref: LocalRef): Handle;
+  createHandle(ref: LocalRef): SupervisedHandle;
+  /** What the starting thread's users get in place of the handle, if the user has given a function for it. */
+  createClient?(handle: SupervisedHandle): Handle;
+  /** Which strings of its memory are secrets; see {@link SecretsOfKind}. */
+  readonly secrets: SecretsOfKind;
 }
 
 const brand = Symbol.for('tokenvisor.child-spec');

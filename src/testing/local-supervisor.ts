@@ -5,7 +5,7 @@
 import * as credentialActor from '../kinds/credential/behaviour.js';
 import { registerBundled } from '../core/load-module.js';
 import { fromWireError } from '../core/wire-error.js';
-import { idleClock, type Clock, type Timer } from '../core/clock.js';
+import { idleClock, type Clock } from '../core/clock.js';
 import { TokenvisorError } from '../core/errors.js';
 import { Events } from '../supervision/main/events.js';
 import { allReady, type ReadyOptions } from '../supervision/main/all-ready.js';
@@ -14,8 +14,8 @@ import { ChildTable } from '../supervision/main/child-table.js';
 import { checkConfiguration, type CheckedChild } from '../supervision/main/options.js';
 import { Reconfigurations } from '../supervision/main/reconfigurations.js';
 import { markStopped } from '../supervision/thread/mark-stopped.js';
-import { initialSupervisorState, supervise, type SupervisorState } from '../supervision/core/supervisor-core.js';
-import type { SupervisorCommand, SupervisorEffect, SupervisorEvent } from '../supervision/core/types.js';
+import { EffectRunner } from '../supervision/thread/effect-runner.js';
+import type { SupervisorCommand } from '../supervision/core/types.js';
 import { LocalIncarnation } from './in-thread-incarnation.js';
 import type { SimulatedClock } from './simulated-clock.js';
 
@@ -23,8 +23,6 @@ registerBundled({ '../kinds/credential/behaviour.js': () => credentialActor });
 
 /** Those of startSupervisor(), where nothing else is said. */
 const { rules } = checkConfiguration({}, {}).supervisor;
-
-type Answered = Extract<SupervisorEffect, { kind: 'reply' }>['outcome'];
 
 export class LocalSupervisor {
   readonly events = new Events();
@@ -36,26 +34,34 @@ export class LocalSupervisor {
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
     // What is in this thread alone has no writers in others.
-    openLine: () =>
+    connectRemote: () =>
       Promise.reject(new TokenvisorError('NOT_FOUND', `'${name}' runs in this thread: it has no writer()`)),
-    hear: () => undefined,
-    tell: (type, details) => this.#tell(type, { ...details, name }),
+    receiveArrived: () => undefined,
+    emit: (type, details) => this.#emit(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#table, async (name, options) => {
     this.#refuseIfClosed();
-    return this.#shells.get(name)?.reconfigure(options);
+    return this.#runner.children.get(name)?.reconfigure(options);
   });
-  readonly #shells = new Map<string, ChildShell>();
-  readonly #requests = new Map<number, (outcome: Answered) => void>();
-  readonly #queue: SupervisorEvent[] = [];
-  #state: SupervisorState = initialSupervisorState(rules);
-  #dispatching = false;
-  #lastRequest = 0;
-  #wake: Timer | undefined;
+  readonly #runner: EffectRunner;
   #closing: Promise<void> | undefined;
 
   constructor(clock: SimulatedClock | undefined) {
     this.#clock = clock ?? idleClock;
+    const launch: Launch = (incarnation, listener) => new LocalIncarnation(incarnation, listener, this.#clock);
+    this.#runner = new EffectRunner(rules, {
+      clock: this.#clock,
+      createShell: (plan) => new ChildShell(plan, '', launch),
+      notLivedMs: () => 0,
+      emit: (type, details) => this.#emit(type, details),
+      emitOf: (name, type, details) => this.#emit(type, { ...details, name }),
+      connect: (name, incarnation, calls) => this.#table.find(name)?.ref.connect(calls, incarnation),
+      disconnect: (name, incarnation, how) => this.#table.find(name)?.ref[how](incarnation),
+      forget: () => undefined,
+      end: (reason) => this.#emit('supervisor:ended', { reason }),
+      // A test reads its own errors.
+      redact: (error) => error,
+    });
     // Whoever scripts failures knows of them: a warning that nobody listens would be about the test.
     this.events.on('event', () => undefined);
     // Who listens in the turn in which it is made has missed nothing.
@@ -71,11 +77,7 @@ export class LocalSupervisor {
   /** Starts the children: when it returns they run. What they do first is done in the microtasks that follow. */
   start(checked: readonly CheckedChild[]): void {
     const plans = checked.map((child) => this.#table.add(child).plan);
-    for (const plan of plans) {
-      const launch: Launch = (incarnation, listener) => new LocalIncarnation(incarnation, listener, this.#clock);
-      this.#shells.set(plan.rules.name, new ChildShell(plan, '', launch));
-    }
-    void this.#request((request) => ({ kind: 'start', request, children: plans.map(({ rules }) => rules) }));
+    void this.#runner.start(plans);
   }
 
   async ready(options: ReadyOptions = {}): Promise<void> {
@@ -89,8 +91,8 @@ export class LocalSupervisor {
   }
 
   async #close(): Promise<void> {
-    await this.#request((request) => ({ kind: 'command', request, command: { kind: 'close' } }));
-    this.#wake?.cancel();
+    await this.#runner.command({ kind: 'close' });
+    this.#runner.stop();
     for (const { ref, plan } of this.#table.all) {
       ref.close();
       markStopped(plan.memory);
@@ -103,89 +105,11 @@ export class LocalSupervisor {
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
     this.#refuseIfClosed();
-    const outcome = await this.#request((request) => ({ kind: 'command', request, command }));
+    const outcome = await this.#runner.command(command);
     if (!outcome.ok) throw fromWireError(outcome.error);
   }
 
-  #request(event: (request: number) => SupervisorEvent): Promise<Answered> {
-    this.#lastRequest += 1;
-    const request = this.#lastRequest;
-    return new Promise((resolve) => {
-      this.#requests.set(request, resolve);
-      this.#dispatch(event(request));
-    });
-  }
-
-  /** An effect may come to an event at once: that one waits until the effects before it are carried out. */
-  #dispatch(event: SupervisorEvent): void {
-    this.#queue.push(event);
-    if (this.#dispatching) return;
-    this.#dispatching = true;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      const { state, effects } = supervise(this.#state, next, this.#clock.now());
-      this.#state = state;
-      for (const effect of effects) this.#carryOut(effect);
-    }
-    this.#dispatching = false;
-  }
-
-  #carryOut(effect: SupervisorEffect): void {
-    switch (effect.kind) {
-      case 'spawn':
-        return this.#spawn(effect.name, effect.incarnation);
-      case 'shut_down':
-        return this.#shells.get(effect.name)?.incarnation(effect.incarnation)?.shutDown();
-      case 'kill':
-        return this.#shells.get(effect.name)?.kill(effect.incarnation, effect.reason);
-      case 'persist':
-        return this.#shells.get(effect.name)?.persist(effect.persisted);
-      case 'withdraw':
-        return this.#shells.get(effect.name)?.withdraw();
-      case 'forget':
-        this.#shells.get(effect.name)?.wipe();
-        return void this.#shells.delete(effect.name);
-      case 'reply':
-        this.#requests.get(effect.request)?.(effect.outcome);
-        return void this.#requests.delete(effect.request);
-      case 'report':
-        return this.#tell('supervisor:report', { ...effect.report });
-      case 'notice': {
-        const { type, ...details } = effect.notice;
-        const probe = 'retryInMs' in details && { probeAtMs: this.#clock.wallMs() + details.retryInMs };
-        return this.#tell(type, { ...details, ...probe });
-      }
-      case 'wake':
-        return this.#wakeAt(effect.atMonoMs);
-      case 'end':
-        return this.#tell('supervisor:ended', { reason: effect.reason });
-    }
-  }
-
-  #spawn(name: string, incarnation: number): void {
-    const who = { name, incarnation } as const;
-    this.#shells.get(name)?.spawn(incarnation, {
-      ready: (calls) => {
-        this.#table.find(name)?.ref.connect(calls, incarnation);
-        this.#dispatch({ kind: 'started', ...who });
-      },
-      startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error }),
-      exited: (reason) => {
-        this.#table.find(name)?.ref.exited(incarnation);
-        this.#dispatch({ kind: 'exited', ...who, reason });
-      },
-      event: (type, details) => this.#tell(type, { ...details, name }),
-    });
-  }
-
-  #wakeAt(atMonoMs: number | undefined): void {
-    this.#wake?.cancel();
-    this.#wake =
-      atMonoMs === undefined
-        ? undefined
-        : this.#clock.setTimer(atMonoMs - this.#clock.monoMs(), () => this.#dispatch({ kind: 'woken' }));
-  }
-
-  #tell(type: string, details: Readonly<Record<string, unknown>>): void {
+  #emit(type: string, details: Readonly<Record<string, unknown>>): void {
     this.events.emit(type, { atMs: this.#clock.wallMs(), ...details });
   }
 }

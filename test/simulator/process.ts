@@ -73,6 +73,7 @@ export class SimulatedProcess {
         onExit: 'keep',
       },
       module: '',
+      secrets: { published: [], sealed: [] },
       export: '',
       options: encodeOptions(options.options),
       owner: `process-${number}/${NAME}`,
@@ -109,7 +110,7 @@ export class SimulatedProcess {
       },
       wallOffsetMs(clock),
     );
-    this.reader = new CredentialReader(NAME, this.#memory.shared);
+    this.reader = new CredentialReader({ name: NAME, memory: this.#memory.shared });
     this.#watchClock();
   }
 

@@ -1,6 +1,6 @@
 /** A token set without threads: its actor, its table, and whoever calls it, in the thread of the test. */
 import { MessageChannel } from 'node:worker_threads';
-import { ActorCalls, type ActorRef } from '../../src/messaging/actor-calls.js';
+import { FakeRef } from './fake-ref.js';
 import { allocateCallCounts } from '../../src/messaging/call-endpoint.js';
 import { serveCalls } from '../../src/messaging/call-port.js';
 import { GenServer } from '../../src/actor/gen-server.js';
@@ -43,12 +43,7 @@ export const localTokenSet = (
   const messages: string[] = [];
   const crossed: unknown[] = [];
   const tell = (type: string, details: object): void => void told.push({ type, ...details });
-  const calls = new ActorCalls('set', ({ code }) => tell('cast:failed', { code }));
-  const caller: ActorRef = {
-    call: (message, callOptions) => calls.call(message, callOptions),
-    cast: (message) => calls.cast(message),
-    tell,
-  };
+  const ref = new FakeRef({ name: 'set', memory: memory.shared, table: memory.table }, { emit: tell });
   let incarnation = 0;
   let close = (): void => undefined;
   let held: Promise<void> | undefined;
@@ -86,17 +81,17 @@ export const localTokenSet = (
       },
     };
     serveCalls({ port: port2, ...endpoint }, noted as unknown as GenServer);
-    calls.connect({ port: port1, ...endpoint }, incarnation);
+    ref.connect({ port: port1, ...endpoint }, incarnation);
     close = () => {
       server.shutDown();
       port2.close();
-      calls.exited(incarnation);
+      ref.exited(incarnation);
     };
   };
   incarnate();
 
   return {
-    set: new TokenSetClient('set', memory.shared, memory.table, caller),
+    set: new TokenSetClient(ref),
     clock,
     told,
     messages,
@@ -115,7 +110,7 @@ export const localTokenSet = (
     },
     close: () => {
       close();
-      calls.disconnect();
+      ref.disconnect();
     },
   };
 };

@@ -34,7 +34,12 @@ const GARBAGE: readonly unknown[] = [
     { kind: 'constructor' },
     { kind: '__proto__' },
   ],
-  ...[{ kind: 'exited' }, { kind: 'killed', incarnation: {} }, { kind: 'line' }, { kind: 'line', port: {} }],
+  ...[
+    { kind: 'exited' },
+    { kind: 'killed', incarnation: {} },
+    { kind: 'supervisor' },
+    { kind: 'supervisor', port: {} },
+  ],
   ...[
     { kind: 'call', incarnation: 1 },
     { kind: 'connect', incarnation: 1 },
@@ -115,7 +120,7 @@ describe('messages that nobody of ours has sent', () => {
     afterTest(() => [home.port1, line.port1].forEach((port) => port.close()));
     const writer = attach({ ...handle, port: home.port2 });
     for (const message of GARBAGE) home.port1.postMessage(message);
-    home.port1.postMessage({ kind: 'line', port: line.port2 }, [line.port2]);
+    home.port1.postMessage({ kind: 'supervisor', port: line.port2 }, [line.port2]);
     for (const message of GARBAGE) line.port1.postMessage(message);
     await expect(writer.call('x')).rejects.toThrow(code('NO_PROC'));
     expect(writer.status().state).toBe('running');

@@ -37,7 +37,7 @@ const STRANGE: readonly unknown[] = [
 
 /** Requests of the right form, for what there is none of. */
 const ARGUMENTS: readonly unknown[] = [undefined, null, 1, 'x', [null], [{}], {}, { kind: 'no such' }, { rules: null }];
-const METHODS = ['start', 'adopt', 'startChild', 'command', 'reconfigure', 'openLine', 'endThread'] as const;
+const METHODS = ['start', 'adopt', 'startChild', 'command', 'reconfigure', 'connectRemote', 'endThread'] as const;
 
 test('on the control port of the supervisor thread: told, or answered with an error, and it goes on', async () => {
   const [control, messages] = [new MessageChannel(), new MessageChannel()];

@@ -1,6 +1,13 @@
 /** Values that no type checker has seen: as claims of a reader, and as raw messages on the port of a writer. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { attach, breakGlass, revocationLedger, tokenSet, type RevocationLedger } from 'tokenvisor';
+import {
+  attach,
+  breakGlass,
+  revocationLedger,
+  tokenSet,
+  type RevocationLedger,
+  type TransferableWriter,
+} from 'tokenvisor';
 import { RemoteRef } from '../../dist/messaging/remote-ref.js';
 import { forge } from '../support/signed-tokens.js';
 import { afterTest, cleanUp, message, supervise, thread } from '../support/supervised.js';
@@ -70,10 +77,10 @@ describe('a cutoff was not seen by a token that said oddly when it was issued', 
 });
 
 /** The port of a writer, with what can be said on it raw. */
-const rawly = (child: string, { port }: { readonly port: unknown }): ((message: unknown) => Promise<unknown>) => {
-  const line = new RemoteRef(child, port as never);
-  afterTest(() => line.close());
-  return (raw) => line.call(raw).catch((error: unknown) => (error as { code?: unknown }).code);
+const rawly = (writer: TransferableWriter): ((message: unknown) => Promise<unknown>) => {
+  const ref = new RemoteRef(writer, writer.port);
+  afterTest(() => ref.close());
+  return (raw) => ref.call(raw).catch((error: unknown) => (error as { code?: unknown }).code);
 };
 
 describe('a raw message on a writer’s port', () => {
@@ -81,7 +88,7 @@ describe('a raw message on a writer’s port', () => {
     const { supervisor, heard } = await supervise({ revoked: revocationLedger(CUTOFFS) });
     await supervisor.ready();
     const { revoked } = supervisor.children;
-    const say = rawly('revoked', await revoked.writer());
+    const say = rawly(await revoked.writer());
     const facts = { jti: 'a', expiresAtMs: Date.now() + HOUR_MS };
     const cutOff = { ...facts, kind: 'cut_off', subject: 'ann', cutoffS: 2 ** 32 - 1, expiresAtMs: Infinity };
     // As what it says it is, and no more.
@@ -135,7 +142,7 @@ describe('a raw message on a writer’s port', () => {
   test('ended the actor of a token set', async () => {
     const { children, heard } = await supervise({ sessions: tokenSet({ maxEntries: 1_000 }) });
     await children.sessions.insert('kept');
-    const say = rawly('sessions', await children.sessions.writer());
+    const say = rawly(await children.sessions.writer());
     const shared = new Int32Array(new SharedArrayBuffer(20));
     const rows = [
       undefined,
@@ -161,7 +168,7 @@ describe('a raw message on a writer’s port', () => {
   test('ended the actor of a break-glass token, and so the token', async () => {
     const { children, heard } = await supervise({ glass: breakGlass() });
     const { token } = await children.glass.buildAndStore();
-    const say = rawly('glass', await children.glass.writer());
+    const say = rawly(await children.glass.writer());
     const strange = [
       ...[undefined, null, 'x', new Uint8Array(31), new Uint8Array(33), [1]].map((digest) => ({
         kind: 'delete',

@@ -1,8 +1,8 @@
 /**
- * A child of a kind of one's own: any module that exports a behaviour.
+ * A child of a user's own kind: any module that exports a behaviour.
  */
 import { anyOf, anything, boolean, custom, object, oneOf, optional, type Report } from '../../config/check.js';
-import { ActorReader } from './reader.js';
+import { ActorClient } from './client.js';
 import {
   type ChildOptions,
   type ChildSpec,
@@ -14,7 +14,6 @@ import {
 } from '../../supervision/kind.js';
 import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
-import type { CallOptions } from '../../messaging/call-port.js';
 import { propertyOf } from '../../core/describe.js';
 import { moduleReference, type ModuleReference } from '../../config/module-reference.js';
 import type { OnExit } from '../../supervision/core/types.js';
@@ -55,36 +54,27 @@ export interface ActorOptions extends ChildOptions {
   readonly table?: true | TableOptions;
 }
 
-/** What the starting thread holds of a child of one's own: what a reader has, and what goes through the mailbox. */
-export class Actor extends ActorReader {
+/** Options of {@link actor} for a child with a client of your own. */
+export interface ActorClientOptions<Client extends object> extends ActorOptions {
+  /**
+   * Makes what `supervisor.children` has for the child, out of its {@link Actor}: an object with methods of your own. Called
+   * once, in the starting thread. For other threads, `attach()` takes a function like it.
+   */
+  readonly client: (base: Actor) => Client;
+}
+
+/** A child of a user's own kind, in the starting thread. */
+export class Actor extends ActorClient {
   readonly #ref: LocalRef;
 
+  /** @internal */
   constructor(ref: LocalRef) {
-    super(ref.name, ref.memory, ref.table);
+    super(ref);
     this.#ref = ref;
   }
 
   /**
-   * Sends a message to `handleCall` and waits for the answer. The process is held open until it is there.
-   *
-   * @throws CALL_TIMEOUT if there is no answer in time (the message may still be handled), ACTOR_DOWN if the actor dies
-   * over it, NO_PROC if there is none now, MAILBOX_FULL if `mailboxLimit` messages of this thread wait already,
-   * NOT_CLONEABLE for a message or an answer that can't cross, CALL_FAILED with what the handler answered, ABORTED,
-   * CONFIG_INVALID for options that are none.
-   * @example
-   * const count = await counter.call<number>('increment', { timeoutMs: 1_000 });
-   */
-  call<Answer = unknown>(message: unknown, options?: CallOptions): Promise<Answer> {
-    return this.#ref.call(message, options) as Promise<Answer>;
-  }
-
-  /** Sends a message to `handleCast` and does not wait. Never throws: what goes wrong is a `cast:failed` event. */
-  cast(message: unknown): void {
-    this.#ref.cast(message);
-  }
-
-  /**
-   * Gives the actor new options, all of them, through `handleOptions`; a restart will start with them.
+   * Gives the actor new options, all of them, through `handleOptions`; a restart starts with them.
    *
    * @throws CALL_FAILED with what `handleOptions` threw, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED, ACTOR_DOWN
    * if the supervisor thread dies over it (it may be repeated).
@@ -104,7 +94,7 @@ export class Actor extends ActorReader {
 
   /**
    * What another thread needs to call this child as well: post it there, its `port` transferred, and `attach()` it. One
-   * for each thread; it may be posted once. It goes on over restarts, and lets go of everything when its thread ends.
+   * for each thread; it may be posted once. It works over restarts, and closes when its thread ends.
    *
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
    * @example
@@ -122,6 +112,7 @@ const shape = object({
   options: optional(anything),
   fenceable: optional(boolean(), true),
   onExit: optional(oneOf('keep', 'withdraw'), 'keep'),
+  client: optional(custom('a function', (value): value is (base: Actor) => object => typeof value === 'function')),
   table: optional(
     anyOf<true | { readonly maxEntries: number }>(
       `true, or { maxEntries } of 1 to ${MOST_ENTRIES}`,
@@ -132,7 +123,7 @@ const shape = object({
 });
 
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
-  const { behaviour: _, options, fenceable, onExit, table, ...child } = shape(raw, path, report);
+  const { behaviour: _, client: _client, options, fenceable, onExit, table, ...child } = shape(raw, path, report);
   if (table && (raw as ActorOptions).fenceable === true) {
     report(`${path}.fenceable`, 'false, or absent, beside a table, which no fence reaches', 'true');
   }
@@ -146,28 +137,41 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
   };
 };
 
-const kindOf = (behaviour: { module: string; export: string }): Kind<Actor> => ({
+const kindOf = <Client extends object>(
+  behaviour: { module: string; export: string },
+  client: ((base: Actor) => Client) | undefined,
+): Kind<Client> => ({
   name: 'actor',
   ...behaviour,
+  // Only its author knows which.
+  secrets: { published: 'all', sealed: 'all' },
   prepare,
   update: ({ current, change }, path, report) => {
     const options = { ...(current as ActorOptions), options: change };
     return { prepared: prepare(options, path, report), options };
   },
   createHandle: (ref) => new Actor(ref),
+  ...(client && { createClient: (handle) => client(handle as Actor) }),
 });
 
 /**
- * A child spec for a kind of one's own. Checks nothing yet: what is wrong with the options is told by the start.
+ * A child spec for a kind of your own. The start checks the options.
  *
  * @example
  * const supervisor = await startSupervisor({
- *   counter: actor({ behaviour: new URL('./counter.js', import.meta.url) }),
+ *   counter: actor({
+ *     behaviour: new URL('./counter.js', import.meta.url),
+ *     client: (base) => ({ increment: () => base.call<number>('increment') }),
+ *   }),
  * });
- * await supervisor.children.counter.call('increment');
+ * await supervisor.children.counter.increment();
  */
-export const actor = (options: ActorOptions): ChildSpec<Actor> => {
-  // What is no module reference is reported by prepare(), at the start, with all other problems.
+export function actor<Client extends object>(options: ActorClientOptions<Client>): ChildSpec<Client>;
+export function actor(options: ActorOptions): ChildSpec<Actor>;
+export function actor(options: ActorOptions): ChildSpec<object> {
+  // prepare() reports at the start, with all other problems, that these are no module reference or no function.
   const resolved = moduleReference()(propertyOf(options, 'behaviour'), '', () => undefined);
-  return childSpec(kindOf(resolved), options);
-};
+  const client = propertyOf(options, 'client');
+  const isFunction = typeof client === 'function';
+  return childSpec(kindOf(resolved, isFunction ? (client as (base: Actor) => object) : undefined), options);
+}

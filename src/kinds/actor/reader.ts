@@ -9,7 +9,7 @@ import { Header, SNAPSHOT, STATUS } from '../../memory/layout.js';
 import { type ReaderWords, readerWords } from '../../memory/user-words.js';
 import { readRecord } from '../../memory/record.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../messaging/transferable.js';
+import type { SharedChild, TransferableHandle } from '../../messaging/transferable.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { tableOf } from '../../actor/table-of.js';
@@ -35,7 +35,7 @@ export class ActorReader {
   readonly #tableMemory: TableMemory | undefined;
   #table: TableReader | undefined;
 
-  constructor(name: string, memory: SharedArrayBuffer, table?: TableMemory) {
+  constructor({ name, memory, table }: SharedChild) {
     this.name = name;
     this.#words = openWords(memory);
     this.words = readerWords(this.#words);

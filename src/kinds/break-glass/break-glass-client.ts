@@ -1,7 +1,8 @@
 /**
  * A break-glass token for whoever may change it: in the starting thread, and by a writer in another one.
  */
-import type { ActorRef } from '../../messaging/actor-calls.js';
+import type { ActorRef } from '../../messaging/actor-ref.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
@@ -12,13 +13,13 @@ import { digestOf, GlassWord, type BuiltToken, type GlassMessage } from './break
 /** What both have: lookups, and what goes through the mailbox of the actor, in the order in which it was sent. */
 export class BreakGlassClient extends BreakGlassReader {
   readonly #words: AtomicWords;
-  readonly #caller: ActorRef;
+  readonly #ref: ActorRef;
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, caller: ActorRef) {
-    super(name, memory);
-    this.#words = openWords(memory);
-    this.#caller = caller;
+  constructor(ref: ActorRef) {
+    super(ref);
+    this.#words = openWords(ref.memory);
+    this.#ref = ref;
   }
 
   /**
@@ -58,10 +59,28 @@ export class BreakGlassClient extends BreakGlassReader {
     this.#words.add(Header.OWN + GlassWord.CLEARS, 1);
     // The actor wipes what is left of it.
     notify(this.#words, Header.REQUEST);
-    this.#caller.tell('break-glass:cleared', {});
+    this.#ref.emit('break-glass:cleared', {});
   }
 
   #call(message: GlassMessage, options: CallOptions | undefined): Promise<unknown> {
-    return this.#caller.call(message, options);
+    return this.#ref.call(message, options);
+  }
+}
+
+/**
+ * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
+ */
+export class BreakGlassWriter extends BreakGlassClient {
+  readonly #remote: RemoteRef;
+
+  /** @internal Use attach(). */
+  constructor(ref: RemoteRef) {
+    super(ref);
+    this.#remote = ref;
+  }
+
+  /** Lets go of its ports, as the end of its thread does: calls reject with NO_PROC then, lookups go on. */
+  close(): void {
+    this.#remote.close();
   }
 }

@@ -8,7 +8,7 @@ import { openWords } from '../../memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { readRecord } from '../../memory/record.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../messaging/transferable.js';
+import type { SharedChild, TransferableHandle } from '../../messaging/transferable.js';
 import { GlassWord, isDigestOf, type GlassRecord } from './break-glass-record.js';
 
 /** What a lookup of the token finds. */
@@ -53,9 +53,9 @@ export class BreakGlassReader {
   #found: FoundToken | undefined;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer) {
+  constructor({ name, memory }: SharedChild) {
     this.name = name;
-    this.#actor = new ActorReader(name, memory);
+    this.#actor = new ActorReader({ name, memory });
     this.#words = openWords(memory);
     this.#view = this.#words.view;
     this.#nowMs = wallClockOf(this.#words);

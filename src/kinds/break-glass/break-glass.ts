@@ -52,7 +52,7 @@ export class BreakGlass extends BreakGlassClient {
 
   /** @internal */
   constructor(ref: LocalRef) {
-    super(ref.name, ref.memory, ref);
+    super(ref);
     this.#ref = ref;
   }
 
@@ -83,6 +83,8 @@ const kind: Kind<BreakGlass> = {
   name: 'breakGlass',
   module: packageModule('kinds/break-glass/behaviour.js'),
   export: 'breakGlassBehaviour',
+  // A digest only.
+  secrets: { published: [], sealed: [] },
   prepare,
   createHandle: (ref) => new BreakGlass(ref),
 };

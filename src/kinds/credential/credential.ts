@@ -211,7 +211,7 @@ export class Credential extends CredentialReader {
   readonly #ref: LocalRef;
 
   constructor(ref: LocalRef) {
-    super(ref.name, ref.memory);
+    super(ref);
     this.#ref = ref;
   }
 
@@ -265,6 +265,7 @@ const kind: Kind<Credential> = {
   name: 'credential',
   module: packageModule('kinds/credential/behaviour.js'),
   export: 'credentialBehaviour',
+  secrets: { published: ['value', 'fields'], sealed: ['vault'] },
   prepare,
   update: (request, path, report) => {
     // What was checked is what is taken: a text, spread, would be an option for each of its characters.

@@ -11,7 +11,7 @@ import { ConditionVariable } from '../../memory/condition.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { lastGeneration, readRecord, refuseRecord } from '../../memory/record.js';
 import { raise, notify, wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../messaging/transferable.js';
+import type { SharedChild, TransferableHandle } from '../../messaging/transferable.js';
 import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
 import { Token, type TokenPayload } from '../../oauth/token.js';
@@ -57,7 +57,7 @@ export class CredentialReader {
   #control = 0;
   #usableUntilMs = 0;
 
-  constructor(name: string, memory: SharedArrayBuffer) {
+  constructor({ name, memory }: SharedChild) {
     this.name = name;
     this.#words = openWords(memory);
     this.#view = this.#words.view;

@@ -102,7 +102,11 @@ export class TokenSources {
     }
     const known = this.#sources.get(memory);
     if (known) return known;
-    const source: Source = { reader: new CredentialReader(reference.name, memory), used: undefined, told: undefined };
+    const source: Source = {
+      reader: new CredentialReader({ name: reference.name, memory }),
+      used: undefined,
+      told: undefined,
+    };
     this.#sources.set(memory, source);
     return source;
   }

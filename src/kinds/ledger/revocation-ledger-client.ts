@@ -1,10 +1,10 @@
 /**
  * A ledger with all that goes through its actor: what the starting thread holds, and what a writer is.
  */
-import type { ActorRef } from '../../messaging/actor-calls.js';
+import type { ActorRef } from '../../messaging/actor-ref.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { checked, optionsOf } from '../../config/check.js';
-import type { TableMemory } from '../../table/table-memory.js';
 import {
   factsOfToken,
   jsonOf,
@@ -92,18 +92,12 @@ const LONG_MS = 600_000;
 
 /** A ledger, to be read and written: what its handle is, and what `attach()` makes of a `writer()`. */
 export class RevocationLedgerClient<Cutoffs extends boolean = false> extends RevocationLedgerReader<Cutoffs> {
-  readonly #caller: ActorRef;
+  readonly #ref: ActorRef;
 
   /** @internal */
-  constructor(
-    name: string,
-    memory: SharedArrayBuffer,
-    table: TableMemory,
-    view: LedgerView<Cutoffs>,
-    caller: ActorRef,
-  ) {
-    super(name, memory, table, view);
-    this.#caller = caller;
+  constructor(ref: ActorRef, view: LedgerView<Cutoffs>) {
+    super(ref, view);
+    this.#ref = ref;
   }
 
   /**
@@ -250,6 +244,24 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   #call<T>(call: LedgerCall, options: CallOptions): Promise<T> {
-    return this.#caller.call(call, options) as Promise<T>;
+    return this.#ref.call(call, options) as Promise<T>;
+  }
+}
+
+/**
+ * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
+ */
+export class RevocationLedgerWriter<Cutoffs extends boolean = false> extends RevocationLedgerClient<Cutoffs> {
+  readonly #remote: RemoteRef;
+
+  /** @internal Use attach(). */
+  constructor(ref: RemoteRef, view: LedgerView<Cutoffs>) {
+    super(ref, view);
+    this.#remote = ref;
+  }
+
+  /** Lets go of its ports, as the end of its thread does: calls reject with NO_PROC then, reads go on. */
+  close(): void {
+    this.#remote.close();
   }
 }

@@ -9,7 +9,7 @@ import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
 import { isValid, VALID_FOREVER } from '../../memory/valid-until.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle, TransferableWriter } from '../../messaging/transferable.js';
+import type { SharedChild, TransferableHandle, TransferableWriter } from '../../messaging/transferable.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { readClaims } from '../../jwt/read-claims.js';
@@ -92,16 +92,17 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   readonly #era = (): number => Atomics.load(this.#view, Header.OWN + LedgerWord.ERA);
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>) {
+  constructor({ name, memory, table }: SharedChild, view: LedgerView<Cutoffs>) {
     this.name = name;
     this.cutoffs = view.cutoffs;
     this.#requireStored = view.requireStored;
     this.#graceMs = view.graceMs;
-    this.#actor = new ActorReader(name, memory);
+    this.#actor = new ActorReader({ name, memory });
     this.#words = openWords(memory);
     this.#view = this.#words.view;
-    this.#memory = table;
-    this.#table = new TableReader(table);
+    // Where there is none, the reader refuses it.
+    this.#memory = table!;
+    this.#table = new TableReader(this.#memory);
     this.#nowMs = wallClockOf(this.#words);
   }
 

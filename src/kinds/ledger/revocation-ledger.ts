@@ -138,7 +138,7 @@ export class RevocationLedger<Cutoffs extends boolean = false> extends Revocatio
 
   /** @internal */
   constructor(ref: LocalRef, view: LedgerView<Cutoffs>) {
-    super(ref.name, ref.memory, tableOf(ref.name, ref.table), view, ref);
+    super(ref, view);
     this.#ref = ref;
     this.#view = view;
   }
@@ -171,6 +171,8 @@ const kindOf = <Cutoffs extends boolean>(view: LedgerView<Cutoffs>): Kind<Revoca
   name: 'revocationLedger',
   module: packageModule('kinds/ledger/ledger-actor.js'),
   export: 'ledgerBehaviour',
+  // Digests only.
+  secrets: { published: [], sealed: [] },
   validUntilWord: LedgerWord.VALID_UNTIL,
   prepare,
   createHandle: (ref) => new RevocationLedger(ref, view),

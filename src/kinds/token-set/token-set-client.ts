@@ -2,7 +2,7 @@
  * A token set for whoever may change it: in the starting thread, and by a writer in another one.
  */
 import { orAborted } from '../../core/abort.js';
-import { type ActorRef, checkCallOptions } from '../../messaging/actor-calls.js';
+import { type ActorRef, checkCallOptions } from '../../messaging/actor-ref.js';
 import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../messaging/call-port.js';
 import { toWireError } from '../../core/wire-error.js';
 import { systemClock } from '../../core/clock.js';
@@ -10,7 +10,7 @@ import { optionsOf } from '../../config/check.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { expirySeconds } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
-import type { TableMemory } from '../../table/table-memory.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 import { within } from '../../core/within.js';
 import { checkSource } from '../inbound/in-batches.js';
 import { type BulkOptions, checkBulkOptions, runBulk } from './bulk.js';
@@ -23,14 +23,14 @@ import { isToken, TokenSetReader } from './token-set-reader.js';
  * awaited: a write that fails is a `write:failed` event in any case, and never an unhandled rejection.
  */
 export class TokenSetClient extends TokenSetReader {
-  readonly #caller: ActorRef;
+  readonly #ref: ActorRef;
   /** Of each bulk that has something left to send: until it has not. */
   readonly #sending = new Set<Promise<void>>();
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: ActorRef) {
-    super(name, memory, table);
-    this.#caller = caller;
+  constructor(ref: ActorRef) {
+    super(ref);
+    this.#ref = ref;
   }
 
   /**
@@ -169,7 +169,7 @@ export class TokenSetClient extends TokenSetReader {
     // In this turn, up to the message: what is sent next comes behind it.
     const done = (async () => run())();
     done.catch((error: unknown) => {
-      this.#caller.tell('write:failed', { operation, code: toWireError(error).code ?? 'INTERNAL' });
+      this.#ref.emit('write:failed', { operation, code: toWireError(error).code ?? 'INTERNAL' });
     });
     return done;
   }
@@ -197,7 +197,7 @@ export class TokenSetClient extends TokenSetReader {
   }
 
   #call(message: TokenSetMessage, options: CallOptions | undefined): Promise<unknown> {
-    return this.#caller.call(message, options);
+    return this.#ref.call(message, options);
   }
 
   async #set(
@@ -224,5 +224,23 @@ export class TokenSetClient extends TokenSetReader {
     const given = checkBulkOptions(options, this.name);
     checkSource(items, this.name);
     return given;
+  }
+}
+
+/**
+ * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
+ */
+export class TokenSetWriter extends TokenSetClient {
+  readonly #remote: RemoteRef;
+
+  /** @internal Use attach(). */
+  constructor(ref: RemoteRef) {
+    super(ref);
+    this.#remote = ref;
+  }
+
+  /** Lets go of its ports, as the end of its thread does: writes reject with NO_PROC then, reads go on. */
+  close(): void {
+    this.#remote.close();
   }
 }

@@ -7,7 +7,7 @@ import { TokenvisorError } from '../../core/errors.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
 import { wallClockOf, type AtomicWords } from '../../memory/words.js';
-import type { TransferableHandle } from '../../messaging/transferable.js';
+import type { SharedChild, TransferableHandle } from '../../messaging/transferable.js';
 import { expiryMs } from '../../table/expiry.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader, type TableEntry } from '../../table/table-reader.js';
@@ -37,9 +37,9 @@ export class TokenSetReader {
   readonly #nowMs: () => number;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined) {
+  constructor({ name, memory, table }: SharedChild) {
     this.name = name;
-    this.#actor = new ActorReader(name, memory);
+    this.#actor = new ActorReader({ name, memory });
     // Where there is none, the reader refuses it.
     this.#memory = table!;
     this.rows = new TableReader(this.#memory);

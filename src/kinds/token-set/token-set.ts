@@ -61,7 +61,7 @@ export class TokenSet extends TokenSetClient {
 
   /** @internal */
   constructor(ref: LocalRef) {
-    super(ref.name, ref.memory, ref.table, ref);
+    super(ref);
     this.#ref = ref;
   }
 
@@ -92,6 +92,8 @@ const kind: Kind<TokenSet> = {
   name: 'tokenSet',
   module: packageModule('kinds/token-set/behaviour.js'),
   export: 'tokenSetBehaviour',
+  // Digests only.
+  secrets: { published: [], sealed: [] },
   prepare,
   createHandle: (ref) => new TokenSet(ref),
 };

@@ -30,12 +30,14 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /** True for what the supervisor thread tells. Anything else must not end the process that hears it. */
 export const isSupervisorMessage = (message: unknown): message is SupervisorMessage => {
   if (!isObject(message)) return false;
-  const { kind, name, type, details, incarnation, calls, reason } = message;
+  const { kind, name, type, details, incarnation, calls, how, reason } = message;
   switch (kind) {
     case 'calls':
       return typeof name === 'string' && Number.isInteger(incarnation) && isObject(calls) && isObject(calls['port']);
     case 'event':
       return typeof type === 'string' && isObject(details);
+    case 'exit':
+      return typeof name === 'string' && Number.isInteger(incarnation) && (how === 'exited' || how === 'killed');
     case 'forgotten':
       return typeof name === 'string';
     case 'ended':

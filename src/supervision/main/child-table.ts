@@ -2,24 +2,14 @@
  * The children as the starting thread holds them: their specs, their memory, and the handles that their users have.
  */
 import { randomUUID } from 'node:crypto';
-import type { Health } from '../child-status.js';
 import { fromWireError } from '../../core/wire-error.js';
 import { describeValue } from '../../core/describe.js';
-import type { AtomicWords } from '../../memory/words.js';
+import { TokenvisorError } from '../../core/errors.js';
 import { LocalRef, type RefOwner } from '../../messaging/local-ref.js';
 import type { ChildPlan } from '../thread/child-shell.js';
-import type { Kind } from '../kind.js';
+import type { Kind, SupervisedHandle } from '../kind.js';
 import { isCredential, type CheckedChild, type Referring } from './options.js';
 import { notFound } from '../core/supervisor-errors.js';
-
-/** What every handle has for its supervisor. */
-export interface SupervisedHandle {
-  health(): Health;
-  isReady(): boolean;
-  /** The last failed mint, if none has succeeded since. */
-  failure?(): Error | undefined;
-  changeWord(): { readonly words: AtomicWords; readonly index: number };
-}
 
 export interface HeldChild {
   readonly kind: Kind<unknown>;
@@ -27,7 +17,10 @@ export interface HeldChild {
   readonly options: unknown;
   readonly plan: ChildPlan;
   readonly ref: LocalRef;
+  /** What the supervisor asks how the child does. */
   readonly handle: SupervisedHandle;
+  /** What its users hold: the handle, or what the kind made of it. */
+  readonly client: unknown;
   /** A `startChild` that is not answered yet: no supervisor thread but the one that was asked starts it. */
   readonly starting: boolean;
 }
@@ -83,17 +76,23 @@ export class ChildTable {
       rules: { name, restart, shutdown, maxRestarts, maxSeconds, hangTimeoutMs, initTimeoutMs, fenceable, onExit },
       module: spec.kind.module,
       export: spec.kind.export,
+      secrets: spec.kind.secrets,
       ...(validUntilWord !== undefined && { validUntilWord }),
       options: wire,
       owner: `${this.#supervisor}/${name}`,
       memory,
       env: environment,
     };
-    const ref = new LocalRef(name, spec.kind.name, memory, this.#keeperOf(name));
-    const handle = spec.kind.createHandle(ref) as SupervisedHandle;
-    const child: HeldChild = { kind: spec.kind, options: spec.options, plan, ref, handle, starting };
+    const ref = new LocalRef(
+      spec.kind.name,
+      { name, memory: memory.shared, table: memory.table },
+      this.#keeperOf(name),
+    );
+    const handle = spec.kind.createHandle(ref);
+    const client = clientOf(name, spec.kind, handle);
+    const child: HeldChild = { kind: spec.kind, options: spec.options, plan, ref, handle, client, starting };
     this.#byName.set(name, child);
-    this.handles[name] = handle;
+    this.handles[name] = client;
     return child;
   }
 
@@ -129,3 +128,17 @@ export class ChildTable {
     return this.#freeing.get(name);
   }
 }
+
+/** @throws START_FAILED if the user's function throws, or returns no object. */
+const clientOf = (name: string, kind: Kind<unknown>, handle: SupervisedHandle): unknown => {
+  if (!kind.createClient) return handle;
+  let client: unknown;
+  try {
+    client = kind.createClient(handle);
+  } catch (cause) {
+    throw new TokenvisorError('START_FAILED', `The \`client\` function of '${name}' threw`, { child: name, cause });
+  }
+  if (typeof client === 'object' && client !== null) return client;
+  const message = `Expected the \`client\` function of '${name}' to return an object, got ${describeValue(client)}`;
+  throw new TokenvisorError('START_FAILED', message, { child: name });
+};

@@ -100,7 +100,7 @@ export class SupervisorClient {
       this.#hold ??= setInterval(() => undefined, 60_000);
       request(this.#service).then(
         (answer) => {
-          this.hear();
+          this.receiveArrived();
           settle(() => resolve(answer));
         },
         (error: unknown) => fail(error as Error),
@@ -115,7 +115,7 @@ export class SupervisorClient {
   }
 
   /** What was told before an answer is heard before it: the two come by ports of their own, which keep no order. */
-  hear(): void {
+  receiveArrived(): void {
     if (this.#gone) return;
     drainPort(this.#messages, (message) => this.#onMessage(message as SupervisorMessage));
   }

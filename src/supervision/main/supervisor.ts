@@ -53,9 +53,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       await this.#reconfigurations.update(name, change, how);
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
-    openLine: (line) => this.#openLine(name, line),
-    hear: () => this.#client.hear(),
-    tell: (type, details) => this.#events.emit(type, { ...details, name }),
+    connectRemote: (port) => this.#connectRemote(name, port),
+    receiveArrived: () => this.#client.receiveArrived(),
+    emit: (type, details) => this.#events.emit(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#children, async (name, options) => {
     this.#refuseIfEnded();
@@ -240,8 +240,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** @internal The first start: all children, or an error and nothing left behind. */
   async start(children: readonly CheckedChild[]): Promise<void> {
-    const plans = children.map((checked) => this.#children.add(checked).plan);
     try {
+      const plans = children.map((checked) => this.#children.add(checked).plan);
       unwrap(await this.#client.ask<CommandOutcome>((service) => service.start(plans)));
       this.#phase = 'running';
       // Listeners that are added as soon as startSupervisor() has resolved miss nothing.
@@ -271,9 +271,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     unwrap(await this.#client.ask<CommandOutcome>((service) => service.command(command)));
   }
 
-  async #openLine(name: string, line: MessagePort): Promise<void> {
+  async #connectRemote(name: string, port: MessagePort): Promise<void> {
     this.#refuseIfEnded();
-    const refusal = await this.#client.ask((service) => service.openLine(name, Comlink.transfer(line, [line])));
+    const refusal = await this.#client.ask((service) => service.connectRemote(name, Comlink.transfer(port, [port])));
     if (refusal) throw fromWireError(refusal);
   }
 
@@ -304,7 +304,9 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         return;
       }
       case 'event':
-        return this.#tell(message);
+        return this.#events.emit(message.type, message.type === 'error' ? withError(message.details) : message.details);
+      case 'exit':
+        return this.#children.find(message.name)?.ref[message.how](message.incarnation);
       case 'forgotten': {
         const child = this.#children.find(message.name);
         if (child) this.#children.remove(child);
@@ -314,14 +316,6 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         this.#tellEnd(message.reason);
         if (message.reason === 'restart_intensity') void this.close();
     }
-  }
-
-  #tell({ type, details }: Extract<SupervisorMessage, { kind: 'event' }>): void {
-    const { name, incarnation } = details as { readonly name: string; readonly incarnation: number };
-    // Before anybody hears of it, and calls.
-    if (type === 'child:exited') this.#children.find(name)?.ref.exited(incarnation);
-    if (type === 'child:zombie') this.#children.find(name)?.ref.killed(incarnation);
-    this.#events.emit(type, type === 'error' ? withError(details) : details);
   }
 
   #tellStrange(message: unknown): void {

@@ -37,6 +37,7 @@ import { Incarnation, type IncarnationListener, type IncarnationPlan } from './w
 import { ClockWatch } from './clock-watch.js';
 import { BootWatch, HeartbeatWatch, type WatchedThread } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from '../core/types.js';
+import type { SecretsOfKind } from '../kind.js';
 import { RemoteRefHub } from '../../messaging/remote-ref-hub.js';
 
 /** Everything about a child that crosses to the supervisor thread. */
@@ -44,6 +45,8 @@ export interface ChildPlan {
   readonly rules: ChildRules;
   readonly module: string;
   readonly export: string;
+  /** As of the kind. */
+  readonly secrets: SecretsOfKind;
   /** As of the kind. */
   readonly validUntilWord?: number;
   /** As encodeOptions made it. */
@@ -85,7 +88,7 @@ export class ChildShell {
   readonly #sealed: SharedWords;
   readonly #supervision: RecordWriter;
   readonly #incarnations = new Map<number, StartedIncarnation>();
-  readonly #lines: RemoteRefHub;
+  readonly #remotes: RemoteRefHub;
   readonly #clock: ClockWatch;
   /** After a step back: the `validUntilWord` as it was then, while its actor has not moved it, and for how long. */
   #unmoved: { readonly word: number; readonly offsetMs: number; ms: number } | undefined;
@@ -100,7 +103,7 @@ export class ChildShell {
     this.#plan = plan;
     this.#entry = entry;
     this.#launch = launch;
-    this.#lines = new RemoteRefHub(plan.mailboxLimit);
+    this.#remotes = new RemoteRefHub(plan.mailboxLimit);
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
     this.#clock = new ClockWatch(this.#shared, offsetMs);
@@ -187,7 +190,7 @@ export class ChildShell {
         if (incarnation !== this.#latest) return calls.port.close();
         this.#boot = undefined;
         this.#heartbeat = new HeartbeatWatch(watched, hangTimeoutMs);
-        this.#lines.connect(incarnation, connect);
+        this.#remotes.connect(incarnation, connect);
         listener.ready(calls);
       },
       exited: (reason) => {
@@ -195,7 +198,7 @@ export class ChildShell {
         this.#wipeAfter(leases);
         if (incarnation === this.#latest) this.#boot = this.#heartbeat = undefined;
         notify(this.#shared, Header.CHANGE);
-        this.#lines.exited(incarnation);
+        this.#remotes.disconnect('exited', incarnation);
         listener.exited(reason);
       },
     });
@@ -206,7 +209,7 @@ export class ChildShell {
 
   /** Ends a thread, if it lives, whatever it is doing. */
   kill(incarnation: number, reason: 'killed' | 'hung'): void {
-    this.#lines.killed(incarnation);
+    this.#remotes.disconnect('killed', incarnation);
     this.#incarnations.get(incarnation)?.kill(reason);
   }
 
@@ -215,8 +218,8 @@ export class ChildShell {
   }
 
   /** A writer's line, for as long as the writer has its end of it. */
-  openLine(line: MessagePort): void {
-    this.#lines.open(line);
+  connectRemote(port: MessagePort): void {
+    this.#remotes.open(port);
   }
 
   /** Ends the latest thread, unasked. */
@@ -314,7 +317,7 @@ export class ChildShell {
     const { persisted } = this;
     if (persisted && persisted.phase !== 'stopped') this.persist({ ...persisted, phase: 'stopped' });
     this.withdraw();
-    this.#lines.close();
+    this.#remotes.close();
     withdrawRecord(this.#sealed, SEALED, { wipe: this.#incarnations.size === 0 });
   }
 

@@ -4,24 +4,19 @@
  */
 import { deserialize } from 'node:v8';
 import type { WireError } from '../../core/wire-error.js';
-import type { TokenPayload } from '../../oauth/token.js';
+import { propertyOf } from '../../core/describe.js';
 import { openWords } from '../../memory/child-memory.js';
 import { SEALED, SEALED_BYTES, SNAPSHOT } from '../../memory/layout.js';
 import { readRecord } from '../../memory/record.js';
 import { redact, redactOpaque, stringsIn } from '../../secrets/redact.js';
 import { decodeOptions, secretValues } from '../../secrets/reference-tree.js';
 import type { ChildPlan } from './child-shell.js';
-import type { ExitReason } from '../core/types.js';
 
-type SecretiveChild = Pick<ChildPlan, 'options' | 'memory'>;
+type SecretiveChild = Pick<ChildPlan, 'options' | 'memory' | 'secrets'>;
 
 /** An error of one of these children, redacted. */
 export const redactIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
   redactError(error, children.flatMap(secretsOf));
-
-/** The same for the reason of an exit. */
-export const redactInExit = (reason: ExitReason, child: SecretiveChild): ExitReason =>
-  reason.kind === 'crash' ? { ...reason, error: redactIn(reason.error, child) } : reason;
 
 const redactError = (error: WireError, secrets: readonly string[]): WireError => {
   const { name, message, code, cause, problems } = error;
@@ -39,17 +34,16 @@ const redactError = (error: WireError, secrets: readonly string[]): WireError =>
   };
 };
 
-/** Reads files and shared memory: for when something has died. Never throws. */
-const secretsOf = ({ options, memory }: SecretiveChild): readonly string[] => [
+/** Reads files and shared memory of a child that has died. Never throws. */
+const secretsOf = ({ options, memory, secrets }: SecretiveChild): readonly string[] => [
   ...attempt(() => secretValues(decodeOptions(options))),
   ...attempt(() => {
     const { payload } = readRecord(openWords(memory.shared), SNAPSHOT);
-    const { value, fields } = (payload ? JSON.parse(new TextDecoder().decode(payload)) : {}) as Partial<TokenPayload>;
-    return secretsIn([value, fields]);
+    return payload ? secretsIn(JSON.parse(new TextDecoder().decode(payload)), secrets.published) : [];
   }),
   ...attempt(() => {
     const { payload } = readRecord(openWords(memory.sealed, SEALED_BYTES), SEALED);
-    return secretsIn((payload && (deserialize(payload) as { readonly vault?: unknown } | undefined))?.vault);
+    return payload ? secretsIn(deserialize(payload), secrets.sealed) : [];
   }),
 ];
 
@@ -64,4 +58,7 @@ const attempt = (read: () => readonly string[]): readonly string[] => {
 /** Short ones are words (`Bearer`, a scope): no secret is as short as that. */
 const SHORTEST = 8;
 
-const secretsIn = (value: unknown): readonly string[] => stringsIn(value).filter((text) => text.length >= SHORTEST);
+const secretsIn = (value: unknown, members: readonly string[] | 'all'): readonly string[] => {
+  const secret = members === 'all' ? value : members.map((member) => propertyOf(value, member));
+  return stringsIn(secret).filter((text) => text.length >= SHORTEST);
+};

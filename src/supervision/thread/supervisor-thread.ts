@@ -6,31 +6,20 @@ import * as Comlink from 'comlink';
 import { guardedEndpoint } from '../../messaging/guarded-endpoint.js';
 import { toWireError, type WireError } from '../../core/wire-error.js';
 import type { CallEndpoint } from '../../messaging/call-endpoint.js';
-import { systemClock, wallOffsetMs, type Timer } from '../../core/clock.js';
+import { systemClock, wallOffsetMs } from '../../core/clock.js';
 import { describeKind } from '../../core/describe.js';
 import type { WireOptions } from '../../secrets/reference-tree.js';
 import { withChanges } from '../../core/with-changes.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
-import { redactIn, redactInExit } from './redact-error.js';
-import {
-  countChildren,
-  initialSupervisorState,
-  supervise,
-  whichChildren,
-  type SupervisorState,
-} from '../core/supervisor-core.js';
+import { EffectRunner } from './effect-runner.js';
+import { redactIn } from './redact-error.js';
+import { countChildren, whichChildren } from '../core/supervisor-core.js';
 import { LostTime } from './lost-time.js';
 import { notFound } from '../core/supervisor-errors.js';
 import { Pulse } from './supervisor-pulse.js';
 import { newPersistedChild } from '../core/supervisor-state.js';
 import { ownThreadId } from '../../core/thread-time.js';
-import type {
-  CommandOutcome,
-  SupervisorCommand,
-  SupervisorEffect,
-  SupervisorEvent,
-  SupervisorRules,
-} from '../core/types.js';
+import type { CommandOutcome, SupervisorCommand, SupervisorRules } from '../core/types.js';
 
 /** What the thread is made with. */
 export interface SupervisorBoot {
@@ -52,8 +41,8 @@ export interface SupervisorService {
   startChild(plan: ChildPlan): Promise<CommandOutcome>;
   command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome>;
   reconfigure(name: string, options: WireOptions): Promise<WireError | undefined>;
-  /** A line to a writer of the child, in any thread. */
-  openLine(name: string, line: MessagePort): WireError | undefined;
+  /** Connects a writer of the child, in any thread, by a supervisor port. */
+  connectRemote(name: string, port: MessagePort): WireError | undefined;
   whichChildren(): ReturnType<typeof whichChildren>;
   countChildren(): ReturnType<typeof countChildren>;
   /** Ends a child's thread as if something else had: it is restarted as after any other death. */
@@ -68,6 +57,13 @@ export type SupervisorMessage =
       readonly type: string;
       readonly details: Readonly<Record<string, unknown>>;
     }
+  /** An incarnation can't be called any more: it has exited, or was killed and does not exit. Sent before the event of it. */
+  | {
+      readonly kind: 'exit';
+      readonly name: string;
+      readonly incarnation: number;
+      readonly how: 'exited' | 'killed';
+    }
   | { readonly kind: 'forgotten'; readonly name: string }
   | { readonly kind: 'ended'; readonly reason: string };
 
@@ -76,192 +72,119 @@ const TICK_MS = 100;
 
 export class SupervisorThread implements SupervisorService {
   readonly #boot: SupervisorBoot;
-  readonly #children = new Map<string, ChildShell>();
-  readonly #requests = new Map<number, (outcome: CommandOutcome) => void>();
-  #state: SupervisorState;
-  #lastRequest = 0;
-  #wake: Timer | undefined;
+  readonly #runner: EffectRunner;
   readonly #pulse: Int32Array;
   readonly #lost = new LostTime(TICK_MS, systemClock.monoMs());
 
   constructor(boot: SupervisorBoot) {
     this.#boot = boot;
     this.#pulse = new Int32Array(boot.pulse);
-    this.#state = initialSupervisorState(boot.rules);
+    this.#runner = new EffectRunner(boot.rules, {
+      clock: systemClock,
+      createShell: (plan) => new ChildShell(plan, boot.actorEntry),
+      notLivedMs: (monoMs) => this.#lost.at(monoMs),
+      emit: (type, details) => this.#emit(type, details),
+      emitOf: (name, type, details) => this.#emitOf(name, type, details),
+      connect: (name, incarnation, calls) => this.#connect(name, incarnation, calls),
+      disconnect: (name, incarnation, how) => this.#post({ kind: 'exit', name, incarnation, how }),
+      forget: (name) => this.#post({ kind: 'forgotten', name }),
+      end: (reason) => this.#post({ kind: 'ended', reason }),
+      onEffect: () => this.#tick(),
+      redact: (error, plan) => redactIn(error, plan),
+    });
     this.#watch();
   }
 
   start(children: readonly ChildPlan[]): Promise<CommandOutcome> {
-    for (const plan of children) this.#children.set(plan.rules.name, new ChildShell(plan, this.#boot.actorEntry));
-    return this.#request((request) => ({ kind: 'start', request, children: children.map(({ rules }) => rules) }));
+    return this.#runner.start(children);
   }
 
   adopt(children: readonly ChildPlan[]): void {
     const adopted = children.map((plan) => {
-      const shell = new ChildShell(plan, this.#boot.actorEntry);
-      this.#children.set(plan.rules.name, shell);
-      const { persisted = newPersistedChild, servedUntilMs } = shell;
+      const { persisted = newPersistedChild, servedUntilMs } = this.#runner.add(plan);
       return { rules: plan.rules, persisted, ...(servedUntilMs !== undefined && { servedUntilMs }) };
     });
-    this.#dispatch({ kind: 'adopt', children: adopted });
+    this.#runner.dispatch({ kind: 'adopt', children: adopted });
   }
 
   startChild(plan: ChildPlan): Promise<CommandOutcome> {
     const { rules } = plan;
     // A name that is taken must not lose its shell to a start that will be refused; one that was refused leaves a shell.
-    if (!this.#state.children.has(rules.name))
-      this.#children.set(rules.name, new ChildShell(plan, this.#boot.actorEntry));
-    return this.#request((request) => ({ kind: 'command', request, command: { kind: 'start_child', rules } }));
+    if (!this.#runner.state.children.has(rules.name)) this.#runner.add(plan);
+    return this.#runner.command({ kind: 'start_child', rules });
   }
 
   command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome> {
-    return this.#request((request) => ({ kind: 'command', request, command }));
+    return this.#runner.command(command);
   }
 
   async reconfigure(name: string, options: WireOptions): Promise<WireError | undefined> {
-    const child = this.#children.get(name);
+    const child = this.#runner.children.get(name);
     if (!child) return notFound(name);
     const { plan } = child;
     const refusal = await child.reconfigure(options);
     return refusal && redactIn(refusal, { ...plan, options }, plan);
   }
 
-  openLine(name: string, line: MessagePort): WireError | undefined {
-    const child = this.#children.get(name);
+  connectRemote(name: string, port: MessagePort): WireError | undefined {
+    const child = this.#runner.children.get(name);
     if (child) {
-      child.openLine(line);
+      child.connectRemote(port);
       return undefined;
     }
-    line.close();
+    port.close();
     return notFound(name);
   }
 
   whichChildren(): ReturnType<typeof whichChildren> {
-    return whichChildren(this.#state);
+    return whichChildren(this.#runner.state);
   }
 
   countChildren(): ReturnType<typeof countChildren> {
-    return countChildren(this.#state);
+    return countChildren(this.#runner.state);
   }
 
   endThread(name: string): void {
-    this.#children.get(name)?.endThread();
+    this.#runner.children.get(name)?.endThread();
   }
 
-  /** Something was forgotten somewhere: no reason to end every actor. */
+  /** An error in this thread that no code has handled ends no actor. */
   reportError(error: unknown): void {
     const { name, message } = toWireError(error);
-    this.#tell({ kind: 'event', type: 'error', details: { error: `${name}: ${message}`, during: 'supervision' } });
+    this.#emit('error', { error: `${name}: ${message}`, during: 'supervision' });
   }
 
-  #request(event: (request: number) => SupervisorEvent): Promise<CommandOutcome> {
-    this.#lastRequest += 1;
-    const request = this.#lastRequest;
-    return new Promise((resolve) => {
-      this.#requests.set(request, resolve);
-      this.#dispatch(event(request));
-    });
-  }
-
-  #dispatch(event: SupervisorEvent): void {
-    const now = systemClock.now();
-    const { state, effects } = supervise(this.#state, event, { ...now, notLivedMs: this.#lost.at(now.monoMs) });
-    this.#state = state;
-    for (const effect of effects) this.#carryOut(effect);
-  }
-
-  #carryOut(effect: SupervisorEffect): void {
-    this.#tick();
-    switch (effect.kind) {
-      case 'spawn':
-        return this.#spawn(effect.name, effect.incarnation);
-      case 'shut_down':
-        return this.#children.get(effect.name)?.incarnation(effect.incarnation)?.shutDown();
-      case 'kill':
-        return this.#children.get(effect.name)?.kill(effect.incarnation, effect.reason);
-      case 'persist':
-        return this.#children.get(effect.name)?.persist(effect.persisted);
-      case 'withdraw':
-        return this.#children.get(effect.name)?.withdraw();
-      case 'forget':
-        this.#children.get(effect.name)?.wipe();
-        this.#children.delete(effect.name);
-        return this.#tell({ kind: 'forgotten', name: effect.name });
-      case 'reply':
-        this.#requests.get(effect.request)?.(effect.outcome);
-        return void this.#requests.delete(effect.request);
-      case 'report':
-        return this.#tell({ kind: 'event', type: 'supervisor:report', details: { ...effect.report } });
-      case 'notice': {
-        const { type, ...details } = effect.notice;
-        const probe = 'retryInMs' in details && { probeAtMs: systemClock.wallMs() + details.retryInMs };
-        return this.#tell({ kind: 'event', type, details: { ...details, ...probe } });
-      }
-      case 'wake':
-        return this.#wakeAt(effect.atMonoMs);
-      case 'end':
-        return this.#tell({ kind: 'ended', reason: effect.reason });
-    }
-  }
-
-  #spawn(name: string, incarnation: number): void {
-    const child = this.#children.get(name);
-    if (!child) return;
-    const who = { name, incarnation } as const;
-    child.spawn(incarnation, {
-      ready: (calls) => {
-        this.#handOverCalls(name, incarnation, calls);
-        this.#dispatch({ kind: 'started', ...who });
-      },
-      startFailed: (error, timedOut) =>
-        this.#dispatch({ kind: 'start_failed', ...who, error: redactIn(error, child.plan), timedOut }),
-      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason: redactInExit(reason, child.plan) }),
-      event: (type, details) => this.#tellOf(name, type, details),
-    });
-  }
-
-  /** The port of an actor that is dead already is closed, and can't be handed over: there is nobody to call then. */
-  #handOverCalls(name: string, incarnation: number, calls: CallEndpoint): void {
+  /** The port of an actor that has exited already is closed and can't be sent: there is no one to call then. */
+  #connect(name: string, incarnation: number, calls: CallEndpoint): void {
     try {
-      this.#tell({ kind: 'calls', name, incarnation, calls }, [calls.port]);
+      this.#post({ kind: 'calls', name, incarnation, calls }, [calls.port]);
     } catch {
       calls.port.close();
     }
   }
 
-  /** A child may emit what it likes. What it says of its own exit has no incarnation, so that nothing follows from it. */
-  #tellOf(name: string, type: string, details: Readonly<Record<string, unknown>>): void {
-    const { incarnation, ...rest } = details;
-    const isOurs = type === 'child:exited' || type === 'child:zombie';
-    const told = isOurs || incarnation === undefined ? rest : details;
+  /** A child may emit any event. Its exit, which has consequences, is a message of another kind. */
+  #emitOf(name: string, type: string, details: Readonly<Record<string, unknown>>): void {
     try {
-      this.#tell({ kind: 'event', type, details: withChanges(told, { name }) });
+      this.#emit(type, withChanges(details, { name }));
     } catch (error) {
-      // What has crossed once may not cross again.
+      // Details that have crossed to this thread may still fail to cross to the next.
       this.reportError(error);
     }
   }
 
-  #wakeAt(atMonoMs: number | undefined): void {
-    this.#wake?.cancel();
-    this.#wake =
-      atMonoMs === undefined
-        ? undefined
-        : systemClock.setTimer(atMonoMs - systemClock.monoMs(), () => this.#dispatch({ kind: 'woken' }));
-  }
-
-  /** Looks at heartbeats and clocks. */
+  /** Checks heartbeats and clocks at an interval. */
   #watch(): void {
     Atomics.store(this.#pulse, Pulse.THREAD_ID, ownThreadId());
     setInterval(() => {
       this.#tick();
       this.#lost.look(systemClock.monoMs());
-      for (const [name, child] of this.#children) {
+      for (const [name, child] of this.#runner.children) {
         const incarnation = child.hung(TICK_MS);
-        if (incarnation !== undefined) this.#dispatch({ kind: 'hung', name, incarnation });
+        if (incarnation !== undefined) this.#runner.dispatch({ kind: 'hung', name, incarnation });
       }
       const offsetMs = wallOffsetMs(systemClock);
-      for (const child of this.#children.values()) child.followClock(offsetMs, TICK_MS);
+      for (const child of this.#runner.children.values()) child.followClock(offsetMs, TICK_MS);
     }, TICK_MS);
   }
 
@@ -270,12 +193,12 @@ export class SupervisorThread implements SupervisorService {
     Atomics.add(this.#pulse, Pulse.TICK, 1);
   }
 
-  #tell(message: SupervisorMessage, transfer: readonly MessagePort[] = []): void {
-    const stamped =
-      message.kind === 'event'
-        ? withChanges(message, { details: { atMs: systemClock.wallMs(), ...message.details } })
-        : message;
-    this.#boot.messages.postMessage(stamped, [...transfer]);
+  #emit(type: string, details: Readonly<Record<string, unknown>>): void {
+    this.#post({ kind: 'event', type, details: { atMs: systemClock.wallMs(), ...details } });
+  }
+
+  #post(message: SupervisorMessage, transfer: readonly MessagePort[] = []): void {
+    this.#boot.messages.postMessage(message, [...transfer]);
   }
 }
 
@@ -286,7 +209,7 @@ const METHODS: readonly (keyof SupervisorService)[] = [
   'startChild',
   'command',
   'reconfigure',
-  'openLine',
+  'connectRemote',
   'whichChildren',
   'countChildren',
   'endThread',

@@ -49,7 +49,7 @@ const world = () => {
       terminateTimeoutMs: options.terminateTimeoutMs ?? 1_000,
       emit: (type, details) => told.push({ type, ...details }),
     });
-  return { shared, sealed, clock, told, incarnate, reader: new ActorReader('a', memory.shared) };
+  return { shared, sealed, clock, told, incarnate, reader: new ActorReader({ name: 'a', memory: memory.shared }) };
 };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -21,13 +21,17 @@ const actor = () => {
 };
 
 const doorOf = (hear = (): void => undefined): LocalRef =>
-  new LocalRef('a', 'actor', allocateChildMemory(), {
-    update: () => Promise.resolve(),
-    resume: () => Promise.resolve(),
-    openLine: () => Promise.resolve(),
-    hear,
-    tell: () => undefined,
-  });
+  new LocalRef(
+    'actor',
+    { name: 'a', memory: allocateChildMemory().shared },
+    {
+      update: () => Promise.resolve(),
+      resume: () => Promise.resolve(),
+      connectRemote: () => Promise.resolve(),
+      receiveArrived: hear,
+      emit: () => undefined,
+    },
+  );
 
 it('an actor whose port has come, and had no turn yet, is found', async () => {
   const { calls, asked } = actor();

@@ -6,6 +6,8 @@ import { OwnerPorts } from '../../../src/messaging/owner-ports.js';
 import { RemoteRefHub } from '../../../src/messaging/remote-ref-hub.js';
 import { RemoteRef } from '../../../src/messaging/remote-ref.js';
 
+const CHILD = { name: 'a', memory: new SharedArrayBuffer(8) };
+
 const closing: (() => unknown)[] = [];
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
 
@@ -21,9 +23,9 @@ const holder = (port: MessagePort): Worker => {
   return worker;
 };
 
-const homesWith = (openLine: (line: MessagePort) => Promise<void>) => {
+const homesWith = (connectRemote: (port: MessagePort) => Promise<void>) => {
   const told: unknown[] = [];
-  const homes = new OwnerPorts('a', { openLine, tell: (type, details) => told.push({ type, ...details }) });
+  const homes = new OwnerPorts('a', { connectRemote, emit: (type, details) => told.push({ type, ...details }) });
   closing.push(() => homes.close());
   return { homes, told };
 };
@@ -59,7 +61,7 @@ describe('when the thread of a writer ends', () => {
 
   it('by itself, because it closed its writer, it is the same', async () => {
     const { lines, homes } = supervised();
-    const line = new RemoteRef('a', await homes.open());
+    const line = new RemoteRef(CHILD, await homes.open());
     expect([homes.size, lines.size]).toEqual([1, 1]);
     line.close();
     await expect.poll(() => [homes.size, lines.size]).toEqual([0, 0]);
@@ -79,7 +81,7 @@ describe('the starting thread', () => {
 
   it('sends each writer a new line when there is a new supervisor thread, and the old one ends', async () => {
     const { lines, homes, connect } = supervised();
-    const writers = [new RemoteRef('a', await homes.open()), new RemoteRef('a', await homes.open())];
+    const writers = [new RemoteRef(CHILD, await homes.open()), new RemoteRef(CHILD, await homes.open())];
     closing.push(() => writers.forEach((writer) => writer.close()));
     lines.connect(7, connect);
     await homes.reopen();
@@ -90,7 +92,7 @@ describe('the starting thread', () => {
 
   it('is told what a writer could not cast, and when', async () => {
     const { homes, told } = supervised();
-    const writer = new RemoteRef('a', await homes.open());
+    const writer = new RemoteRef(CHILD, await homes.open());
     closing.push(() => writer.close());
     writer.cast('nobody is there');
     await expect
@@ -100,7 +102,15 @@ describe('the starting thread', () => {
 });
 
 describe('regressions: what is no message of a writer', () => {
-  const strange = [null, 'text', 5, {}, { kind: 'line' }, { kind: 'line', port: {} }, { kind: 'event', type: 5 }];
+  const strange = [
+    null,
+    'text',
+    5,
+    {},
+    { kind: 'supervisor' },
+    { kind: 'supervisor', port: {} },
+    { kind: 'event', type: 5 },
+  ];
   const forged = [
     { kind: 'event', type: 'error', details: {} },
     { kind: 'event', type: 'cast:failed', details: null },
@@ -111,7 +121,7 @@ describe('regressions: what is no message of a writer', () => {
     const port = await homes.open();
     closing.push(() => port.close());
     for (const message of [...strange, ...forged]) port.postMessage(message);
-    const writer = new RemoteRef('a', port);
+    const writer = new RemoteRef(CHILD, port);
     writer.cast('nobody is there');
     await expect.poll(() => told.length).toBe(strange.length + forged.length + 1);
     expect(told.slice(0, -1)).toEqual(
@@ -127,7 +137,7 @@ describe('regressions: what is no message of a writer', () => {
   it('ended the thread of a writer; it is nothing to it', async () => {
     const { port1, port2 } = new MessageChannel();
     closing.push(() => port2.close());
-    const writer = new RemoteRef('a', port1);
+    const writer = new RemoteRef(CHILD, port1);
     closing.push(() => writer.close());
     for (const message of strange) port2.postMessage(message);
     await expect(writer.call('a question')).rejects.toMatchObject({ code: 'NO_PROC' });
@@ -148,9 +158,9 @@ describe('a line', () => {
     );
     lines.open(port2);
     lines.connect(2, ({ port }) => port.close());
-    lines.exited(1);
-    lines.exited(2);
-    lines.exited(2);
+    lines.disconnect('exited', 1);
+    lines.disconnect('exited', 2);
+    lines.disconnect('exited', 2);
     return expect.poll(() => kinds).toEqual(['calls 2', 'exited 2']);
   });
 });

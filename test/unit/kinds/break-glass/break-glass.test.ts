@@ -1,10 +1,10 @@
 /** A break-glass token in process: its actor, its readers and its callers, on memory and a clock that the test has. */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { ActorRef } from '../../../../src/messaging/actor-calls.js';
 import { GenServer } from '../../../../src/actor/gen-server.js';
 import { check } from '../../../../src/config/check.js';
 import { breakGlassBehaviour, type BreakGlassActorOptions } from '../../../../src/kinds/break-glass/behaviour.js';
+import { FakeRef } from '../../../support/fake-ref.js';
 import { breakGlass } from '../../../../src/kinds/break-glass/break-glass.js';
 import { BreakGlassClient } from '../../../../src/kinds/break-glass/break-glass-client.js';
 import { BreakGlassReader } from '../../../../src/kinds/break-glass/break-glass-reader.js';
@@ -50,15 +50,15 @@ const world = (options: BreakGlassActorOptions = { keep: false }) => {
     return server;
   };
   incarnate();
-  const caller: ActorRef = {
+  const child = { name: 'door', memory: memory.shared };
+  const ref = new FakeRef(child, {
     call: (message) => {
       sent.push(message);
       return server.call(message, () => undefined);
     },
-    cast: () => undefined,
-    tell: emit,
-  };
-  const reader = new BreakGlassReader('door', memory.shared);
+    emit,
+  });
+  const reader = new BreakGlassReader(child);
   return {
     memory,
     shared,
@@ -67,7 +67,7 @@ const world = (options: BreakGlassActorOptions = { keep: false }) => {
     sent,
     incarnate,
     reader,
-    door: new BreakGlassClient('door', memory.shared, caller),
+    door: new BreakGlassClient(ref),
   };
 };
 
@@ -200,11 +200,9 @@ describe('clear', () => {
   test('succeeds without an actor, and its successor wipes what is left, also of one that is kept', async () => {
     const { door, reader, shared, incarnate } = world({ keep: true });
     const { token } = await door.buildAndStore();
-    const actorless = new BreakGlassClient('door', reader.handle().memory, {
-      call: () => Promise.reject(new Error('nobody is there')),
-      cast: () => undefined,
-      tell: () => undefined,
-    });
+    const actorless = new BreakGlassClient(
+      new FakeRef(reader.handle(), { call: () => Promise.reject(new Error('nobody is there')) }),
+    );
     actorless.clear();
     expect(reader.lookup(token)).toBeUndefined();
     incarnate(2);

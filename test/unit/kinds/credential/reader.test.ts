@@ -45,7 +45,7 @@ const interrupted = (loads: number) => {
     notify(words, Header.CHANGE);
   };
   bindWords(shared, new InterruptedWords(shared, loads, publish));
-  const reader = new CredentialReader('github', shared);
+  const reader = new CredentialReader({ name: 'github', memory: shared });
   return { reader, publish, wanted: () => words.load(Header.WANTED) };
 };
 
@@ -92,7 +92,7 @@ it('a token that was read last went on being handed out when a read of its succe
   const writer = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 1, []));
   const instants = { issuedAtMs: 0, expiresAtMs: Infinity, usableUntilMs: Infinity };
   writer.publish({ generation: 1, ...instants }, payload);
-  const reader = new CredentialReader('github', shared);
+  const reader = new CredentialReader({ name: 'github', memory: shared });
   expect(reader.current().value).toBe('first');
   writer.withdraw();
   words.restless = true;

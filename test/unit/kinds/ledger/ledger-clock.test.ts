@@ -23,11 +23,14 @@ const ledger = (validUntilS: number) => {
   words.store(Header.OWN + LedgerWord.VALID_UNTIL, validUntilS | 0);
   const memory = allocateTable({ maxEntries: 100 });
   const table = new LedgerTable({ writer: new TableWriter(memory), era: 0, requireStored: false, cutoffs: true });
-  const reader = new RevocationLedgerReader('revoked', shared, memory, {
-    cutoffs: true,
-    requireStored: false,
-    graceMs: 2_000,
-  });
+  const reader = new RevocationLedgerReader(
+    { name: 'revoked', memory: shared, table: memory },
+    {
+      cutoffs: true,
+      requireStored: false,
+      graceMs: 2_000,
+    },
+  );
   return { clock, table, reader };
 };
 

@@ -1,15 +1,14 @@
 import { expect, test } from 'vitest';
 import { RevocationLedgerClient } from '../../../../src/kinds/ledger/revocation-ledger-client.js';
 import { allocateChildMemory } from '../../../../src/memory/child-memory.js';
+import { FakeRef } from '../../../support/fake-ref.js';
 import { allocateTable } from '../../../../src/table/table-memory.js';
 
 const sent: unknown[] = [];
+const child = { name: 'revoked', memory: allocateChildMemory().shared, table: allocateTable({ maxEntries: 10 }) };
 const ledger = new RevocationLedgerClient(
-  'revoked',
-  allocateChildMemory().shared,
-  allocateTable({ maxEntries: 10 }),
+  new FakeRef(child, { call: (message) => Promise.resolve(sent.push(message)) }),
   { cutoffs: false, requireStored: false, graceMs: 0 },
-  { call: (message) => Promise.resolve(sent.push(message)), cast: () => undefined, tell: () => undefined },
 );
 
 test.each<[what: string, call: () => Promise<unknown>]>([

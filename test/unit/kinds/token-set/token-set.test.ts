@@ -199,10 +199,10 @@ describe('reads', () => {
     await set.insert('a', { meta: 1 });
     const { name, memory, table, ...rest } = set.handle();
     expect(rest).toEqual({ tokenvisor: 1, kind: 'tokenSet' });
-    const reader = new TokenSetReader(name, memory, table);
+    const reader = new TokenSetReader({ name, memory, table });
     expect([reader.exists('a'), reader.lookup('a')?.meta, reader.size()]).toEqual([true, 1, 1]);
     expect(reader.status()).toMatchObject({ name: 'set', size: 1, maxEntries: 1_234 });
-    expect(() => new TokenSetReader(name, memory, undefined)).toThrow(code('LAYOUT_MISMATCH'));
+    expect(() => new TokenSetReader({ name, memory })).toThrow(code('LAYOUT_MISMATCH'));
   });
 });
 
