@@ -1,9 +1,9 @@
 /**
- * Waiting for shared memory to say what one waits for, in any thread.
+ * Condition variables in shared memory, for any thread.
  *
- * Who changes something rings (bumps a counter, notifies). Who waits reads the counter, checks its condition, and waits
- * for the counter to be another. The order is what makes it safe: a ring between the check and the wait makes the wait
- * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
+ * A notifier bumps a counter and notifies. A waiter reads the counter, checks its condition, and waits for the counter
+ * to change. The order makes it safe: a bump between the check and the wait makes the wait return at once. Waits go in
+ * slices, so a notifier that is killed between its bump and its notify delays waiters by one slice only.
  */
 import { abortError, listenForAbort } from '../core/abort.js';
 import { type BoundClock, setBound } from '../core/bound.js';
@@ -11,7 +11,7 @@ import { type Clock, systemClock, type Timer } from '../core/clock.js';
 import { nextTurn } from '../core/next-turn.js';
 import type { SharedWords } from './words.js';
 
-/** How long a lost notify can cost. */
+/** The longest delay that a lost notify can cause: ms. */
 export const SLICE_MS = 250;
 
 /** How often a changing word is read in one turn of the event loop before other work runs. */
@@ -19,14 +19,14 @@ const ROUNDS = 100;
 
 export interface WaitOptions {
   readonly timeoutMs: number;
-  /** Bounds the wait in lived time instead of by the clock: for waits that can't be repeated. */
+  /** Bounds the wait in lived time instead of clock time: for waits that can't be repeated. */
   readonly lived?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Makes the error for a wait that reached its bound. */
   readonly onTimeout: () => Error;
 }
 
-/** A plain timer: it holds the process open, and is what fake timers of a test replace. */
+/** A plain timer: it holds the process open, and a test's fake timers replace it. */
 const setTimer = (delayMs: number, callback: () => void): Timer => {
   const timeout = setTimeout(callback, delayMs);
   return { cancel: () => clearTimeout(timeout) };
@@ -35,8 +35,8 @@ const setTimer = (delayMs: number, callback: () => void): Timer => {
 const plainClock: BoundClock = { monoMs: () => systemClock.monoMs(), setTimer };
 
 /**
- * Calls `callback` at the end of a wait. By the machine's clock it comes a turn later: where the thread stood still, what
- * has arrived meanwhile has its turn first.
+ * Calls `callback` at the end of a wait. By the machine's clock it runs a turn later: after the thread stood still,
+ * messages that arrived meanwhile are handled first.
  */
 const setEnd = (clock: Clock | undefined, { timeoutMs, lived }: WaitOptions, callback: () => void): Timer => {
   if (lived) return setBound(clock ?? plainClock, timeoutMs, callback);
@@ -62,8 +62,9 @@ export class Doorbell {
   }
 
   /**
-   * Resolves with the first answer of `check` that is not undefined, rejects with what it throws. All waits of one
-   * doorbell share one wait on the word; while there is one, the process is held open (not where time is simulated).
+   * Resolves with the first result of `check` that is not undefined, rejects with what it throws. All waits of one
+   * doorbell share one wait on the word; while a wait is pending, the process is held open (not where time is
+   * simulated).
    */
   wait<T>(check: () => T | undefined, options: WaitOptions): Promise<T> {
     const { signal, onTimeout } = options;
@@ -96,14 +97,14 @@ export class Doorbell {
       };
       const timeout = setEnd(this.#words.clock, options, end);
       this.#waiters.add(waiter);
-      // Where time is simulated none passes in a slice.
+      // Simulated time does not pass in a slice.
       if (!this.#words.clock) this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
       if (!this.#listening) this.#listen();
       else waiter.attempt();
     });
   }
 
-  /** The same, blocking the thread: for threads that may. Returns undefined at `timeoutMs`. */
+  /** As {@link wait}, but blocks the thread: for threads that may block. Returns undefined at `timeoutMs`. */
   waitSync<T>(check: () => T | undefined, timeoutMs: number): T | undefined {
     const { clock = systemClock } = this.#words;
     const deadlineMs = clock.monoMs() + timeoutMs;
@@ -117,7 +118,7 @@ export class Doorbell {
     }
   }
 
-  /** The counter is read before the conditions are checked, so that no ring falls between the two. */
+  /** Reads the counter before it checks the conditions, so that no notification is lost between the two. */
   #listen(): void {
     this.#listening = true;
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -147,12 +148,15 @@ export class Doorbell {
 }
 
 /**
- * A later turn, for which the thread is not held open. By a timer: an immediate that holds nothing open does not wake an
- * event loop that waits for its next timer or message.
+ * A later turn, without holding the thread open. By a timer: an unref'd immediate does not wake an event loop that
+ * waits for its next timer or message.
  */
 const idleTurn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0).unref());
 
-/** Calls `onRing` after rings of the word, until stopped. Does not hold the thread open; rings may be joined. */
+/**
+ * Calls `onRing` after changes of the word, until stopped. Does not hold the thread open; several changes may cause one
+ * call.
+ */
 export const watchWord = (words: SharedWords, index: number, onRing: () => void): { stop(): void } => {
   let stopped = false;
   let round = 0;
