@@ -1,10 +1,13 @@
-/** Paths that are given as a `file:` URL too. */
+/** Paths that may also be given as a `file:` URL. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isUrl } from '../core/realm.js';
 import { TokenvisorError } from '../core/errors.js';
 
-/** The path; what is neither a path nor a URL as it is, for a check to tell of. @throws CONFIG_INVALID for any other URL. */
+/**
+ * The path of a path or `file:` URL; any other type is returned unchanged, for a later check to report. @throws
+ * CONFIG_INVALID for any other URL
+ */
 export const pathOf = (path: string | URL): string => {
   if (!isUrl(path)) return path;
   try {
@@ -15,7 +18,7 @@ export const pathOf = (path: string | URL): string => {
   }
 };
 
-/** The same, from the working directory of now. */
+/** As {@link pathOf}, resolved against the current working directory. */
 export const absolute = (path: string | URL): string => {
   const given = pathOf(path);
   return typeof given !== 'string' || given === '' ? given : resolve(given);
