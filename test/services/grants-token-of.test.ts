@@ -246,7 +246,7 @@ describe.concurrent('names that lead nowhere', () => {
     const expected = 'the name of a credential of this supervisor';
     const place = 'orders.provider.subjectToken';
     await invalid({ orders: orders('usr'), user: user() }, [
-      { path: place, expected, came: "'usr' (string), which is none" },
+      { path: place, expected, came: "'usr' (string), which does not exist" },
     ]);
     await invalid({ orders: orders('orders') }, [{ path: 'orders', came: 'the circle orders -> orders' }]);
     await invalid({ a: orders('b'), b: orders('a') }, [

@@ -257,7 +257,7 @@ describe('credential(): bad options', () => {
       {
         path: 'github.provider.clientSecret',
         expected: 'a set environment variable, TOKENVISOR_TEST_UNSET',
-        came: 'one that is not set',
+        came: 'an unset one',
       },
     ]);
   });
@@ -380,7 +380,7 @@ describe('values that can not cross to a thread are named by their key', () => {
     const options: Record<string, unknown> = {};
     options['self'] = options;
     expect(problemsOf({ own: actor({ ...ACTOR, options }) })).toMatchObject([
-      { path: expect.stringMatching(/^own\.options\.self/) as string, came: 'a reference to what it is part of' },
+      { path: expect.stringMatching(/^own\.options\.self/) as string, came: 'a cycle' },
     ]);
   });
 
