@@ -1,19 +1,17 @@
-/**
- * Calls to a child, whichever incarnation of it is there: over the call port of the one that runs now.
- */
+/** Calls to a child across restarts: they use the call port of the current incarnation. */
 import { checked, object } from '../config/check.js';
 import { waitShape } from '../config/check-timeout.js';
 import type { TokenvisorError } from '../core/errors.js';
 import type { CallEndpoint } from './call-endpoint.js';
 import { type CallOptions, CallPort, noProc } from './call-port.js';
 
-/** Who can call an actor, and tell what became of it: the starting thread's door, or a writer in another thread. */
+/** An object that can call an actor and report events: the starting thread's handle, or a writer in another thread. */
 export interface Caller {
   /** See {@link CallPort.call}. */
   call(message: unknown, options?: CallOptions): Promise<unknown>;
-  /** Sends a message and forgets it: what goes wrong is a `cast:failed` event. */
+  /** Sends a message without an answer; a failure is a `cast:failed` event. */
   cast(message: unknown): void;
-  /** Tells an event of the child's, by its supervisor. */
+  /** Emits an event of the child through its supervisor. */
   tell(type: string, details: Readonly<Record<string, unknown>>): void;
 }
 
@@ -22,7 +20,7 @@ export class ActorCalls {
   readonly #castFailed: (error: TokenvisorError) => void;
   #calls: CallPort | undefined;
   #incarnation = 0;
-  /** Ports of actors that are gone, until what they have said is heard. */
+  /** Ports of former actors, until their answers have been read. */
   readonly #retired = new Set<CallPort>();
 
   constructor(child: string, castFailed: (error: TokenvisorError) => void) {
@@ -37,7 +35,7 @@ export class ActorCalls {
     } catch (error) {
       return Promise.reject(error);
     }
-    // A port that has closed belongs to an incarnation that is gone.
+    // A closed port belongs to a former incarnation.
     const calls = this.#calls;
     if (!calls || calls.closed) return Promise.reject(noProc(this.#child));
     return calls.call(message, given);
@@ -57,15 +55,15 @@ export class ActorCalls {
     return this.#calls !== undefined && !this.#calls.closed;
   }
 
-  /** A new incarnation is there to be called. */
+  /** Called when a new incarnation is ready for calls. */
   connect(calls: CallEndpoint, incarnation: number): void {
-    // One that is there still is a zombie, and will not answer.
+    // A former one that is still open is a zombie's, and will not answer.
     this.#calls?.close();
     this.#calls = new CallPort(this.#child, calls, this.#castFailed);
     this.#incarnation = incarnation;
   }
 
-  /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
+  /** Called when an incarnation has exited: it gets no more calls, but answers in transit are still awaited. */
   exited(incarnation: number): void {
     const calls = this.#calls;
     if (!calls || incarnation !== this.#incarnation) return;
@@ -74,21 +72,21 @@ export class ActorCalls {
     void calls.down.then(() => this.#retired.delete(calls));
   }
 
-  /** An incarnation was killed, and may not end for long: what it has not answered yet it will not. */
+  /** Called when an incarnation was killed: it may take long to end, and will not answer pending calls. */
   killed(incarnation: number): void {
     if (incarnation !== this.#incarnation) return;
     this.#calls?.close();
     this.#calls = undefined;
   }
 
-  /** The supervisor thread died, and every actor with it; or nobody is to be called any more. */
+  /** Called when the supervisor thread has died, and every actor with it, or when no more calls are allowed. */
   disconnect(): void {
     for (const calls of [this.#calls, ...this.#retired]) calls?.close();
     this.#calls = undefined;
   }
 }
 
-/** What was checked is what is used: a getter may say something else the next time. @throws CONFIG_INVALID */
+/** Checks the options and returns a copy: a getter may return another value the next time. @throws CONFIG_INVALID */
 export const checkCallOptions = (options: unknown, child: string): CallOptions | undefined =>
   options === undefined ? undefined : checked(callShape, options, 'options', child);
 

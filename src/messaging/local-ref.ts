@@ -1,6 +1,4 @@
-/**
- * The main thread's way to one child: its memory, its calls, and what its supervisor does for it.
- */
+/** The main thread's access to one child: its memory, its calls, and the operations of its supervisor. */
 import type { TransferableWriter } from './transferable.js';
 import { ActorCalls, type Caller } from './actor-calls.js';
 import type { CallEndpoint } from './call-endpoint.js';
@@ -9,11 +7,11 @@ import type { ChildMemory } from '../memory/child-memory.js';
 import type { TableMemory } from '../table/table-memory.js';
 import { WriterHomes, type HomeKeeper } from './writer-homes.js';
 
-/** What the supervisor does for a door. */
+/** The supervisor's operations for a handle. */
 export interface DoorKeeper extends HomeKeeper {
   rotate(change: unknown, how?: unknown): Promise<void>;
   resume(): Promise<void>;
-  /** Takes in what the supervisor thread has told and had no turn yet. */
+  /** Handles pending messages of the supervisor thread. */
   hear(): void;
 }
 
@@ -50,7 +48,7 @@ export class ActorDoor implements Caller {
     this.#keeper.tell(type, details);
   }
 
-  /** Shared memory says that an actor runs before this thread has had the turn in which it is handed its port. */
+  /** Needed because shared memory may say that an actor runs before this thread has received its port. */
   #hear(): void {
     if (!this.#calls.connected) this.#keeper.hear();
   }
@@ -68,39 +66,39 @@ export class ActorDoor implements Caller {
     return this.#keeper.resume();
   }
 
-  /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it. */
+  /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it */
   async writer(): Promise<TransferableWriter> {
     const { kind, name, memory, table } = this;
     const port = await this.#homes.open();
     return { tokenvisor: 1, kind, name, memory, ...(table && { table }), port };
   }
 
-  /** A new incarnation is there to be called. */
+  /** Called when a new incarnation is ready for calls. */
   connect(calls: CallEndpoint, incarnation: number): void {
     this.#calls.connect(calls, incarnation);
   }
 
-  /** An incarnation is gone: it is not called any more, but answers that are on their way are waited for. */
+  /** Called when an incarnation has exited: it gets no more calls, but answers in transit are still awaited. */
   exited(incarnation: number): void {
     this.#calls.exited(incarnation);
   }
 
-  /** An incarnation was killed and does not end. */
+  /** Called when an incarnation was killed and has not ended. */
   killed(incarnation: number): void {
     this.#calls.killed(incarnation);
   }
 
-  /** The supervisor thread died, and every actor with it. Writers wait for the next one. */
+  /** Called when the supervisor thread has died, and every actor with it. Writers wait for the next one. */
   disconnect(): void {
     this.#calls.disconnect();
   }
 
-  /** There is a new supervisor thread. */
+  /** Called when there is a new supervisor thread. */
   reconnect(): void {
     void this.#homes.reopen();
   }
 
-  /** The child is gone, for this thread and for every writer. */
+  /** Called when the child is removed, for this thread and for every writer. */
   close(): void {
     this.#calls.disconnect();
     this.#homes.close();

@@ -1,10 +1,10 @@
 /**
- * A writer's way to its child, from a thread that is not the one which started it. Two ports:
+ * A writer's access to its child, from a thread other than the starting one. Two ports:
  *
- *     home   to the starting thread, which sends a new line when there is a new supervisor thread, and tells events
- *     line   to the supervisor thread, which sends the call port of each new incarnation, and says when one is gone
+ *     home   to the starting thread, which sends a new line when there is a new supervisor thread, and receives events
+ *     line   to the supervisor thread, which sends the call port of each new incarnation, and reports its exit
  *
- * So it goes on over restarts while the starting thread is blocked, and over deaths of the supervisor thread.
+ * So a writer works across restarts while the starting thread is blocked, and across deaths of the supervisor thread.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { drainPort } from '../core/drain-port.js';
@@ -13,20 +13,20 @@ import { ActorCalls, type Caller } from './actor-calls.js';
 import { type CallEndpoint, isCallEndpoint } from './call-endpoint.js';
 import type { CallOptions } from './call-port.js';
 
-/** What the starting thread sends home. */
+/** A message of the starting thread to a writer. */
 export interface HomeMessage {
   readonly kind: 'line';
   readonly port: MessagePort;
 }
 
-/** What a writer sends home. */
+/** A message of a writer to the starting thread. */
 export interface WriterMessage {
   readonly kind: 'event';
   readonly type: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** What the supervisor thread sends along a line. */
+/** A message of the supervisor thread to a writer. */
 export type LineMessage =
   | { readonly kind: 'calls'; readonly incarnation: number; readonly calls: CallEndpoint }
   | { readonly kind: 'exited' | 'killed'; readonly incarnation: number };
@@ -52,7 +52,7 @@ export class WriterLine implements Caller {
     this.#calls = new ActorCalls(child, (error: TokenvisorError) => this.tell('cast:failed', { code: error.code }));
     home.on('message', (message: unknown) => this.#open(message));
     home.once('close', () => this.close());
-    // The thread is held open by calls that wait, and by nothing else.
+    // Only pending calls hold the thread open.
     home.unref();
     this.#hear();
   }
@@ -72,7 +72,7 @@ export class WriterLine implements Caller {
     this.#home.postMessage(event);
   }
 
-  /** Lets go of all ports. Calls that wait reject with ACTOR_DOWN, those that come with NO_PROC. */
+  /** Closes all ports. Pending calls reject with ACTOR_DOWN, later ones with NO_PROC. */
   close(): void {
     this.#home.close();
     this.#line?.close();
@@ -80,7 +80,7 @@ export class WriterLine implements Caller {
     this.#calls.disconnect();
   }
 
-  /** What has come already, though this thread has had no turn since: the line is there before the first call. */
+  /** Handles messages that have arrived before this thread's next turn: the line is there before the first call. */
   #hear(): void {
     drainPort(this.#home, (message) => this.#open(message));
     const line = this.#line;
@@ -88,7 +88,7 @@ export class WriterLine implements Caller {
   }
 
   #open(message: unknown): void {
-    // A port that did not come from writer() may bring anything.
+    // Untrusted: a port that is not from writer() may deliver anything.
     if (!isLine(message)) return;
     const { port } = message;
     this.#line?.close();
@@ -98,7 +98,7 @@ export class WriterLine implements Caller {
     });
     port.once('close', () => {
       if (this.#line !== port) return;
-      // The supervisor thread is gone, and every actor with it.
+      // The supervisor thread has died, and every actor with it.
       this.#line = undefined;
       this.#calls.disconnect();
     });

@@ -1,6 +1,6 @@
 /**
- * The homes of a child's writers, as the starting thread holds them: by them a writer is sent its line, another one when
- * there is a new supervisor thread, and tells what went wrong.
+ * The starting thread's ports to a child's writers: each sends the writer a line, another one when there is a new
+ * supervisor thread, and receives its events.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { childNotFound } from '../core/child-not-found.js';
@@ -9,7 +9,7 @@ import { describeKind, isPlainObject } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 
 export interface HomeKeeper {
-  /** Hands the supervisor thread its end of a line. Rejects if it can't. */
+  /** Gives the supervisor thread its end of a line. Rejects if it can't. */
   openLine(line: MessagePort): Promise<void>;
   tell(type: string, details: Readonly<Record<string, unknown>>): void;
 }
@@ -19,7 +19,9 @@ const isEvent = (message: unknown): message is WriterMessage => {
   return kind === 'event' && TOLD.has(type) && isPlainObject(details) && Number.isFinite(details['atMs']);
 };
 
-/** All that a writer tells. Nobody who has its port speaks for the supervisor. */
+/**
+ * The events that a writer may report. Other types are refused, so that a writer can't fake the supervisor's events.
+ */
 const TOLD: ReadonlySet<unknown> = new Set(['cast:failed', 'write:failed', 'break-glass:cleared']);
 
 export class WriterHomes {
@@ -33,12 +35,12 @@ export class WriterHomes {
     this.#keeper = keeper;
   }
 
-  /** How many there are. */
+  /** The number of writers. */
   get size(): number {
     return this.#homes.size;
   }
 
-  /** The port for a new writer; its first line lies in it, and in that the call port, if there is an actor. */
+  /** Opens the port of a new writer; its first line is already in it, with the call port if there is an actor. */
   async open(): Promise<MessagePort> {
     const { port1: home, port2: port } = new MessageChannel();
     home.on('message', (message: unknown) => this.#receive(message));
@@ -47,7 +49,7 @@ export class WriterHomes {
     this.#homes.add(home);
     try {
       await this.#sendLine(home);
-      // Another child may have got the name meanwhile: the line is that one's.
+      // Another child may have got the name meanwhile: the line would be that one's.
       if (this.#closed) throw childNotFound(this.#child);
     } catch (error) {
       home.close();
@@ -56,20 +58,20 @@ export class WriterHomes {
     return port;
   }
 
-  /** There is a new supervisor thread, which knows of no line. */
+  /** Sends new lines, because a new supervisor thread has none. */
   async reopen(): Promise<void> {
-    // If it dies over one, the next supervisor thread is given another.
+    // If the supervisor thread dies during this, the next one gets new lines.
     await Promise.allSettled([...this.#homes].map((home) => this.#sendLine(home)));
   }
 
-  /** The child is gone. */
+  /** Called when the child is removed. */
   close(): void {
     this.#closed = true;
     for (const home of this.#homes) home.close();
     this.#homes.clear();
   }
 
-  /** A port is anybody's to post by who has it: no thread ends this one by that. */
+  /** Reports a malformed message and does not throw: any code that has the port may post to it. */
   #receive(message: unknown): void {
     if (isEvent(message)) return this.#keeper.tell(message.type, message.details);
     const text = `Expected a message of a writer of '${this.#child}', got ${describeKind(message)}`;

@@ -1,12 +1,12 @@
 /**
- * The lines of a child's writers, as the supervisor thread holds them: each is sent the call port of every incarnation,
- * and told of its exit. A line ends with its writer's thread.
+ * The supervisor thread's ports to a child's writers: each writer is sent the call port of every incarnation, and
+ * notified of its exit. A line ends with its writer's thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { allocateCallCounts, type CallEndpoint } from './call-endpoint.js';
 import type { LineMessage } from './remote-ref.js';
 
-/** Hands the actor's end of a call port to the actor. */
+/** Passes the actor's end of a call port to the actor. */
 type Connect = (calls: CallEndpoint) => void;
 
 export class WriterLines {
@@ -18,12 +18,12 @@ export class WriterLines {
     this.#mailboxLimit = mailboxLimit;
   }
 
-  /** How many there are. */
+  /** The number of writers. */
   get size(): number {
     return this.#lines.size;
   }
 
-  /** A new writer's. */
+  /** Adds the line of a new writer. */
   open(line: MessagePort): void {
     this.#lines.add(line);
     line.once('close', () => this.#lines.delete(line));
@@ -31,7 +31,7 @@ export class WriterLines {
     this.#connect(line);
   }
 
-  /** An incarnation is there to be called. */
+  /** Called when an incarnation is ready for calls. */
   connect(incarnation: number, connect: Connect): void {
     this.#current = { incarnation, connect };
     for (const line of this.#lines) this.#connect(line);
@@ -41,12 +41,12 @@ export class WriterLines {
     this.#gone('exited', incarnation);
   }
 
-  /** It may not end for long, and will answer nobody. */
+  /** Called when an incarnation was killed: it may take long to end, and answers no call. */
   killed(incarnation: number): void {
     this.#gone('killed', incarnation);
   }
 
-  /** The child is forgotten. */
+  /** Called when the child is removed. */
   close(): void {
     for (const line of this.#lines) line.close();
     this.#lines.clear();
@@ -72,7 +72,7 @@ export class WriterLines {
     try {
       line.postMessage(message, transfer);
     } catch {
-      // The other end of a port that was to be sent is gone, and so is the port: there is nobody to call.
+      // The other end of the port to send is closed, and so is this one: there is no actor to call.
       for (const port of transfer) port.close();
     }
   }
