@@ -1,6 +1,4 @@
-/**
- * A child's handle in another thread.
- */
+/** Attaches a child's handle in another thread. */
 import { ActorReader } from './kinds/actor/reader.js';
 import { ActorWriter } from './kinds/actor/writer.js';
 import { WriterLine } from './messaging/remote-ref.js';
@@ -21,7 +19,7 @@ import { TokenSetWriter } from './kinds/token-set/token-set-writer.js';
 import type { TransferableHandle, TransferableWriter } from './messaging/transferable.js';
 import type { TableMemory } from './table/table-memory.js';
 
-/** A writer whose port has been attached already, by it. */
+/** Writers whose port is already attached, by port. */
 const lines = new WeakMap<object, WriterLine>();
 
 const isPort = (value: unknown): value is TransferableWriter['port'] =>
@@ -31,12 +29,12 @@ const isPort = (value: unknown): value is TransferableWriter['port'] =>
     (method) => typeof propertyOf(value, method) === 'function',
   );
 
-/** Its line: of one that is attached twice, the same. */
+/** The writer for a port; the same for a port that is attached twice. */
 const lineOf = (name: string, port: unknown): WriterLine => {
   if (!isPort(port)) {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
-      `Expected the port of what writer() resolved with, got ${describeKind(port)}. Post it with that port in the ` +
+      `Expected the port of the result of writer(), got ${describeKind(port)}. Post it with that port in the ` +
         'transfer list',
       { child: name },
     );
@@ -46,7 +44,7 @@ const lineOf = (name: string, port: unknown): WriterLine => {
   return line;
 };
 
-/** How a ledger is to be read. What does not say so must not be read as one that asks for less. */
+/** Checks a ledger's reading options. An incomplete handle must not be read with weaker ones. */
 const ledgerView = (name: string, given: unknown): LedgerView => {
   const [cutoffs, requireStored, graceMs] = ['cutoffs', 'requireStored', 'graceMs'].map((key) =>
     propertyOf(given, key),
@@ -54,24 +52,24 @@ const ledgerView = (name: string, given: unknown): LedgerView => {
   if (typeof cutoffs === 'boolean' && typeof requireStored === 'boolean' && Number.isFinite(graceMs)) {
     return { cutoffs, requireStored, graceMs: graceMs as number };
   }
-  const message = `Expected what handle() or writer() of a ledger returned, got a part of it: it says nothing of cutoffs`;
+  const message = `Expected the complete result of handle() or writer() of a ledger, got one without its cutoffs`;
   throw new TokenvisorError('LAYOUT_MISMATCH', message, { child: name });
 };
 
 /**
- * What a handle of any kind is of.
+ * A child of any kind, as attach() returns it.
  *
  * @inline
  */
 type Attached = ActorReader | BreakGlassReader | CredentialReader | TokenSetReader | RevocationLedgerReader<boolean>;
 
 /**
- * A child from this thread: pass it what `handle()` returned, by workerData, postMessage or a pool's task, to read it. It
- * needs no message to or from the thread that it came from; it works in threads that are older than the child, and
- * while any other thread is blocked. Pass it what `writer()` resolved with, to call it as well. It returns what the child
- * is: a credential, a break-glass token, a token set, a ledger, or a child of one's own.
+ * A child, attached in this thread. Pass the result of `handle()`, by workerData, postMessage or a pool's task, to read
+ * it. Reading needs no message to or from the original thread; it works in threads that are older than the child, and
+ * while any other thread is blocked. Pass the result of `writer()` to call the child as well. The result has the
+ * child's kind: a credential, a break-glass token, a token set, a ledger, or a custom child.
  *
- * @throws LAYOUT_MISMATCH for anything that is no handle of this version.
+ * @throws LAYOUT_MISMATCH if it is not a handle of this version.
  * @example
  * // worker.js
  * import { attach } from 'tokenvisor';
@@ -92,20 +90,20 @@ export function attach(handle: TransferableHandle<'tokenSet'>): TokenSetReader;
 export function attach(handle: TransferableHandle): Attached;
 export function attach(handle: TransferableHandle): Attached {
   const given: unknown = handle;
-  // Read once, and without a throw: it may be anything.
+  // Untrusted: each property is read once, without throwing.
   const [tokenvisor, kind, name, memory, table, port] = (
     ['tokenvisor', 'kind', 'name', 'memory', 'table', 'port'] as const
   ).map((key) => propertyOf(given, key));
   if (tokenvisor !== 1 || typeof name !== 'string' || typeof kind !== 'string') {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
-      `Expected what handle() of a child returned, got ${describeKind(given)}`,
+      `Expected the result of a child's handle(), got ${describeKind(given)}`,
     );
   }
   const shared = memory as SharedArrayBuffer;
-  // Nobody but its actor writes a credential.
+  // Only the actor writes to a credential, so it needs no port.
   if (kind === 'credential') return new CredentialReader(name, shared);
-  // What is no table is refused by whoever reads it.
+  // The reader refuses an invalid table.
   const rows = table as TableMemory;
   const line = port === undefined ? undefined : lineOf(name, port);
   switch (kind) {
@@ -123,7 +121,7 @@ export function attach(handle: TransferableHandle): Attached {
     default:
       throw new TokenvisorError(
         'LAYOUT_MISMATCH',
-        `Expected the handle of a kind that this version has, got one of '${kind.slice(0, 32)}'. Use one version of tokenvisor in all threads`,
+        `Expected a handle of a known kind, got one of '${kind.slice(0, 32)}'. Use one version of tokenvisor in all threads`,
         { child: name },
       );
   }
