@@ -1,8 +1,8 @@
 /**
- * One child's life: an incarnation starts, runs, dies, is restarted, parked, asked to stop, killed, succeeded.
+ * The life of one child: an incarnation starts, runs, dies, is restarted, parked, asked to stop, killed, succeeded.
  *
- * Nothing here looks at other children, but for three facts on the draft: what the supervisor is blocked on, the shared
- * restart count, and that it is ending.
+ * This code does not look at other children, but uses three facts of the draft: what the supervisor is blocked on, the
+ * shared restart count, and whether it is ending.
  */
 import { addChildRestart, addHungRestart, addSharedRestart, parkWaitMs, restartWaitMs } from './restart-intensity.js';
 import type { Draft } from './supervisor-draft.js';
@@ -14,13 +14,19 @@ type LiveChild = Child & { readonly thread: Thread };
 
 // Start
 
-/** Two threads of a child may live only if the older is a zombie that can be fenced; three never. */
+/**
+ * True if a thread may start: two threads of a child may live only if the older is a zombie that can be fenced; three
+ * never.
+ */
 export const maySpawn = (draft: Draft, name: string, fenceable: boolean): boolean => {
   const zombies = draft.zombiesOf(name).length;
   return zombies === 0 || (zombies === 1 && fenceable);
 };
 
-/** How long a boot holds its place, so that one that hangs does not block the others. A boot takes tens of ms of a processor. */
+/**
+ * How long a boot holds its place: ms. A hanging boot must not block the others. A boot takes tens of ms of a
+ * processor.
+ */
 const PLACE_MS = 5_000;
 
 /** Queues its start for the next free place. */
@@ -30,7 +36,7 @@ export const requestStart = (draft: Draft, name: string, origin: Origin, request
 export const spawn = (draft: Draft, child: Child, origin: Origin, request?: number): void => {
   const { name } = child.rules;
   const zombies = draft.zombiesOf(name).map((zombie) => zombie.incarnation);
-  // A child whose name had been in use may meet a zombie of its namesake: their numbers must differ.
+  // A reused name may meet a zombie of the former child: their incarnations must differ.
   const incarnation = Math.max(child.persisted.incarnation, ...zombies) + 1;
   const restarts = child.persisted.restarts + (origin === 'restart' ? 1 : 0);
   draft.persist(name, { phase: 'starting', incarnation, restarts });
@@ -41,7 +47,7 @@ export const spawn = (draft: Draft, child: Child, origin: Origin, request?: numb
   draft.effect({ kind: 'spawn', name, incarnation, ...(beside !== undefined && { beside }) });
 };
 
-/** Init is done. */
+/** Called when init is done. */
 export const started = (draft: Draft, child: LiveChild): void => {
   if (child.persisted.phase !== 'starting') return;
   const { name } = child.rules;
@@ -54,7 +60,7 @@ export const started = (draft: Draft, child: LiveChild): void => {
   if (request !== undefined) draft.reply(request, { ok: true });
 };
 
-/** Init failed. A first start ends the supervisor at once; in all other cases the exit is waited for. */
+/** Called when init has failed. A first start ends the supervisor at once; in all other cases the exit is awaited. */
 export const failed = (
   draft: Draft,
   child: LiveChild,
@@ -77,11 +83,11 @@ const firstStartFailed = (draft: Draft, child: Child, failure: NonNullable<Threa
   draft.ending = { reason: 'start_failed', requests: [], startError: startFailed(child.rules.name, failure) };
 };
 
-/** Its start hung: it was not done in time, or its thread was ended as `hung`. */
+/** True if its start hung: it was not done in time, or its thread was ended as `hung`. */
 const hasHung = (draft: Draft, { rules, thread }: LiveChild): boolean =>
   thread.timedOut === true || draft.find(rules.name)?.persisted.lastExit?.reason.kind === 'hung';
 
-/** The thread of a start that failed is gone, or will not be waited for any longer. */
+/** Called when the thread of a failed start has exited, or is given up. */
 const finishFailedStart = (draft: Draft, child: LiveChild, failure: NonNullable<Thread['failure']>): void => {
   const { name, restart: type } = child.rules;
   const { origin, request } = child.thread;
@@ -101,7 +107,7 @@ const finishFailedStart = (draft: Draft, child: LiveChild, failure: NonNullable<
       draft.report('start_error', { kind: 'crash', error: failure }, child);
       if (type === 'temporary') settleStopped(draft, child);
       else if (draft.likeOtp) {
-        // OTP hands control back before it tries again, so that what has come meanwhile is looked at first.
+        // OTP returns to its message loop before it tries again, so messages that arrived meanwhile are handled first.
         draft.persist(name, { phase: 'restarting' });
         draft.enqueue({ kind: 'try_again', name });
       } else restart(draft, name, hasHung(draft, child) ? child.rules.initTimeoutMs : undefined);
@@ -111,28 +117,28 @@ const finishFailedStart = (draft: Draft, child: LiveChild, failure: NonNullable<
 
 // Death
 
-/** The heartbeat is silent. A child that is asked to stop and hangs is not waited for either. */
+/** Called when the heartbeat is silent. A child that hangs while it is asked to stop is killed as well. */
 export const hung = (draft: Draft, child: LiveChild): void => {
   if (!child.thread.stop) draft.persist(child.rules.name, { phase: 'stopping' });
   kill(draft, child, 'hung');
 };
 
-/** The thread has exited. */
+/** Called when the thread has exited. */
 export const exited = (draft: Draft, child: LiveChild, reason: ExitReason): void => {
   const { failure, incarnation } = child.thread;
-  // What made the start fail says more than the kill that came after it.
+  // The error of the start says more than the kill that followed it.
   const told: ExitReason = failure ? { kind: 'crash', error: failure } : reason;
   withdrawAtExit(draft, child);
   draft.notice({ type: 'child:exited', name: child.rules.name, incarnation, reason: told });
   gone(draft, child, told);
 };
 
-/** Before anybody hears of the exit, and before any decision on what follows. */
+/** Withdraws the snapshot before the exit is reported, and before any decision on what follows. */
 const withdrawAtExit = (draft: Draft, { rules: { name, onExit } }: Child): void => {
   if (onExit === 'withdraw') draft.effect({ kind: 'withdraw', name });
 };
 
-/** A thread that had been given up has exited: its place is free. What is published by now is its successor's. */
+/** Called when a zombie's thread has exited: its bank is free. The current snapshot is its successor's. */
 export const zombieExited = (draft: Draft, name: string, incarnation: number, reason: ExitReason): void => {
   draft.notice({ type: 'child:exited', name, incarnation, reason });
   const child = draft.find(name);
@@ -140,7 +146,10 @@ export const zombieExited = (draft: Draft, name: string, incarnation: number, re
     succeed(draft, { ...child, thread: child.thread });
 };
 
-/** The thread counts no more: by its exit, or as a zombie. What is to be done waits for its turn, if it has one. */
+/**
+ * Called when the thread no longer counts: it has exited, or is a zombie. What follows waits for its turn, if turns
+ * apply.
+ */
 const gone = (draft: Draft, child: LiveChild, reason: ExitReason): void => {
   const { name } = child.rules;
   const { thread } = child;
@@ -156,7 +165,7 @@ const gone = (draft: Draft, child: LiveChild, reason: ExitReason): void => {
 
 const isNormal = (reason: ExitReason): boolean => reason.kind === 'normal' || reason.kind === 'shutdown';
 
-/** The turn of a death has come: `do_restart` of OTP's supervisor.erl. */
+/** Handles a death in its turn: `do_restart` of OTP's supervisor.erl. */
 export const bury = (draft: Draft, name: string, incarnation: number): void => {
   const child = draft.find(name);
   const reason = child?.thread?.incarnation === incarnation ? child.thread.ended : undefined;
@@ -170,7 +179,7 @@ export const bury = (draft: Draft, name: string, incarnation: number): void => {
   } else settleStopped(draft, child);
 };
 
-/** A child that ran for as long as it had been parked is well again: its next park is a short one. */
+/** A child that ran for as long as it was parked counts as recovered: its next park is a short one. */
 const forgetOldParks = (draft: Draft, { rules, persisted }: Child, thread: Thread): void => {
   const { phase, parkedTimes } = persisted;
   if (parkedTimes === 0 || thread.runningSinceMs === undefined) return;
@@ -183,8 +192,8 @@ const parkMsOf = (draft: Draft, nth: number): number => parkWaitMs(nth, draft.ru
 // Restart
 
 /**
- * `restart` of OTP's supervisor.erl; or the child's own count, a wait, and its park. `hungAfterMs`: the bound by which it was
- * found, if it hung.
+ * `restart` of OTP's supervisor.erl; or the child's restart count, a wait, and its park. `hungAfterMs`: the bound that
+ * was exceeded, if it hung.
  */
 export const restart = (draft: Draft, name: string, hungAfterMs?: number): void => {
   const child = draft.find(name);
@@ -204,7 +213,7 @@ const restartLikeOtp = (draft: Draft, child: Child): void => {
     draft.ending = { reason: 'restart_intensity', requests: [] };
     return;
   }
-  // The supervisor's own list dies with its thread: each child keeps its share, for the next supervisor to put together.
+  // The supervisor's list dies with its thread: each child keeps its share, from which the next supervisor rebuilds it.
   const { maxSeconds } = draft.rules;
   const share = addChildRestart(child.persisted.restartTimesMs, monoMs, {
     maxSeconds: maxSeconds + 1,
@@ -246,10 +255,10 @@ const park = (draft: Draft, child: Child, times: Pick<PersistedChild, 'restartTi
   draft.notice({ type: 'child:parked', name, why: 'restart_intensity', retryInMs });
 };
 
-/** What a person's start begins with. */
+/** The counts after a start on request. */
 export const cleanCount = { restartTimesMs: [], hungTimesMs: [], parkedTimes: 0 };
 
-/** A person un-parks with a clean count; a probe that dies within the old period goes straight back. */
+/** A user's resume clears the counts; a probe that dies within the old period is parked again at once. */
 export const resume = (draft: Draft, child: Child, by: 'user' | 'probe'): void => {
   const { name } = child.rules;
   draft.persist(name, { phase: 'restarting', ...(by === 'user' && cleanCount) });
@@ -259,7 +268,7 @@ export const resume = (draft: Draft, child: Child, by: 'user' | 'probe'): void =
 
 // Stop
 
-/** Asks the child to stop, as its `shutdown` says; `requests` are answered when it has. */
+/** Asks the child to stop, as its `shutdown` says; `requests` are answered when it has stopped. */
 export const stop = (draft: Draft, child: Child, requests: readonly number[]): void => {
   const { name, shutdown } = child.rules;
   const { thread } = child;
@@ -289,7 +298,7 @@ export const stop = (draft: Draft, child: Child, requests: readonly number[]): v
   draft.effect({ kind: 'shut_down', name, incarnation: thread.incarnation });
 };
 
-/** Stops a child that has no thread: one that waits for a place, or for its time, waits for it no more. */
+/** Stops a child without a thread: one that waits for a place, or for its next start. */
 const stopWaiting = (draft: Draft, child: Child): void => {
   const waiting = draft.unqueueStart(child.rules.name);
   if (waiting?.origin === 'start_child') drop(draft, child);
@@ -299,7 +308,7 @@ const stopWaiting = (draft: Draft, child: Child): void => {
   }
 };
 
-/** Once for each thread. */
+/** Kills a thread, once. */
 const kill = (draft: Draft, child: LiveChild, reason: 'killed' | 'hung'): void => {
   const { thread } = child;
   const { name } = child.rules;
@@ -310,7 +319,7 @@ const kill = (draft: Draft, child: LiveChild, reason: 'killed' | 'hung'): void =
   draft.effect({ kind: 'kill', name, incarnation: thread.incarnation, reason });
 };
 
-/** Which exits OTP's `shutdown/1` lets pass without a report. */
+/** The exits that OTP's `shutdown/1` does not report. */
 const isExpectedEnd = ({ rules }: Child, reason: ExitReason): boolean => {
   if (rules.shutdown === 'brutal' && reason.kind === 'killed') return true;
   if (rules.shutdown !== 'brutal' && reason.kind === 'shutdown' && reason.detail === undefined) return true;
@@ -324,7 +333,7 @@ const finishStop = (draft: Draft, child: LiveChild, reason: ExitReason): void =>
   if (stuck || (!thread.failure && !isExpectedEnd(child, reason))) draft.report('shutdown_error', reason, child);
   draft.setThread(name, undefined);
   unblock(draft, name);
-  // Whoever asked for the start is told that it failed, and so has nothing that could be restarted or deleted.
+  // The caller of the start learns that it failed, so no child may remain to be restarted or deleted.
   if (thread.origin === 'start_child' && thread.request !== undefined) drop(draft, child);
   else settleStopped(draft, child);
   if (thread.request !== undefined) {
@@ -333,7 +342,7 @@ const finishStop = (draft: Draft, child: LiveChild, reason: ExitReason): void =>
   for (const request of thread.stop?.requests ?? []) draft.reply(request, { ok: true });
 };
 
-/** No thread, and none will start by itself. A temporary child's spec goes with it. */
+/** Settles a child that has no thread, and will not start by itself. A temporary child's spec is dropped. */
 const settleStopped = (draft: Draft, child: Child): void => {
   const { name, restart: type } = child.rules;
   if (type === 'temporary') return drop(draft, child);
@@ -344,7 +353,7 @@ const settleStopped = (draft: Draft, child: Child): void => {
 
 const drop = (draft: Draft, { rules: { name } }: Child): void => {
   draft.effect({ kind: 'withdraw', name });
-  // First, because it is by this that the child's memory says that it has been stopped.
+  // First, because this makes the child's memory say that it has been stopped.
   draft.remove(name);
   draft.notice({ type: 'child:stopped', name });
 };
@@ -355,7 +364,7 @@ const unblock = (draft: Draft, name: string): void => {
 
 // Deadlines and zombies
 
-/** The time is past a deadline of the child's, perhaps. */
+/** Acts on the child's deadlines that have passed. */
 export const meetDeadlines = (draft: Draft, child: Child): void => {
   const { livedMs } = draft;
   const { thread, persisted } = child;
@@ -387,13 +396,13 @@ const becomeZombie = (draft: Draft, child: LiveChild): void => {
   if (zombie?.thread) succeed(draft, { ...zombie, thread: zombie.thread });
 };
 
-/** Lets a successor start beside the zombie, if the zombie can be fenced and is the only one. */
+/** Starts a successor beside the zombie, if the zombie can be fenced and is the only one. */
 const succeed = (draft: Draft, child: LiveChild): void => {
   const { name, fenceable } = child.rules;
   if (fenceable && draft.zombiesOf(name).length === 0) giveUp(draft, child);
 };
 
-/** The thread is not waited for any longer: for the child it is as if it had exited by the kill. */
+/** Gives up waiting for the thread's exit: the child is treated as if the kill had ended it. */
 const giveUp = (draft: Draft, child: LiveChild): void => {
   const { name } = child.rules;
   const { incarnation, failure, stop: stopUnderWay } = child.thread;

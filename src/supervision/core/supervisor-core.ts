@@ -1,10 +1,10 @@
 /**
  * The supervisor: a pure function of its state, one event and the time.
  *
- * Under `escalation: 'supervisor'` it is OTP's supervisor.erl (one_for_one) to the letter. That one is a process which
- * blocks in each start and in each stop of a child, and looks at its messages one by one; ours can't block, so it
- * notes what it would be blocked on and lets all else wait in its inbox, in order. Under `escalation: 'child'`
- * children are independent: only commands wait, for the first start and for the stop of the very child they name.
+ * Under `escalation: 'supervisor'` it follows OTP's supervisor.erl (one_for_one) exactly. OTP's is a process which
+ * blocks in each start and in each stop of a child, and handles messages one by one; this one can't block, so it
+ * records what it would be blocked on and keeps everything else in its inbox, in order. Under `escalation: 'child'`
+ * children are independent: only commands wait, for the first start and for the stop of the child that they name.
  */
 import {
   bury,
@@ -55,7 +55,7 @@ export {
 
 type EventOf<Kind extends SupervisorEvent['kind']> = Extract<SupervisorEvent, { kind: Kind }>;
 
-/** What follows from an event: the state after it, and what the shell is to do, in this order. */
+/** Handles an event: returns the next state, and the effects that the shell must carry out, in this order. */
 export const supervise = (
   state: SupervisorState,
   event: SupervisorEvent,
@@ -99,7 +99,7 @@ const accept = (draft: Draft, event: SupervisorEvent): void => {
   }
 };
 
-/** Goes on for as long as something can be done without another event. */
+/** Continues as long as something can be done without another event. */
 const settle = (draft: Draft): void => {
   for (;;) {
     if (draft.ending) return sweep(draft);
@@ -149,7 +149,8 @@ const adopt = (draft: Draft, { children }: EventOf<'adopt'>): void => {
   if (draft.stage !== 'new' || draft.ending) return;
   draft.stage = 'open';
   for (const { rules, persisted } of children) draft.add(rules, persisted);
-  // Those whose readers are without first, then in the order in which they will be. OTP's order is that of the start.
+  // Children that can't serve their readers first, then by the time until which they can. OTP's order is that of the
+  // start.
   const byNeed = draft.likeOtp
     ? children
     : [...children].sort((a, b) => (a.servedUntilMs ?? -Infinity) - (b.servedUntilMs ?? -Infinity) || 0);
@@ -159,7 +160,10 @@ const adopt = (draft: Draft, { children }: EventOf<'adopt'>): void => {
     .sort((a, b) => b - a);
 };
 
-/** What stood still stands still; what ran, runs again. Not a restart of the child's: the supervisor died. */
+/**
+ * Adopts a child: stopped and parked ones stay so, running ones are started. Not a restart of the child: the supervisor
+ * died.
+ */
 const adoptChild = (draft: Draft, child: Child | undefined): void => {
   if (!child) return;
   const { name } = child.rules;
@@ -173,7 +177,7 @@ const adoptChild = (draft: Draft, child: Child | undefined): void => {
 
 /** Fills the places for starts, and opens when all of the first start have started. */
 const launch = (draft: Draft): void => {
-  // OTP's supervisor is blocked in each start: there is one at a time.
+  // OTP's supervisor is blocked in each start: it starts one at a time.
   const places = draft.likeOtp ? Infinity : draft.rules.startConcurrency;
   while (draft.blockedOn === undefined && booting(draft) < places) {
     const next = nextLaunch(draft);
@@ -187,13 +191,13 @@ const launch = (draft: Draft): void => {
   answerStart(draft);
 };
 
-/** A child that has had readers goes before one that has none yet; else the first comes first. */
+/** The next start: children that already have readers go first; then in order of arrival. */
 const nextLaunch = (draft: Draft): Launch | undefined => {
   const isBack = ({ origin }: Launch): boolean => origin === 'adopted' || origin === 'restart';
   return (draft.likeOtp ? undefined : draft.launching.find(isBack)) ?? draft.launching[0];
 };
 
-/** How many hold a place: a thread in mid-start takes a processor. */
+/** How many places are taken: a booting thread needs a processor. */
 const booting = (draft: Draft): number =>
   draft.children.filter(({ thread }) => thread !== undefined && holdsPlace(thread, draft.livedMs)).length;
 
@@ -220,7 +224,7 @@ const nameIn = (command: SupervisorCommand): string | undefined => {
 const isAskedToStop = (draft: Draft, name: string | undefined): boolean =>
   name !== undefined && draft.find(name)?.thread?.stop?.asked === true;
 
-/** Takes a command in. Its turn comes in order, but a `close` of independent children need not wait. */
+/** Takes a command. It is handled in its turn, but a `close` of independent children need not wait. */
 const receive = (draft: Draft, { request, command }: EventOf<'command'>): void => {
   if (draft.stage === 'ended' || draft.ending) {
     if (command.kind !== 'close') return draft.reply(request, { ok: false, error: supervisorStopped() });
@@ -269,7 +273,7 @@ const restartChild = (draft: Draft, request: number, child: Child): void => {
   const { name, fenceable } = child.rules;
   if (!answerUnlessStopped(draft, request, child)) return;
   if (!maySpawn(draft, name, fenceable)) return draft.reply(request, { ok: false, error: zombieLives(name) });
-  // A person's start begins with a clean count. OTP's count is the supervisor's: nobody's start clears it.
+  // A start on request clears the counts. OTP's count belongs to the supervisor and is not cleared.
   draft.persist(name, { phase: 'starting', ...(!draft.likeOtp && cleanCount) });
   requestStart(draft, name, 'restart_child', request);
 };
@@ -280,7 +284,7 @@ const deleteChild = (draft: Draft, request: number, child: Child): void => {
   draft.reply(request, { ok: true });
 };
 
-/** True if the child is stopped; else the command is answered with why it can't be. */
+/** True if the child is stopped; otherwise answers the command with the error. */
 const answerUnlessStopped = (draft: Draft, request: number, { rules, persisted, thread }: Child): boolean => {
   const { phase } = persisted;
   if (phase === 'stopped') return true;
@@ -292,7 +296,7 @@ const answerUnlessStopped = (draft: Draft, request: number, { rules, persisted, 
 
 // The end
 
-/** Stops the children one after the other, the last first; when none is left, all is answered. */
+/** Stops the children one after the other, the last first; when none is left, answers everything. */
 const sweep = (draft: Draft): void => {
   if (draft.stage === 'ended' || !draft.ending) return;
   for (const { rules } of draft.children.toReversed()) {

@@ -1,6 +1,4 @@
-/**
- * The children as the starting thread holds them: their specs, their memory, and the handles that their users have.
- */
+/** The starting thread's children: their specs, their memory, and their handles. */
 import { randomUUID } from 'node:crypto';
 import type { Health } from '../child-status.js';
 import { fromWireError } from '../../core/wire-error.js';
@@ -12,36 +10,36 @@ import type { Kind } from '../kind.js';
 import { isCredential, type CheckedChild, type Referring } from './options.js';
 import { notFound } from '../core/supervisor-errors.js';
 
-/** What every handle has for its supervisor. */
+/** The supervisor's view of a handle. */
 export interface SupervisedHandle {
   health(): Health;
   isReady(): boolean;
-  /** The last failed mint, if none has succeeded since. */
+  /** The error of the last mint, if none has succeeded since. */
   failure?(): Error | undefined;
   doorbell(): { readonly words: AtomicWords; readonly index: number };
 }
 
 export interface HeldChild {
   readonly kind: Kind<unknown>;
-  /** The user's, with what `rotate()` has changed since: no secret of before is held on to. */
+  /** The user's options, with the changes of `rotate()`: no earlier secret is retained. */
   readonly options: unknown;
   readonly plan: ChildPlan;
   readonly door: ActorDoor;
   readonly handle: SupervisedHandle;
-  /** A `startChild` that is not answered yet: no supervisor thread but the one that was asked starts it. */
+  /** A `startChild` that is not answered yet: only the supervisor thread that was asked starts it. */
   readonly starting: boolean;
 }
 
 export class ChildTable {
-  /** The handles, by name. With no prototype, so that a child may have any. */
+  /** The handles, by name. Without a prototype, so that a child may have any name. */
   readonly handles = Object.create(null) as Record<string, unknown>;
   readonly #supervisor = randomUUID();
   readonly #keeperOf: (name: string) => DoorKeeper;
   readonly #byName = new Map<string, HeldChild>();
-  /** By name, what was asked for last that may free it. */
+  /** By name, the last command that may free it. */
   readonly #freeing = new Map<string, Promise<unknown>>();
 
-  /** @param keeperOf what the supervisor does for the door of a child of that name. */
+  /** @param keeperOf the supervisor's operations for the handle of a child of that name. */
   constructor(keeperOf: (name: string) => DoorKeeper) {
     this.#keeperOf = keeperOf;
   }
@@ -50,7 +48,7 @@ export class ChildTable {
     return [...this.#byName.values()];
   }
 
-  /** What each refers to. */
+  /** The references of each child. */
   get referring(): readonly Referring[] {
     return this.all.map(({ plan: { rules, options } }) => ({ name: rules.name, wire: options }));
   }
@@ -72,7 +70,7 @@ export class ChildTable {
     return child && isCredential(child.kind) ? child.plan.memory.shared : undefined;
   }
 
-  /** Holds a child, and makes its handle. */
+  /** Adds a child, and makes its handle. */
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
     const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
     const fenceable = checked.fenceable && !memory.table;
@@ -97,14 +95,14 @@ export class ChildTable {
     return child;
   }
 
-  /** Changes what is held of a child, if it is held still: another one may have got its name meanwhile. */
+  /** Changes the entry of a child, if it is still there: another one may have got its name meanwhile. */
   change({ door, plan }: HeldChild, change: (child: HeldChild) => Partial<HeldChild>): void {
     const { name } = plan.rules;
     const child = this.#byName.get(name);
     if (child?.door === door) this.#byName.set(name, { ...child, ...change(child) });
   }
 
-  /** Forgets a child, but not another one that has got its name meanwhile. */
+  /** Removes a child, but not another one that has got its name meanwhile. */
   remove({ door, plan }: HeldChild): void {
     const { name } = plan.rules;
     door.close();
@@ -113,7 +111,7 @@ export class ChildTable {
     delete this.handles[name];
   }
 
-  /** Settles as `asked` does, a command that may free the name; until then whoever starts a child of that name waits. */
+  /** Settles as `asked`, a command that may free the name; until then a start of a child of that name waits. */
   async whileFreeing(name: string, asked: Promise<unknown>): Promise<void> {
     const settled = asked.catch(() => undefined);
     this.#freeing.set(name, settled);
@@ -124,7 +122,7 @@ export class ChildTable {
     }
   }
 
-  /** Resolves when nothing that was asked for before can free the name any more; undefined if nothing can now. */
+  /** Resolves when all commands that may free the name are done; undefined if there are none. */
   freed(name: string): Promise<unknown> | undefined {
     return this.#freeing.get(name);
   }

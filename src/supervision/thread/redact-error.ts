@@ -1,6 +1,6 @@
 /**
- * What a child died of, without its secrets: the texts of errors that a user's module has thrown. Every secret that the
- * child is known to have is taken out; and what looks like one, because a module may hold tokens that only it knows.
+ * Removes secrets from the error that a child died of: the error texts of a user's module. Every known secret of the
+ * child is removed; and everything that looks like one, because a module may hold tokens that only it knows.
  */
 import { deserialize } from 'node:v8';
 import type { WireError } from '../../core/wire-error.js';
@@ -15,7 +15,7 @@ import type { ExitReason } from '../core/types.js';
 
 type SecretiveChild = Pick<ChildPlan, 'options' | 'memory'>;
 
-/** An error of one of these children, concealed. */
+/** An error of one of these children, redacted. */
 export const concealIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
   conceal(error, children.flatMap(secretsOf));
 
@@ -26,7 +26,7 @@ export const concealInExit = (reason: ExitReason, child: SecretiveChild): ExitRe
 const conceal = (error: WireError, secrets: readonly string[]): WireError => {
   const { name, message, code, cause, problems } = error;
   const known = (text: string): string => redact(text, secrets);
-  // Our own texts are made of names and numbers, and name what is opaque: a file, a URL.
+  // The package's own texts consist of names and numbers, and contain opaque parts: a file, a URL.
   const ours = code !== undefined && (name === 'TokenvisorError' || name === 'ProviderError');
   const concealed = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
   return {
@@ -39,7 +39,7 @@ const conceal = (error: WireError, secrets: readonly string[]): WireError => {
   };
 };
 
-/** Reads files and shared memory: for when something has died. Never throws. */
+/** Reads files and shared memory: only called after a death. Never throws. */
 const secretsOf = ({ options, memory }: SecretiveChild): readonly string[] => [
   ...attempt(() => secretValues(decodeOptions(options))),
   ...attempt(() => {
@@ -61,7 +61,7 @@ const attempt = (read: () => readonly string[]): readonly string[] => {
   }
 };
 
-/** Short ones are words (`Bearer`, a scope): no secret is as short as that. */
+/** Shorter strings are words (`Bearer`, a scope): no secret is that short. */
 const SHORTEST = 8;
 
 const secretsIn = (value: unknown): readonly string[] => stringsIn(value).filter((text) => text.length >= SHORTEST);

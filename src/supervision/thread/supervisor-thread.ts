@@ -1,6 +1,4 @@
-/**
- * The supervisor thread: a thin shell around the pure core. It runs no user code, so nothing of the user's can kill it.
- */
+/** The supervisor thread: a thin shell around the pure core. It runs no user code, so user code can't crash it. */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { guardedEndpoint } from '../../messaging/guarded-endpoint.js';
@@ -32,7 +30,7 @@ import type {
   SupervisorRules,
 } from '../core/types.js';
 
-/** What the thread is made with. */
+/** The start data of the thread. */
 export interface SupervisorBoot {
   readonly rules: SupervisorRules;
   /** The actor's entry file. */
@@ -43,24 +41,24 @@ export interface SupervisorBoot {
   readonly messages: MessagePort;
 }
 
-/** What the main thread can ask for. */
+/** The requests that the main thread can make. */
 export interface SupervisorService {
   /** The first start, all children at once. */
   start(children: readonly ChildPlan[]): Promise<CommandOutcome>;
-  /** This thread replaces one that died. */
+  /** This thread replaces a dead one. */
   adopt(children: readonly ChildPlan[]): void;
   startChild(plan: ChildPlan): Promise<CommandOutcome>;
   command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome>;
   reconfigure(name: string, options: WireOptions): Promise<WireError | undefined>;
-  /** A line to a writer of the child, in any thread. */
+  /** Adds a line to a writer of the child, in any thread. */
   openLine(name: string, line: MessagePort): WireError | undefined;
   whichChildren(): ReturnType<typeof whichChildren>;
   countChildren(): ReturnType<typeof countChildren>;
-  /** Ends a child's thread as if something else had: it is restarted as after any other death. */
+  /** Ends a child's thread as if it had died: it is restarted as after any other death. */
   endThread(name: string): void;
 }
 
-/** What the thread tells the main thread without being asked. */
+/** The messages that the thread sends to the main thread unasked. */
 export type SupervisorMessage =
   | { readonly kind: 'calls'; readonly name: string; readonly incarnation: number; readonly calls: CallEndpoint }
   | {
@@ -71,7 +69,7 @@ export type SupervisorMessage =
   | { readonly kind: 'forgotten'; readonly name: string }
   | { readonly kind: 'ended'; readonly reason: string };
 
-/** How often heartbeats and clocks are looked at. */
+/** How often heartbeats and clocks are checked: ms. */
 const TICK_MS = 100;
 
 export class SupervisorThread implements SupervisorService {
@@ -108,7 +106,7 @@ export class SupervisorThread implements SupervisorService {
 
   startChild(plan: ChildPlan): Promise<CommandOutcome> {
     const { rules } = plan;
-    // A name that is taken must not lose its shell to a start that will be refused; one that was refused leaves a shell.
+    // An existing child must not lose its shell to a start that will be refused; a refused one leaves a shell.
     if (!this.#state.children.has(rules.name))
       this.#children.set(rules.name, new ChildShell(plan, this.#boot.actorEntry));
     return this.#request((request) => ({ kind: 'command', request, command: { kind: 'start_child', rules } }));
@@ -148,7 +146,7 @@ export class SupervisorThread implements SupervisorService {
     this.#children.get(name)?.endThread();
   }
 
-  /** Something was forgotten somewhere: no reason to end every actor. */
+  /** Reports an internal error, which is no reason to end every actor. */
   reportError(error: unknown): void {
     const { name, message } = toWireError(error);
     this.#tell({ kind: 'event', type: 'error', details: { error: `${name}: ${message}`, during: 'supervision' } });
@@ -220,7 +218,7 @@ export class SupervisorThread implements SupervisorService {
     });
   }
 
-  /** The port of an actor that is dead already is closed, and can't be handed over: there is nobody to call then. */
+  /** The port of an actor that has died is closed, and can't be transferred: there is no actor to call then. */
   #handOverCalls(name: string, incarnation: number, calls: CallEndpoint): void {
     try {
       this.#tell({ kind: 'calls', name, incarnation, calls }, [calls.port]);
@@ -229,7 +227,10 @@ export class SupervisorThread implements SupervisorService {
     }
   }
 
-  /** A child may emit what it likes. What it says of its own exit has no incarnation, so that nothing follows from it. */
+  /**
+   * Forwards an event of a child, which may emit anything. An event about its own exit gets no incarnation, so that it
+   * has no effect.
+   */
   #tellOf(name: string, type: string, details: Readonly<Record<string, unknown>>): void {
     const { incarnation, ...rest } = details;
     const isOurs = type === 'child:exited' || type === 'child:zombie';
@@ -237,7 +238,7 @@ export class SupervisorThread implements SupervisorService {
     try {
       this.#tell({ kind: 'event', type, details: withChanges(told, { name }) });
     } catch (error) {
-      // What has crossed once may not cross again.
+      // A value that was cloned once may fail to be cloned again.
       this.reportError(error);
     }
   }
@@ -250,7 +251,7 @@ export class SupervisorThread implements SupervisorService {
         : systemClock.setTimer(atMonoMs - systemClock.monoMs(), () => this.#dispatch({ kind: 'woken' }));
   }
 
-  /** Looks at heartbeats and clocks. */
+  /** Checks heartbeats and clocks. */
   #watch(): void {
     Atomics.store(this.#pulse, Pulse.THREAD_ID, ownThreadId());
     setInterval(() => {
@@ -279,7 +280,7 @@ export class SupervisorThread implements SupervisorService {
   }
 }
 
-/** What the main thread may call by name. */
+/** The methods that the main thread may call. */
 const METHODS: readonly (keyof SupervisorService)[] = [
   'start',
   'adopt',

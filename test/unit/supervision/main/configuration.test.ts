@@ -95,12 +95,12 @@ describe('the children', () => {
     [
       'options for a child',
       { github: ACTOR },
-      [{ path: 'github', expected: 'what credential() or actor() returns', came: 'an object' }],
+      [{ path: 'github', expected: 'the result of credential() or actor()', came: 'an object' }],
     ],
     [
       'a function',
       { github: credential },
-      [{ path: 'github', expected: 'what credential() or actor() returns', came: 'a function' }],
+      [{ path: 'github', expected: 'the result of credential() or actor()', came: 'a function' }],
     ],
   ])('are %s', (_what, children, problems) => {
     expect(problemsOf(children)).toEqual(problems);
@@ -286,7 +286,7 @@ describe('a table', () => {
     });
     const start = (): unknown => checkConfiguration({ sessions: tokenSet({ maxEntries: 5 }) }, {});
     expect(start).toThrow(expect.objectContaining({ code: 'START_FAILED', child: 'sessions' }));
-    expect(start).toThrow(/Expected 10 GB of address space .* have fewer tables .*ulimit/);
+    expect(start).toThrow(/Expected 10 GB of address space .* use fewer tables .*ulimit/);
     memory.mockRestore();
   });
 });
