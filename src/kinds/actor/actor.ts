@@ -1,6 +1,4 @@
-/**
- * A child of a kind of one's own: any module that exports a behaviour.
- */
+/** A child of a custom kind: any module that exports a behaviour. */
 import { anyOf, anything, boolean, custom, object, oneOf, optional, type Report } from '../../config/check.js';
 import { ActorReader } from './reader.js';
 import {
@@ -23,39 +21,39 @@ import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES, type TableOptions } from '../../tabl
 /** Options of {@link actor}. */
 export interface ActorOptions extends ChildOptions {
   /**
-   * The module that exports the behaviour: a `file:` URL (`new URL('./counter.js', import.meta.url)`) whose default
-   * export it is, or `{ module, export }` for a named one. It has no top-level await.
+   * The module that exports the behaviour: a `file:` URL (`new URL('./counter.js', import.meta.url)`) for its default
+   * export, or `{ module, export }` for a named one. It must not have a top-level await.
    */
   readonly behaviour: ModuleReference;
   /**
-   * Plain data and secret references for `context.options`; anything that can cross to a thread.
+   * Plain data and secret references for `context.options`; anything that can be cloned to a thread.
    * @default none
    */
   readonly options?: unknown;
   /**
-   * False if the actor writes where no fence reaches (a file, a socket): no successor starts before its thread's exit. One
-   * that is fenceable gets a successor also beside a thread that was killed and does not end; what that one still
-   * publishes or seals is refused.
+   * False if the actor writes to a place that can't be fenced (a file, a socket): no successor starts before its
+   * thread's exit. A fenceable actor gets a successor even beside a thread that was killed and does not end; later
+   * publications and seals of the old one are refused.
    * @default true
    */
   readonly fenceable?: boolean;
   /**
-   * What becomes of what the actor has published when its thread has ended. `keep`: readers go on with it. `withdraw`: it
-   * is taken back before the child is started again or parked, also if the thread was killed and does not end; and if the
-   * supervisor thread dies, at the starting thread's next turn.
+   * What happens to the published value when the actor's thread has ended. `keep`: readers continue to use it.
+   * `withdraw`: it is withdrawn before the child is started again or parked, even if the thread was killed and does not
+   * end; if the supervisor thread dies, at the starting thread's next turn.
    * @default 'keep'
    */
   readonly onExit?: OnExit;
   /**
-   * Gives the child a table: its actor writes it (`context.table`), any thread reads it (`table`). `true`, or how many
-   * entries it takes at most: `maxEntries`, 1 to 40,000,000; 10,000,000 with `true`. Memory is taken as entries come. It
-   * outlives the actor and the supervisor thread. It can't be fenced.
+   * Gives the child a table: its actor writes it (`context.table`), any thread reads it (`table`). `true`, or the most
+   * entries that it takes: `maxEntries`, 1 to 40,000,000; 10,000,000 with `true`. Memory is allocated as entries are
+   * added. It outlives the actor and the supervisor thread. It can't be fenced.
    * @default none
    */
   readonly table?: true | TableOptions;
 }
 
-/** What the starting thread holds of a child of one's own: what a reader has, and what goes through the mailbox. */
+/** A custom child's handle in the starting thread: a reader that can also call the actor. */
 export class ActorHandle extends ActorReader {
   readonly #door: ActorDoor;
 
@@ -65,12 +63,12 @@ export class ActorHandle extends ActorReader {
   }
 
   /**
-   * Sends a message to `handleCall` and waits for the answer. The process is held open until it is there.
+   * Sends a message to `handleCall` and waits for the answer. The process is held open until then.
    *
    * @throws CALL_TIMEOUT if there is no answer in time (the message may still be handled), ACTOR_DOWN if the actor dies
-   * over it, NO_PROC if there is none now, MAILBOX_FULL if `mailboxLimit` messages of this thread wait already,
-   * NOT_CLONEABLE for a message or an answer that can't cross, CALL_FAILED with what the handler answered, ABORTED,
-   * CONFIG_INVALID for options that are none.
+   *   during it, NO_PROC if there is no actor now, MAILBOX_FULL if `mailboxLimit` messages of this thread wait already,
+   *   NOT_CLONEABLE for a message or an answer that can't be cloned, CALL_FAILED with the handler's error, ABORTED,
+   *   CONFIG_INVALID for invalid options.
    * @example
    * const count = await counter.call<number>('increment', { timeoutMs: 1_000 });
    */
@@ -78,35 +76,35 @@ export class ActorHandle extends ActorReader {
     return this.#door.call(message, options) as Promise<Answer>;
   }
 
-  /** Sends a message to `handleCast` and does not wait. Never throws: what goes wrong is a `cast:failed` event. */
+  /** Sends a message to `handleCast` without waiting. Never throws: a failure is a `cast:failed` event. */
   cast(message: unknown): void {
     this.#door.cast(message);
   }
 
   /**
-   * Gives the actor new options, all of them, through `handleOptions`; a restart will start with them.
+   * Replaces all of the actor's options, through `handleOptions`; a restart starts with them.
    *
-   * @throws CALL_FAILED with what `handleOptions` threw, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED, ACTOR_DOWN
-   * if the supervisor thread dies over it (it may be repeated).
+   * @throws CALL_FAILED with the error of `handleOptions`, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED,
+   *   ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   rotate(options: unknown): Promise<void> {
     return this.#door.rotate(options);
   }
 
   /**
-   * Starts a parked child again at once; does nothing if it is not parked.
+   * Starts a parked child again at once; no effect if it is not parked.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
     return this.#door.resume();
   }
 
   /**
-   * What another thread needs to call this child as well: post it there, its `port` transferred, and `attach()` it. One
-   * for each thread; it may be posted once. It goes on over restarts, and lets go of everything when its thread ends.
+   * A writer, for another thread to call this child as well: post it there, its `port` transferred, and `attach()` it.
+   * One for each thread; it may be posted once. It works across restarts, and is released when its thread ends.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
    * const writer = await counter.writer();
    * worker.postMessage(writer, [writer.port]);
@@ -134,7 +132,7 @@ const shape = object({
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
   const { behaviour: _, options, fenceable, onExit, table, ...child } = shape(raw, path, report);
   if (table && (raw as ActorOptions).fenceable === true) {
-    report(`${path}.fenceable`, 'false, or absent, beside a table, which no fence reaches', 'true');
+    report(`${path}.fenceable`, 'false or absent with a table, which can not be fenced', 'true');
   }
   return {
     child,
@@ -158,7 +156,7 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
 });
 
 /**
- * A child spec for a kind of one's own. Checks nothing yet: what is wrong with the options is told by the start.
+ * A child spec for a custom kind. Checks nothing yet: the start reports problems with the options.
  *
  * @example
  * const supervisor = await startSupervisor({
@@ -167,7 +165,7 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
  * await supervisor.children.counter.call('increment');
  */
 export const actor = (options: ActorOptions): ChildSpec<ActorHandle> => {
-  // What is no module reference is reported by prepare(), at the start, with all other problems.
+  // prepare() reports an invalid module reference, at the start, with all other problems.
   const resolved = moduleReference()(propertyOf(options, 'behaviour'), '', () => undefined);
   return childSpec(kindOf(resolved), options);
 };

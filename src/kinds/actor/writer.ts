@@ -1,15 +1,13 @@
-/**
- * A child of one's own in another thread, to be called as well as read.
- */
+/** A custom child in another thread, to read and to call. */
 import { ActorReader } from './reader.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import type { WriterLine } from '../../messaging/remote-ref.js';
 
 /**
- * What `attach()` makes of a `writer()`: a reader that can also call and cast, over restarts of the actor, also while the
+ * A writer, attached by `attach()`: a reader that can also call and cast, across restarts of the actor, even while the
  * starting thread is blocked. If the supervisor thread dies, calls reject with NO_PROC until the starting thread has
- * started another one. It does not hold its thread open, but while a call waits.
+ * started another one. Only a pending call holds its thread open.
  */
 export class ActorWriter extends ActorReader {
   readonly #line: WriterLine;
@@ -21,26 +19,26 @@ export class ActorWriter extends ActorReader {
   }
 
   /**
-   * Sends a message to `handleCall` and waits for the answer. This thread is held open until it is there.
+   * Sends a message to `handleCall` and waits for the answer. This thread is held open until then.
    *
    * @throws CALL_TIMEOUT if there is no answer in time (the message may still be handled), ACTOR_DOWN if the actor dies
-   * over it, NO_PROC if there is none now, MAILBOX_FULL if `mailboxLimit` messages of this writer wait already,
-   * NOT_CLONEABLE for a message or an answer that can't cross, CALL_FAILED with what the handler answered, ABORTED,
-   * CONFIG_INVALID for options that are none.
+   *   during it, NO_PROC if there is no actor now, MAILBOX_FULL if `mailboxLimit` messages of this writer wait already,
+   *   NOT_CLONEABLE for a message or an answer that can't be cloned, CALL_FAILED with the handler's error, ABORTED,
+   *   CONFIG_INVALID for invalid options.
    */
   call<Answer = unknown>(message: unknown, options?: CallOptions): Promise<Answer> {
     return this.#line.call(message, options) as Promise<Answer>;
   }
 
   /**
-   * Sends a message to `handleCast` and does not wait. Never throws: what goes wrong is a `cast:failed` event of the
-   * supervisor's.
+   * Sends a message to `handleCast` without waiting. Never throws: a failure is a `cast:failed` event of the
+   * supervisor.
    */
   cast(message: unknown): void {
     this.#line.cast(message);
   }
 
-  /** Lets go of its ports, as the end of its thread does: calls reject with NO_PROC then, reads go on. */
+  /** Closes its ports, as the end of its thread does: afterwards calls reject with NO_PROC, reads still work. */
   close(): void {
     this.#line.close();
   }

@@ -1,11 +1,9 @@
-/**
- * A break-glass token in another thread, to be changed as well as looked up.
- */
+/** A break-glass token in another thread, to look up and to change. */
 import type { WriterLine } from '../../messaging/remote-ref.js';
 import { BreakGlassCaller } from './break-glass-caller.js';
 
 /**
- * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
+ * A writer, attached by `attach()`. It works across restarts of the actor, even while the starting thread is blocked.
  */
 export class BreakGlassWriter extends BreakGlassCaller {
   readonly #line: WriterLine;
@@ -16,7 +14,7 @@ export class BreakGlassWriter extends BreakGlassCaller {
     this.#line = line;
   }
 
-  /** Lets go of its ports, as the end of its thread does: calls reject with NO_PROC then, lookups go on. */
+  /** Closes its ports, as the end of its thread does: afterwards calls reject with NO_PROC, lookups still work. */
   close(): void {
     this.#line.close();
   }

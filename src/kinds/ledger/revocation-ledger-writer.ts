@@ -1,13 +1,11 @@
-/**
- * A ledger in another thread, to be written as well as read.
- */
+/** A ledger in another thread, to read and to write. */
 import type { WriterLine } from '../../messaging/remote-ref.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { RevocationLedgerCaller } from './revocation-ledger-caller.js';
 import type { LedgerView } from './revocation-ledger-reader.js';
 
 /**
- * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
+ * A writer, attached by `attach()`. It works across restarts of the actor, even while the starting thread is blocked.
  */
 export class RevocationLedgerWriter<Cutoffs extends boolean = false> extends RevocationLedgerCaller<Cutoffs> {
   readonly #line: WriterLine;
@@ -24,7 +22,7 @@ export class RevocationLedgerWriter<Cutoffs extends boolean = false> extends Rev
     this.#line = line;
   }
 
-  /** Lets go of its ports, as the end of its thread does: calls reject with NO_PROC then, reads go on. */
+  /** Closes its ports, as the end of its thread does: afterwards calls reject with NO_PROC, reads still work. */
   close(): void {
     this.#line.close();
   }

@@ -1,12 +1,10 @@
-/**
- * A token set in another thread, to be changed as well as read.
- */
+/** A token set in another thread, to read and to change. */
 import type { WriterLine } from '../../messaging/remote-ref.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TokenSetCaller } from './token-set-caller.js';
 
 /**
- * What `attach()` makes of a `writer()`. It goes on over restarts of the actor, also while the starting thread is blocked.
+ * A writer, attached by `attach()`. It works across restarts of the actor, even while the starting thread is blocked.
  */
 export class TokenSetWriter extends TokenSetCaller {
   readonly #line: WriterLine;
@@ -17,7 +15,7 @@ export class TokenSetWriter extends TokenSetCaller {
     this.#line = line;
   }
 
-  /** Lets go of its ports, as the end of its thread does: writes reject with NO_PROC then, reads go on. */
+  /** Closes its ports, as the end of its thread does: afterwards writes reject with NO_PROC, reads still work. */
   close(): void {
     this.#line.close();
   }

@@ -1,13 +1,11 @@
-/**
- * What failures do to the refresh loop: back-off, parking, and how it comes out of them.
- */
+/** The effects of failures on the refresh loop: back-off, parking, and recovery. */
 import type { FailureClass, MintFailure } from '../../../core/errors.js';
 import { isOverlap, isServed, nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
 import type { Turn } from './refresh-transition.js';
 import type { ParkReason } from './refresh-types.js';
 import { backOffMs, leastRetryMs, retryAfterWaitMs } from './schedule.js';
 
-/** The attempt is over without a token. */
+/** Ends an attempt without a token. */
 export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
   const failed = (): void =>
     turn.emit({
@@ -20,9 +18,9 @@ export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: Mint
     });
   turn.endAttempt();
   const parks = failure.class === 'fatal' || failure.class === 'park';
-  // A failure of the older configuration: the newer one is neither held back nor parked by it.
+  // A failure of the older configuration neither delays nor parks the newer one.
   if (attempt.superseded && failure.class !== 'ambiguous') return failed();
-  // The word of a user was for the exchange that this one was to be; the session of the other secret has not heard it.
+  // The permission of a user was not used: it goes to the next attempt, whose session has not been told of it.
   const unused = failure.class !== 'ambiguous' && failure.reason !== 'exchange_interrupted';
   if (attempt.resumed && unused && turn.state.policy.overlap) turn.set({ resumed: true });
   if (saysNothingFinal(turn, attempt, failure)) {
@@ -40,18 +38,18 @@ export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: Mint
 };
 
 /**
- * True of what the older secret met, whatever it was, and of a refusal of the newer one that was asked for in the
- * overlap: a server may know the one no longer and the other not yet.
+ * True for any failure of the older secret, and for a refusal of the newer one during the overlap: a server may no
+ * longer know the one and not yet know the other.
  */
 const saysNothingFinal = ({ state }: Turn, attempt: AttemptInFlight, failure: MintFailure): boolean => {
   if (failure.class === 'ambiguous') return false;
   if (attempt.previous) return true;
-  // By when it began: what parks is a request that was made after the end.
+  // By when it began: only a request made after the end can park.
   const { overlap } = state.policy;
   return isOverlap(overlap, attempt.startedMonoMs) && overlap!.refusals.includes(failure.oauthError ?? '');
 };
 
-/** The older secret comes next, at the floor. If that one is of no use either, the newer one comes again, with back-off. */
+/** Tries the older secret next, at the floor. If that fails too, the newer one is tried again, with back-off. */
 const fallBack = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
   const { now, state } = turn;
   if (attempt.previous) return void bookFailure(turn, failure, 'transient');
@@ -68,7 +66,7 @@ const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): P
   const failures = memory.failures + 1;
   turn.remember({ failures, lastFailure: { ...failure, atMs: now.wallMs } });
   if (treatAs === 'transient') {
-    // A probe that fails in passing has not shown that the cause of the park is gone: it stays parked.
+    // A probe with a transient failure does not show that the cause of the park is gone: it stays parked.
     turn.holdUntil(now.monoMs + leastRetryMs(failure.retryAfterMs, policy));
     if (policy.retryEveryMs === undefined) {
       turn.backOffUntil(now.monoMs + backOffMs(failures, isServed(turn.state, now), random));
@@ -82,7 +80,7 @@ const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): P
   return why === parked?.why ? undefined : why;
 };
 
-/** Somebody says that the cause is mended: the next attempt is made as if there had been no failure. */
+/** Clears the failures because their cause was fixed: the next attempt is made as if there had been none. */
 export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'token' | 'rotate'): void => {
   const wasParked = turn.state.memory.parked !== undefined;
   turn.forget('parked', 'lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs');
@@ -90,17 +88,17 @@ export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'token' | 'rot
   if (wasParked) turn.emit({ type: 'child:resumed', by });
 };
 
-/** `resume()`, or a secret that has changed: un-parks. Without a park there is nothing to do yet. */
+/** Handles `resume()`, or a changed secret: un-parks. Without a park it has no effect yet. */
 export const resume = (turn: Turn, by: 'user' | 'secret'): void => {
   const { attempt, memory } = turn.state;
-  // The attempt in flight may have begun with what has been mended since.
+  // The attempt in flight may have begun with what was fixed since.
   if (attempt && attempt.mendedBy !== 'user') turn.set({ attempt: { ...attempt, mendedBy: by } });
   if (!memory.parked) return;
   clearFailures(turn, by);
   turn.set({ resumed: by === 'user' });
 };
 
-/** The token that this one was minted from has been replaced: it is minted anew, and what waited for it waits no more. */
+/** Handles a replaced source token: mints again, and ends a wait for it. */
 export const heedSource = (turn: Turn): void => {
   const { memory, generation, wanted } = turn.state;
   const { notBeforeMonoMs, backOffUntilMonoMs } = memory;
@@ -114,7 +112,7 @@ export const heedSource = (turn: Turn): void => {
   turn.set({ wanted: Math.max(wanted, generation + 1) });
 };
 
-/** Minting can't begin: no request was made, so it is no attempt, but it counts as a failure. */
+/** Handles a failed preflight: no request was made, so it is not an attempt, but counts as a failure. */
 export const meetObstacle = (turn: Turn, obstacle: MintFailure): void => {
   const newlyParked = bookFailure(turn, obstacle, obstacle.class);
   if (newlyParked) tellParked(turn, newlyParked);
@@ -123,7 +121,7 @@ export const meetObstacle = (turn: Turn, obstacle: MintFailure): void => {
 const tellParked = (turn: Turn, why: ParkReason): void =>
   turn.emit({ type: 'child:parked', why, ...nextAttempt(turn, 'probeAtMs') });
 
-/** When the next attempt is due, as a member of that name, if one is planned. */
+/** When the next attempt is due, as a property of that name, if one is planned. */
 const nextAttempt = <Name extends string>(turn: Turn, name: Name): { readonly [key in Name]?: number } => {
   const atMs = nextAttemptAtMs(turn.state, turn.now);
   return (atMs === undefined ? {} : { [name]: atMs }) as { readonly [key in Name]?: number };

@@ -1,9 +1,10 @@
 /**
- * The refresh loop of a credential: (state, event, now) to the next state and what is to be done. Pure.
+ * The refresh loop of a credential: (state, event, now) to the next state and its effects. Pure.
  *
- * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same five steps
- * ask what follows: is the token withdrawn, was the clock set back, has it expired, is there none to wait with, is an attempt due. So nothing depends
- * on the order in which events come, a spurious wake is harmless, and the last effect always says when to look again.
+ * Each event first changes the state: a token, a failure, a request. Then, for any event, the same five steps decide
+ * what follows: is the token withdrawn, was the clock set back, has it expired, is a back-off too long without a token,
+ * is an attempt due. So nothing depends on the order of events, a spurious wake is harmless, and the last effect always
+ * sets the next wake.
  */
 import type { Instant } from '../../../core/clock.js';
 import { clearFailures, endInFailure, heedSource, meetObstacle, resume } from './refresh-failure.js';
@@ -26,11 +27,11 @@ export interface RefreshResult {
   readonly effects: readonly RefreshEffect[];
 }
 
-/** Nothing holds an attempt back for longer, so what is persisted and claims to has not been written by this loop. */
+/** The longest hold of an attempt: ms. A persisted one that is longer was not written by this loop. */
 const LONGEST_HOLD_MS = 3_600_000;
 
 /**
- * Deals with one event.
+ * Handles one event.
  *
  * Carry the effects out in order. `persist`, if there is one, is the first; `wake` is always the last.
  *
@@ -75,7 +76,7 @@ const take = (turn: Turn, event: RefreshEvent): void => {
     case 'woken':
       return;
     case 'clock_stepped':
-      // Who hears of it finds the token corrected.
+      // Listeners must find the token corrected.
       followClock(turn);
       return turn.emit({ type: 'clock:stepped', byMs: event.byMs });
     case 'source_changed':
@@ -89,13 +90,13 @@ const take = (turn: Turn, event: RefreshEvent): void => {
 
 // What events change
 
-/** Begins with what an earlier incarnation has left: its memory, and a token that may still be good. */
+/** Begins with the state of an earlier incarnation: its memory, and a token that may still be valid. */
 const start = (turn: Turn, event: EventOf<'started'>): void => {
   const { now } = turn;
   const { policy, generation, token, persisted } = event;
   turn.set({ policy, generation });
   if (persisted) {
-    // These instants are of the past, or at most an hour ahead: what claims to be later would hold the loop for ever.
+    // These instants are in the past, or at most an hour ahead: a later one would hold the loop for ever.
     const { lastRequestMonoMs, notBeforeMonoMs, backOffUntilMonoMs, parked } = persisted;
     turn.remember({
       ...persisted,
@@ -111,20 +112,20 @@ const start = (turn: Turn, event: EventOf<'started'>): void => {
   }
   if (token) adopt(turn, token);
   heed(turn, event);
-  // A `rotate()` that no actor was there to hear, or that died before it had proved it.
+  // A `rotate()` that happened without an actor, or whose actor died before it was proved.
   if (persisted && persisted.revision !== policy.revision) takeConfiguration(turn);
   else if (persisted?.unproved) wantProof(turn);
   else if (!persisted) rememberRevision(turn);
   if (event.obstacle) meetObstacle(turn, event.obstacle);
 };
 
-/** Takes over a token from the snapshot, tied to both clocks again. */
+/** Adopts a token from the snapshot, and ties it to both clocks again. */
 const adopt = (turn: Turn, token: AdoptedToken): void => {
   const { now, state } = turn;
   const { generation, issuedAtMs } = token;
   const known = state.memory.token?.generation === generation ? state.memory.token : undefined;
   if (!known && issuedAtMs > now.wallMs + CLOCK_TOLERANCE_MS) {
-    // Issued in the future: the clock has been set back, and nothing tells how old the token is.
+    // Issued in the future: the clock has been set back, and the token's age is unknown.
     turn.drop();
     turn.do({ kind: 'withdraw' });
     turn.emit({ type: 'token:withdrawn', generation });
@@ -143,12 +144,13 @@ const adopt = (turn: Turn, token: AdoptedToken): void => {
 };
 
 /**
- * The times in the snapshot are wall time: where the clock was set back they would let the token live too long. Asked in
- * every turn, and there is one each second: what is too little for a step adds up, and what passed in a suspend has passed.
+ * Follows the clocks. The times in the snapshot are wall time: after the clock was set back they would let the token
+ * live too long. Called in every turn, at least once a second: changes below a step add up, and time in a suspend
+ * counts as passed.
  */
 const followClock = (turn: Turn, publishedMs = turn.state.token?.sentAt.wallMs): void => {
   const { token, attempt } = turn.state;
-  // Before its answer comes: of two changes of the clock, each the other way, only the difference can be seen by then.
+  // Done before its answer arrives: two opposite changes of the clock would then show only as their difference.
   if (attempt) {
     const sentAt = anchored(attempt.sentAt, turn.now);
     if (sentAt !== attempt.sentAt) turn.set({ attempt: { ...attempt, sentAt } });
@@ -159,7 +161,7 @@ const followClock = (turn: Turn, publishedMs = turn.state.token?.sentAt.wallMs):
   if (sentAt.wallMs !== publishedMs) turn.do({ kind: 'republish', times: tokenTimes(token.spans, sentAt) });
 };
 
-/** Takes note of the shared words. Nobody can want more than one newer token, or invalidate one that is to come. */
+/** Handles the shared words. A reader can want at most one newer token, and can't invalidate a future one. */
 const heed = (turn: Turn, words: { readonly wanted: number; readonly invalidated: number }): void => {
   const { generation, wanted, invalidated } = turn.state;
   turn.set({
@@ -196,7 +198,7 @@ const takeAnswer = (turn: Turn, event: EventOf<'minted'>): void => {
     tookMs: Math.round(now.monoMs - attempt.startedMonoMs),
     ...(attempt.previous && { previous: true }),
   });
-  // This answer says nothing of the configuration that waits: that one has its mint still before it.
+  // This answer does not prove the waiting configuration, which still needs a mint.
   if (attempt.superseded) return turn.set({ wanted: generation + 1 });
   turn.set({ resumed: false });
   if (!memory.parked) return;
@@ -218,7 +220,7 @@ const reconfigure = (turn: Turn, event: EventOf<'reconfigured'>): void => {
   if (event.obstacle) meetObstacle(turn, event.obstacle);
 };
 
-/** Nothing that the configuration before has met holds the new one back. */
+/** Takes a new configuration: failures of the previous one do not delay it. */
 const takeConfiguration = (turn: Turn): void => {
   clearFailures(turn, 'rotate');
   turn.set({ resumed: true, tryPrevious: false });
@@ -233,7 +235,7 @@ const rememberRevision = (turn: Turn): void => {
   if (revision !== undefined) turn.remember({ revision });
 };
 
-/** A new configuration is proved at once, unless nobody has asked for a token yet. */
+/** A new configuration is proved at once, unless no token was requested yet. */
 const wantProof = (turn: Turn): void => {
   const { policy, generation, wanted } = turn.state;
   if (generation > 0 || policy.eager) turn.set({ wanted: Math.max(wanted, generation + 1) });
@@ -241,7 +243,10 @@ const wantProof = (turn: Turn): void => {
 
 // What follows, whatever the event was
 
-/** Nobody is given an invalidated token again; its replacement may have to wait, so that a bad server gets no storm. */
+/**
+ * Withdraws an invalidated token; its replacement may have to wait, so that a faulty server does not get a flood of
+ * requests.
+ */
 const withdrawIfInvalidated = (turn: Turn): void => {
   const { token, invalidated } = turn.state;
   if (!token || token.generation > invalidated) return;
@@ -259,7 +264,7 @@ const tellIfExpired = (turn: Turn): void => {
   turn.emit({ type: 'token:expired', generation: token.generation, expiresAtMs });
 };
 
-/** A back-off that was drawn while there was a token is too long without one; from now on it is as one drawn without. */
+/** A back-off that was drawn while there was a token is too long without one: shortens it to one drawn without. */
 const hurryIfUnserved = (turn: Turn): void => {
   const { state, now } = turn;
   const { backOffUntilMonoMs } = state.memory;
@@ -274,7 +279,7 @@ const mintIfDue = (turn: Turn): void => {
   if (nextAttemptMonoMs(turn.state, now) > now.monoMs) return;
   const number = memory.attempts + 1;
   turn.remember({ attempts: number, lastRequestMonoMs: now.monoMs });
-  // A probe counts from its start, so that one that takes the thread down is not made again at once.
+  // A probe counts from its start, so that one that crashes the thread is not repeated at once.
   if (memory.parked) turn.remember({ parked: { ...memory.parked, atMonoMs: now.monoMs } });
   const previous = tryPrevious && isOverlap(policy.overlap, now.monoMs) ? ({ previous: true } as const) : undefined;
   turn.set({
