@@ -261,7 +261,7 @@ export class ProviderError extends TokenvisorError {
     return new ProviderError(message, { ...readable(options), class: 'transient' });
   }
 
-  /** A failure that stays until somebody acts: the credential is parked. */
+  /** A failure that stays until a person acts: the credential is parked. */
   static fatal(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
     return new ProviderError(message, { ...readable(options), class: 'fatal' });
   }

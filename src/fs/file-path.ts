@@ -13,7 +13,7 @@ export const pathOf = (path: string | URL): string => {
   try {
     return fileURLToPath(path);
   } catch (cause) {
-    const message = `Expected a path or a file: URL, got a URL of ${path.protocol} that is no path here`;
+    const message = `Expected a path or a file: URL, got a ${path.protocol} URL without a local path`;
     throw new TokenvisorError('CONFIG_INVALID', message, { cause });
   }
 };
