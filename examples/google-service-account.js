@@ -88,7 +88,7 @@ try {
   console.log(`storage:  ${await storage.refresh()}`);
 
   console.log('\nFor a user that the account was not delegated to:');
-  await calendar.rotate({ provider: provider('calendar.readonly', 'stranger@example.com') });
+  await calendar.update({ provider: provider('calendar.readonly', 'stranger@example.com') });
   await assert.rejects(calendar.refresh(), { code: 'PARKED' });
   assert.equal(calendar.status().lastFailure?.oauthError, 'unauthorized_client');
 } finally {

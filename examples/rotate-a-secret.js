@@ -52,9 +52,9 @@ const minted = async (generation) => {
   }
 };
 
-console.log('rotate(), before the server knows the new secret:');
+console.log('update(), before the server knows the new secret:');
 const newSecret = randomBytes(24).toString('base64url');
-await api.rotate({ provider: by(newSecret) }, { overlapMs: 60_000 });
+await api.update({ provider: by(newSecret) }, { overlapMs: 60_000 });
 await minted(2);
 
 console.log('The server changes over; the next refresh:');
@@ -65,7 +65,7 @@ await minted(3);
 console.log('From now on the secret is in a file:');
 const secretFile = path.join(folder, 'client-secret');
 await writeFile(secretFile, newSecret);
-await api.rotate({ provider: by(file(secretFile)) });
+await api.update({ provider: by(file(secretFile)) });
 await minted(4);
 
 console.log('The server changes over once more, and the file is replaced; the next refresh:');

@@ -1,7 +1,7 @@
 /** Attaches a child's handle in another thread. */
 import { ActorReader } from './kinds/actor/reader.js';
 import { ActorWriter } from './kinds/actor/writer.js';
-import { WriterLine } from './messaging/remote-ref.js';
+import { RemoteRef } from './messaging/remote-ref.js';
 import { describeKind, propertyOf } from './core/describe.js';
 import { CredentialReader } from './kinds/credential/reader.js';
 import { BreakGlassReader } from './kinds/break-glass/break-glass-reader.js';
@@ -20,7 +20,7 @@ import type { TransferableHandle, TransferableWriter } from './messaging/transfe
 import type { TableMemory } from './table/table-memory.js';
 
 /** Writers whose port is already attached, by port. */
-const lines = new WeakMap<object, WriterLine>();
+const lines = new WeakMap<object, RemoteRef>();
 
 const isPort = (value: unknown): value is TransferableWriter['port'] =>
   typeof value === 'object' &&
@@ -30,7 +30,7 @@ const isPort = (value: unknown): value is TransferableWriter['port'] =>
   );
 
 /** The writer for a port; the same for a port that is attached twice. */
-const lineOf = (name: string, port: unknown): WriterLine => {
+const lineOf = (name: string, port: unknown): RemoteRef => {
   if (!isPort(port)) {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
@@ -39,7 +39,7 @@ const lineOf = (name: string, port: unknown): WriterLine => {
       { child: name },
     );
   }
-  const line = lines.get(port) ?? new WriterLine(name, port);
+  const line = lines.get(port) ?? new RemoteRef(name, port);
   lines.set(port, line);
   return line;
 };

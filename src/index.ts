@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { actor, type ActorHandle, type ActorOptions } from './kinds/actor/actor.js';
+export { actor, type Actor, type ActorOptions } from './kinds/actor/actor.js';
 export type { ActorReader, ActorStatus } from './kinds/actor/reader.js';
 export type { ChildStatus, Health } from './supervision/child-status.js';
 export type { ActorWriter } from './kinds/actor/writer.js';
@@ -13,9 +13,9 @@ export type { ModuleReference } from './config/module-reference.js';
 export {
   credential,
   type CredentialChange,
-  type CredentialHandle,
+  type Credential,
   type CredentialOptions,
-  type RotateOptions,
+  type UpdateOptions,
 } from './kinds/credential/credential.js';
 export type { WireError } from './core/wire-error.js';
 export type { CredentialReader, GetOptions, WaitForTokenOptions } from './kinds/credential/reader.js';
@@ -37,8 +37,8 @@ export {
   type TokenvisorEvents,
 } from './supervision/main/events.js';
 export type { ReaderWords } from './memory/user-words.js';
-export { breakGlass, type BreakGlassHandle, type BreakGlassOptions } from './kinds/break-glass/break-glass.js';
-export type { BreakGlassCaller } from './kinds/break-glass/break-glass-caller.js';
+export { breakGlass, type BreakGlass, type BreakGlassOptions } from './kinds/break-glass/break-glass.js';
+export type { BreakGlassClient } from './kinds/break-glass/break-glass-client.js';
 export type { BreakGlassReader, BreakGlassStatus, FoundToken } from './kinds/break-glass/break-glass-reader.js';
 export type { BreakGlassWriter } from './kinds/break-glass/break-glass-writer.js';
 export type { BuiltToken } from './kinds/break-glass/break-glass-record.js';
@@ -47,19 +47,19 @@ export type { SubjectRevoked, TokenRecord } from './kinds/ledger/ledger-messages
 export {
   revocationLedger,
   type HasCutoffs,
-  type RevocationLedgerHandle,
+  type RevocationLedger,
   type RevocationLedgerOptions,
 } from './kinds/ledger/revocation-ledger.js';
 export type {
   ReadExpiredOptions,
-  RevocationLedgerCaller,
+  RevocationLedgerClient,
   RevokeAllOptions,
   RevokeJtiOptions,
   RevokeOptions,
   StoreChangesOptions,
   StoreTokenOptions,
   TokenToGet,
-} from './kinds/ledger/revocation-ledger-caller.js';
+} from './kinds/ledger/revocation-ledger-client.js';
 export type {
   CutoffClaims,
   LedgerView,
@@ -74,8 +74,8 @@ export type { JwtAlgorithm } from './jwt/algorithms.js';
 export type { JsonWebKeySet, JwtVerification } from './jwt/jwt-options.js';
 export { BulkError } from './kinds/inbound/bulk-error.js';
 export type { BulkOptions } from './kinds/token-set/bulk.js';
-export { tokenSet, type TokenSetHandle, type TokenSetOptions } from './kinds/token-set/token-set.js';
-export type { TokenSetCaller } from './kinds/token-set/token-set-caller.js';
+export { tokenSet, type TokenSet, type TokenSetOptions } from './kinds/token-set/token-set.js';
+export type { TokenSetClient } from './kinds/token-set/token-set-client.js';
 export type { InsertOptions, TokenSetItem } from './kinds/token-set/token-set-item.js';
 export type { TokenSetReader, TokenSetStatus } from './kinds/token-set/token-set-reader.js';
 export type { TokenSetWriter } from './kinds/token-set/token-set-writer.js';

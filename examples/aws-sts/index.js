@@ -69,8 +69,8 @@ for (const role of [reader, writer, chained]) {
 console.log(`STS has verified: ${sts.callers.join('; ')}`);
 assert.deepEqual([...sts.callers].sort(), ['reader by ci', 'reader by writer', 'writer by uploads']);
 
-console.log('\nA wrong secret, by rotate():');
-await reader.rotate({ options: readerBy('a secret that nobody knows') });
+console.log('\nA wrong secret, by update():');
+await reader.update({ options: readerBy('a secret that nobody knows') });
 await assert.rejects(reader.refresh(), { code: 'PARKED' });
 console.log(`reader   ${reader.current()} is still served`);
 

@@ -44,9 +44,9 @@ console.log(`The token:         ${token}`);
 console.log(`Its scheme:        ${token.tokenType}`);
 console.log(`Its fields:        ${JSON.stringify(token.fields)}`);
 
-console.log('\nA wrong key, by rotate():');
+console.log('\nA wrong key, by update():');
 const url = `http://127.0.0.1:${port}/session`;
-await sessions.rotate({ options: { url, apiKey: literal('not-the-key') } });
+await sessions.update({ options: { url, apiKey: literal('not-the-key') } });
 await assert.rejects(sessions.refresh(), { code: 'PARKED' });
 console.log(`State:             ${sessions.status().state}, because of ${sessions.status().parked?.why}`);
 console.log(`Still served:      ${sessions.current()}`);

@@ -3,7 +3,7 @@
  */
 
 /**
- * @param {import('tokenvisor').CredentialHandle} credential
+ * @param {import('tokenvisor').Credential} credential
  * @param {(authorization: string) => Promise<{ status: number, body: string }>} ask
  */
 export const createReportClient = (credential, ask) => ({

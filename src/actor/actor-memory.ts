@@ -6,16 +6,16 @@ import { deserialize, serialize } from 'node:v8';
 import { describeKind } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 import { Header, LAST_GENERATION, SEALED, SNAPSHOT, STATUS } from '../memory/layout.js';
-import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type WriterSeat } from '../memory/record.js';
-import { ring, type SharedWords } from '../memory/words.js';
+import { lastGeneration, NO_INSTANTS, readRecord, RecordWriter, type FencingLease } from '../memory/record.js';
+import { notify, type SharedWords } from '../memory/words.js';
 import { parsedJson } from '../memory/json.js';
 import type { LiveSnapshot, PublishOptions } from './behaviour.js';
 
-/** The writer's seat of an incarnation for each of its records. */
-export interface ActorSeats {
-  readonly snapshot: WriterSeat;
-  readonly status: WriterSeat;
-  readonly sealed: WriterSeat;
+/** The writer's lease of an incarnation for each of its records. */
+export interface ActorLeases {
+  readonly snapshot: FencingLease;
+  readonly status: FencingLease;
+  readonly sealed: FencingLease;
 }
 
 const encoder = new TextEncoder();
@@ -59,12 +59,12 @@ export class ActorMemory {
   readonly #status: RecordWriter;
   readonly #seal: RecordWriter;
 
-  constructor(shared: SharedWords, sealed: SharedWords, seats: ActorSeats) {
+  constructor(shared: SharedWords, sealed: SharedWords, leases: ActorLeases) {
     this.#shared = shared;
     this.#sealed = sealed;
-    this.#snapshot = new RecordWriter(shared, SNAPSHOT, seats.snapshot);
-    this.#status = new RecordWriter(shared, STATUS, seats.status);
-    this.#seal = new RecordWriter(sealed, SEALED, seats.sealed);
+    this.#snapshot = new RecordWriter(shared, SNAPSHOT, leases.snapshot);
+    this.#status = new RecordWriter(shared, STATUS, leases.status);
+    this.#seal = new RecordWriter(sealed, SEALED, leases.sealed);
   }
 
   publish(value: unknown, options: PublishOptions = {}): number {
@@ -137,6 +137,6 @@ export class ActorMemory {
   }
 
   #changed(): void {
-    ring(this.#shared, Header.CHANGE);
+    notify(this.#shared, Header.CHANGE);
   }
 }

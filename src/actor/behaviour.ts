@@ -310,7 +310,7 @@ export interface Behaviour<State = unknown, Options = unknown> {
    * they are dropped.
    */
   handleInfo?(message: never, state: State, context: ActorContext<Options>): Next<State>;
-  /** New options, by `rotate()`. Without it the child can't be rotated. Throw to refuse them. */
+  /** New options, by `update()`. Without it the child can't be rotated. Throw to refuse them. */
   handleOptions?(options: Options, state: State, context: ActorContext<Options>): Next<State>;
   /** Cleans up, bounded by the child's `shutdown`: may return a promise. No message is handled any more. */
   terminate?(reason: TerminateReason, state: State, context: ActorContext<Options>): void | Promise<void>;

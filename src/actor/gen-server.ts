@@ -12,7 +12,7 @@ import type { TableMemory } from '../table/table-memory.js';
 import { TableWriter } from '../table/table-writer.js';
 import { UnderWay } from '../core/under-way.js';
 import { within } from '../core/within.js';
-import { ActorMemory, type ActorSeats } from './actor-memory.js';
+import { ActorMemory, type ActorLeases } from './actor-memory.js';
 import {
   type AbortableTasks,
   type ActorContext,
@@ -39,7 +39,7 @@ export interface GenServerOptions {
   readonly shared: SharedWords;
   readonly sealed: SharedWords;
   readonly table?: TableMemory | undefined;
-  readonly seats: ActorSeats;
+  readonly leases: ActorLeases;
   /** How long an actor that ends by itself waits for its `terminate`: ms, `Infinity` for ever. */
   readonly terminateTimeoutMs: number;
   readonly emit: (type: string, details: Readonly<Record<string, unknown>>) => void;
@@ -295,7 +295,7 @@ export class GenServer {
   }
 
   #createContext(options: GenServerOptions): ActorContext & AbortableTasks {
-    const memory = new ActorMemory(options.shared, options.sealed, options.seats);
+    const memory = new ActorMemory(options.shared, options.sealed, options.leases);
     let table: TableWriter | undefined;
     return {
       name: options.name,

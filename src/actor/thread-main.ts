@@ -12,7 +12,7 @@ import { nextTurn } from '../core/next-turn.js';
 import { decodeOptions, type WireOptions } from '../secrets/reference-tree.js';
 import { ownThreadId } from '../core/thread-time.js';
 import { withChanges } from '../core/with-changes.js';
-import type { ActorSeats } from './actor-memory.js';
+import type { ActorLeases } from './actor-memory.js';
 import type { Behaviour } from './behaviour.js';
 import type { CallEndpoint } from '../messaging/call-endpoint.js';
 import { serveCalls } from '../messaging/call-port.js';
@@ -31,7 +31,7 @@ export interface ActorStart {
   /** From encodeOptions. */
   readonly options: WireOptions;
   readonly memory: ChildMemory;
-  readonly seats: ActorSeats;
+  readonly leases: ActorLeases;
   /** The words of its heartbeat and of its thread id, and the interval of the heartbeat. */
   readonly heartbeat: { readonly index: number; readonly threadId: number; readonly everyMs: number };
   /** How long an actor that ends by itself waits for its `terminate`: ms, `Infinity` for ever. */
@@ -92,7 +92,7 @@ export const createServer = (
     shared: openWords(start.memory.shared),
     sealed: openWords(start.memory.sealed, SEALED_BYTES),
     table: start.memory.table,
-    seats: start.seats,
+    leases: start.leases,
     terminateTimeoutMs: start.terminateTimeoutMs,
     // The time of the event, not of its delivery.
     emit: (type, details) => emit({ kind: 'event', type, details: withChanges(details, { atMs: clock.wallMs() }) }),

@@ -43,13 +43,13 @@ export const presentFile = (url: URL): string => {
 };
 
 /** The name of a package module that an actor loads, by its path from here: valid in any file that uses it. */
-export const ownModule = (path: string): string => `${OWN}${path}`;
+export const packageModule = (path: string): string => `${OWN}${path}`;
 
-/** True for the names that {@link ownModule} makes. */
+/** True for the names that {@link packageModule} makes. */
 export const isOwnModule = (url: string): boolean => url.startsWith(OWN);
 
 /**
- * The `file:` URL of a name from {@link ownModule}, for a caller in a folder beside this file; any other URL unchanged.
+ * The `file:` URL of a name from {@link packageModule}, for a caller in a folder beside this file; any other URL unchanged.
  */
 export const resolveModule = (url: string, base: string): string =>
   isOwnModule(url) ? new URL(`../${url.slice(OWN.length)}`, base).href : url;

@@ -9,7 +9,7 @@ import { ProviderError } from '../core/errors.js';
 import { FileStore, type StoreMachine } from '../refresh-store/file.js';
 import { checkRefreshToken, type CheckedRefreshTokenOptions, type RefreshTokenOptions } from './refresh-token.js';
 import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../oauth/provider.js';
-import { RefreshKeeper } from '../refresh-store/journal.js';
+import { RefreshTokenJournal } from '../refresh-store/journal.js';
 import {
   digestOf,
   lastIntent,
@@ -36,7 +36,7 @@ class RefreshTokenSession implements ProviderSession {
   readonly singleUse: boolean;
   readonly #options: CheckedRefreshTokenOptions;
   readonly #endpoint: TokenEndpoint;
-  readonly #keeper: RefreshKeeper;
+  readonly #journal: RefreshTokenJournal;
   /** One more exchange was requested, and has not been sent yet. */
   #allowed = false;
 
@@ -46,7 +46,7 @@ class RefreshTokenSession implements ProviderSession {
     this.singleUse = options.rotation === 'single-use';
     this.#options = options;
     this.#endpoint = new TokenEndpoint(context, options);
-    this.#keeper = new RefreshKeeper({
+    this.#journal = new RefreshTokenJournal({
       vault: context.vault,
       store:
         store === 'memory'
@@ -75,7 +75,7 @@ class RefreshTokenSession implements ProviderSession {
     const { exchange } = await this.#endpoint.prepare(attempt.signal);
     const before = this.#admit(); // Again: the file may have changed during the wait.
     const earlier = lastIntent(before);
-    const record = this.singleUse ? this.#keeper.begin(before, this.#intentOf(before, attempt)) : before;
+    const record = this.singleUse ? this.#journal.begin(before, this.#intentOf(before, attempt)) : before;
     let body = '';
     try {
       const { token, refreshToken } = await exchange({
@@ -85,7 +85,7 @@ class RefreshTokenSession implements ProviderSession {
         onAnswer: (text) => (body = text),
       });
       this.#allowed = false;
-      if (this.singleUse || refreshToken !== undefined) this.#keeper.settle(record, refreshToken);
+      if (this.singleUse || refreshToken !== undefined) this.#journal.settle(record, refreshToken);
       return token;
     } catch (error) {
       if (!this.singleUse || isStoreFailure(error)) throw error;
@@ -94,12 +94,12 @@ class RefreshTokenSession implements ProviderSession {
   }
 
   close(): void {
-    this.#keeper.close();
+    this.#journal.close();
   }
 
   /** Returns the record, unless an exchange is open and no other one was requested. */
   #admit(): RefreshRecord {
-    const record = this.#keeper.load();
+    const record = this.#journal.load();
     const intent = openIntent(record);
     if (!this.singleUse || intent === undefined || this.#allowed || this.#mayReplay(intent)) return record;
     throw interrupted('An exchange of this single-use refresh token was interrupted');
@@ -127,12 +127,14 @@ class RefreshTokenSession implements ProviderSession {
     if (!leavesOpen(failure)) {
       // An earlier open exchange stays open, unless the server has now refused the token.
       const isRefused = failure.oauthError === 'invalid_grant';
-      this.#record(() => this.#keeper.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier));
+      this.#record(() =>
+        this.#journal.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier),
+      );
       return failure;
     }
     this.#allowed = false;
     // The answer is invalid, but it has the next refresh token: without it the grant would be lost.
-    if (newToken !== undefined) this.#record(() => this.#keeper.settle(record, newToken));
+    if (newToken !== undefined) this.#record(() => this.#journal.settle(record, newToken));
     else if (this.#mayReplay(record.intent!)) return asTransient(failure);
     return interrupted(failure.message, failure);
   }

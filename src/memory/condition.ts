@@ -49,7 +49,7 @@ interface Waiter {
   readonly attempt: () => boolean;
 }
 
-export class Doorbell {
+export class ConditionVariable {
   readonly #words: SharedWords;
   readonly #index: number;
   readonly #waiters = new Set<Waiter>();
@@ -128,7 +128,7 @@ export class Doorbell {
         this.#listening = false;
         return;
       }
-      const ring = this.#words.waitAsync(this.#index, seen, SLICE_MS);
+      const notify = this.#words.waitAsync(this.#index, seen, SLICE_MS);
       if (ring) {
         void ring.then(() => this.#listen());
         return;
@@ -161,9 +161,9 @@ export const watchWord = (words: SharedWords, index: number, onRing: () => void)
   let stopped = false;
   let round = 0;
   const listen = (seen: number): void => {
-    const ring = words.waitAsync(index, seen, SLICE_MS * 8);
-    round = ring ? 0 : (round + 1) % ROUNDS;
-    const pause = ring ?? (round === 0 ? idleTurn() : Promise.resolve());
+    const notify = words.waitAsync(index, seen, SLICE_MS * 8);
+    round = notify ? 0 : (round + 1) % ROUNDS;
+    const pause = notify ?? (round === 0 ? idleTurn() : Promise.resolve());
     void pause.then(() => {
       if (stopped) return;
       const now = words.load(index);

@@ -176,7 +176,7 @@ const wipeBank = (words: SharedWords, place: RecordPlace, bank: 0 | 1, control: 
 };
 
 /** The right of an incarnation to write: given to it at its start, by code that ensured that it is the only writer. */
-export interface WriterSeat {
+export interface FencingLease {
   readonly epoch: number;
   /** The bank that no other living thread writes to. */
   readonly bank: 0 | 1;
@@ -188,18 +188,18 @@ export interface WriterSeat {
 export class RecordWriter {
   readonly #words: SharedWords;
   readonly #place: RecordPlace;
-  readonly #seat: WriterSeat;
+  readonly #lease: FencingLease;
   #control: number;
   #fenced = false;
 
-  constructor(words: SharedWords, place: RecordPlace, seat: WriterSeat) {
+  constructor(words: SharedWords, place: RecordPlace, lease: FencingLease) {
     this.#words = words;
     this.#place = place;
-    this.#seat = seat;
-    this.#control = stampOf(seat.control);
+    this.#lease = lease;
+    this.#control = stampOf(lease.control);
     // A predecessor that was killed may have left a half-written record, one that it did not wipe, or a generation that
     // it did not store.
-    wipeBank(words, place, seat.bank, seat.control);
+    wipeBank(words, place, lease.bank, lease.control);
     rememberGeneration(words, place, readRecord(words, place));
   }
 
@@ -213,7 +213,7 @@ export class RecordWriter {
       );
     }
     if (this.#fenced) throw fenced();
-    const { bank, epoch } = this.#seat;
+    const { bank, epoch } = this.#lease;
     const slot = 1 - slotOf(this.#control);
     const control = nextControl(this.#control, bank, slot);
     fillSlot(this.#words, slotIndex(this.#place, bank, slot), encodeSlot(control, epoch, header, payload));
@@ -224,7 +224,7 @@ export class RecordWriter {
 
   /** Withdraws the record: no reader sees it any more. */
   withdraw(): void {
-    const { bank } = this.#seat;
+    const { bank } = this.#lease;
     const slot = slotOf(this.#control);
     this.#move(nextControl(this.#control, bank, slot));
     wipeSlot(this.#words, this.#place, bank, slot);
@@ -235,7 +235,7 @@ export class RecordWriter {
     if (!this.#exchange(this.#control, control) && !this.#exchange(refusedControl(this.#control), control)) {
       this.#fenced = true;
       // The bank belongs to this thread as long as it lives, but its contents are no longer valid.
-      wipeBank(this.#words, this.#place, this.#seat.bank, 0);
+      wipeBank(this.#words, this.#place, this.#lease.bank, 0);
       throw fenced();
     }
     this.#control = control;
@@ -255,17 +255,17 @@ export const wipeAfter = (words: SharedWords, place: RecordPlace, bank: 0 | 1): 
 
 /**
  * Assigns a free bank to a new writer: the live bank, or beside a zombie the other one, with the record fenced. `taken`
- * are the seats of all living threads. Throws INTERNAL if no bank is free.
+ * are the leases of all living threads. Throws INTERNAL if no bank is free.
  */
-export const takeSeat = (
+export const takeLease = (
   words: SharedWords,
   place: RecordPlace,
   epoch: number,
-  taken: readonly WriterSeat[],
-): WriterSeat => {
+  taken: readonly FencingLease[],
+): FencingLease => {
   const control = words.load(place.control);
   const live = bankOf(control);
-  const isTaken = (bank: 0 | 1): boolean => taken.some((seat) => seat.bank === bank);
+  const isTaken = (bank: 0 | 1): boolean => taken.some((lease) => lease.bank === bank);
   if (!isTaken(live)) return { epoch, bank: live, control };
   const bank = live === 0 ? 1 : 0;
   if (isTaken(bank))
@@ -275,7 +275,7 @@ export const takeSeat = (
 
 /**
  * Fences and keeps the record: shuts out the writer of the live bank for good, and moves the live record to `bank`,
- * which belongs to no living thread. Returns the control word for the successor's seat.
+ * which belongs to no living thread. Returns the control word for the successor's lease.
  */
 export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1): number => {
   for (;;) {

@@ -85,7 +85,7 @@ export const raise = (words: SharedWords, index: number, value: number): boolean
 };
 
 /** Bumps a counter that others wait on, and wakes them. */
-export const ring = (words: SharedWords, index: number): void => {
+export const notify = (words: SharedWords, index: number): void => {
   words.add(index, 1);
   words.notify(index);
 };

@@ -6,7 +6,7 @@ import type { CallEndpoint } from './call-endpoint.js';
 import { type CallOptions, CallPort, noProc } from './call-port.js';
 
 /** An object that can call an actor and report events: the starting thread's handle, or a writer in another thread. */
-export interface Caller {
+export interface ActorRef {
   /** See {@link CallPort.call}. */
   call(message: unknown, options?: CallOptions): Promise<unknown>;
   /** Sends a message without an answer; a failure is a `cast:failed` event. */

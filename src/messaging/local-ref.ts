@@ -1,37 +1,37 @@
 /** The main thread's access to one child: its memory, its calls, and the operations of its supervisor. */
 import type { TransferableWriter } from './transferable.js';
-import { ActorCalls, type Caller } from './actor-calls.js';
+import { ActorCalls, type ActorRef } from './actor-calls.js';
 import type { CallEndpoint } from './call-endpoint.js';
 import type { CallOptions } from './call-port.js';
 import type { ChildMemory } from '../memory/child-memory.js';
 import type { TableMemory } from '../table/table-memory.js';
-import { WriterHomes, type HomeKeeper } from './writer-homes.js';
+import { OwnerPorts, type RemoteRefOwner } from './owner-ports.js';
 
 /** The supervisor's operations for a handle. */
-export interface DoorKeeper extends HomeKeeper {
-  rotate(change: unknown, how?: unknown): Promise<void>;
+export interface RefOwner extends RemoteRefOwner {
+  update(change: unknown, how?: unknown): Promise<void>;
   resume(): Promise<void>;
   /** Handles pending messages of the supervisor thread. */
   hear(): void;
 }
 
-export class ActorDoor implements Caller {
+export class LocalRef implements ActorRef {
   readonly name: string;
   readonly kind: string;
   readonly memory: SharedArrayBuffer;
   readonly table: TableMemory | undefined;
-  readonly #keeper: DoorKeeper;
+  readonly #owner: RefOwner;
   readonly #calls: ActorCalls;
-  readonly #homes: WriterHomes;
+  readonly #homes: OwnerPorts;
 
-  constructor(name: string, kind: string, memory: Pick<ChildMemory, 'shared' | 'table'>, keeper: DoorKeeper) {
+  constructor(name: string, kind: string, memory: Pick<ChildMemory, 'shared' | 'table'>, owner: RefOwner) {
     this.name = name;
     this.kind = kind;
     this.memory = memory.shared;
     this.table = memory.table;
-    this.#keeper = keeper;
+    this.#owner = owner;
     this.#calls = new ActorCalls(name, ({ code }) => this.tell('cast:failed', { code }));
-    this.#homes = new WriterHomes(name, keeper);
+    this.#homes = new OwnerPorts(name, owner);
   }
 
   call(message: unknown, options?: CallOptions): Promise<unknown> {
@@ -45,12 +45,12 @@ export class ActorDoor implements Caller {
   }
 
   tell(type: string, details: Readonly<Record<string, unknown>>): void {
-    this.#keeper.tell(type, details);
+    this.#owner.tell(type, details);
   }
 
   /** Needed because shared memory may say that an actor runs before this thread has received its port. */
   #hear(): void {
-    if (!this.#calls.connected) this.#keeper.hear();
+    if (!this.#calls.connected) this.#owner.hear();
   }
 
   /** True while there is an actor to call. */
@@ -58,12 +58,12 @@ export class ActorDoor implements Caller {
     return this.#calls.connected;
   }
 
-  rotate(change: unknown, how?: unknown): Promise<void> {
-    return this.#keeper.rotate(change, how);
+  update(change: unknown, how?: unknown): Promise<void> {
+    return this.#owner.update(change, how);
   }
 
   resume(): Promise<void> {
-    return this.#keeper.resume();
+    return this.#owner.resume();
   }
 
   /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it */

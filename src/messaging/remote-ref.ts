@@ -9,40 +9,40 @@
 import type { MessagePort } from 'node:worker_threads';
 import { drainPort } from '../core/drain-port.js';
 import type { TokenvisorError } from '../core/errors.js';
-import { ActorCalls, type Caller } from './actor-calls.js';
+import { ActorCalls, type ActorRef } from './actor-calls.js';
 import { type CallEndpoint, isCallEndpoint } from './call-endpoint.js';
 import type { CallOptions } from './call-port.js';
 
 /** A message of the starting thread to a writer. */
-export interface HomeMessage {
+export interface OwnerMessage {
   readonly kind: 'line';
   readonly port: MessagePort;
 }
 
 /** A message of a writer to the starting thread. */
-export interface WriterMessage {
+export interface RemoteRefMessage {
   readonly kind: 'event';
   readonly type: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
 /** A message of the supervisor thread to a writer. */
-export type LineMessage =
+export type HubMessage =
   | { readonly kind: 'calls'; readonly incarnation: number; readonly calls: CallEndpoint }
   | { readonly kind: 'exited' | 'killed'; readonly incarnation: number };
 
-const isLine = (message: unknown): message is HomeMessage => {
-  const { kind, port } = (message ?? {}) as Partial<HomeMessage>;
+const isLine = (message: unknown): message is OwnerMessage => {
+  const { kind, port } = (message ?? {}) as Partial<OwnerMessage>;
   return kind === 'line' && typeof (port as Partial<MessagePort> | undefined)?.unref === 'function';
 };
 
-const isLineMessage = (message: unknown): message is LineMessage => {
+const isLineMessage = (message: unknown): message is HubMessage => {
   const { kind, incarnation, calls } = (message ?? {}) as Partial<Record<string, unknown>>;
   if (typeof incarnation !== 'number') return false;
   return kind === 'exited' || kind === 'killed' || (kind === 'calls' && isCallEndpoint(calls));
 };
 
-export class WriterLine implements Caller {
+export class RemoteRef implements ActorRef {
   readonly #home: MessagePort;
   readonly #calls: ActorCalls;
   #line: MessagePort | undefined;
@@ -68,7 +68,7 @@ export class WriterLine implements Caller {
   }
 
   tell(type: string, details: Readonly<Record<string, unknown>>): void {
-    const event: WriterMessage = { kind: 'event', type, details: { ...details, atMs: Date.now() } };
+    const event: RemoteRefMessage = { kind: 'event', type, details: { ...details, atMs: Date.now() } };
     this.#home.postMessage(event);
   }
 

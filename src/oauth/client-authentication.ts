@@ -1,7 +1,7 @@
 /** The client's proof of who it is, as it goes into a token request. Read or signed anew for each attempt. */
 import { ClientSecretBasic, ClientSecretPost, None, type AuthorizationServer, type ClientAuth } from 'oauth4webapi';
 import { loadExport } from '../core/load-module.js';
-import { ownModule } from '../core/package-files.js';
+import { packageModule } from '../core/package-files.js';
 import type { CheckedGrantOptions } from './request-options.js';
 import type { SignAssertion } from './signer.js';
 import { presentedAssertion } from './presented-assertion.js';
@@ -19,7 +19,7 @@ export type Authenticate = (server: AuthorizationServer) => ClientAuth;
 
 /** Loads what signs; at a session's opening, so that it is not read from the disk in the middle of a refresh. */
 export const loadSigner = (): SignAssertion =>
-  loadExport(ownModule('oauth/signer.js'), 'signAssertion') as SignAssertion;
+  loadExport(packageModule('oauth/signer.js'), 'signAssertion') as SignAssertion;
 
 /** How the client of these options proves who it is. */
 export const clientAuthentication = (

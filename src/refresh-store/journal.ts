@@ -43,7 +43,7 @@ export interface RefreshKeeperOptions {
   readonly readSeed: () => string;
 }
 
-export class RefreshKeeper {
+export class RefreshTokenJournal {
   readonly #options: RefreshKeeperOptions;
 
   constructor(options: RefreshKeeperOptions) {

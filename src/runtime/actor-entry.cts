@@ -5,7 +5,7 @@
  */
 import type actorThread = require('../actor/thread-main.js');
 
-/** The name that `ownModule` gives. */
+/** The name that `packageModule` gives. */
 const CREDENTIAL = 'tokenvisor:kinds/credential/behaviour.js';
 
 const runActor: typeof actorThread.runActor = (start) => {

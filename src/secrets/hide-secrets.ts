@@ -20,14 +20,14 @@ const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
  * Wraps literal secrets in references, so that a spec can be printed; converts URLs to strings, so that it can be
  * cloned.
  */
-export const wrapped = <T>(options: T): T => {
+export const hideSecrets = <T>(options: T): T => {
   if (!isPlainObject(options)) return options;
   const entries = Object.entries(optionsOf(options, 'options')).map(([key, value]: [string, unknown]) => {
     // In a list, each text may contain more than a certificate.
     if (key === 'ca') return [key, Array.isArray(value) ? value.map(concealed) : concealed(value)];
     if (key === 'connectionString' && isUrl(value)) return [key, literal(value.href)];
     const mayBeSecret = SECRETS.has(key) || HOLDERS.has(key);
-    if (HOLDERS.has(key) && isPlainObject(value)) return [key, wrapped(value)];
+    if (HOLDERS.has(key) && isPlainObject(value)) return [key, hideSecrets(value)];
     if (mayBeSecret) return [key, concealed(value)];
     return [key, isUrl(value) ? value.href : value];
   });

@@ -65,7 +65,7 @@ export class SecretReference {
 }
 
 /**
- * The value of an environment variable of the process, read by the starting thread at start and at `rotate()`.
+ * The value of an environment variable of the process, read by the starting thread at start and at `update()`.
  *
  * @example
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') });

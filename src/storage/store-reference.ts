@@ -1,7 +1,7 @@
 /** A store as data, which can be sent to the actor that opens it. */
 import { custom, object, optional, string, anything, check, type Check, type CheckResult } from '../config/check.js';
 import { describeKind } from '../core/describe.js';
-import { ownModule } from '../core/package-files.js';
+import { packageModule } from '../core/package-files.js';
 import { isUrl } from '../core/realm.js';
 import { checkLmdbOptions } from './lmdb/lmdb-options.js';
 import { checkPostgresOptions } from './postgres/postgres-options.js';
@@ -30,9 +30,9 @@ export interface CheckedStoreReference {
   readonly options: unknown;
 }
 
-export const memoryStoreModule = ownModule('storage/memory/memory-store.js');
-export const lmdbStoreModule = ownModule('storage/lmdb/lmdb-store.js');
-export const postgresStoreModule = ownModule('storage/postgres/postgres-store.js');
+export const memoryStoreModule = packageModule('storage/memory/memory-store.js');
+export const lmdbStoreModule = packageModule('storage/lmdb/lmdb-store.js');
+export const postgresStoreModule = packageModule('storage/postgres/postgres-store.js');
 
 type CheckOptions = (options: unknown, path: string) => CheckResult<unknown>;
 

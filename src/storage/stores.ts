@@ -1,6 +1,6 @@
 /** The stores of the package, as data. */
 import { absolute } from '../fs/file-path.js';
-import { wrapped } from '../secrets/hide-secrets.js';
+import { hideSecrets } from '../secrets/hide-secrets.js';
 import type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
 import type { PostgresStoreOptions } from './postgres/postgres-options.js';
 import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreReference } from './store-reference.js';
@@ -41,5 +41,5 @@ export const lmdbStore = (path: string | URL, options: LmdbStoreOptions = {}): S
 export const postgresStore = (options: PostgresStoreOptions): StoreReference<PostgresStoreOptions> => ({
   module: postgresStoreModule,
   export: 'openPostgresStore',
-  options: wrapped(options),
+  options: hideSecrets(options),
 });

@@ -13,7 +13,7 @@ import {
 } from '../config/check.js';
 import { propertyOf } from '../core/describe.js';
 import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
-import type { ActorDoor } from '../messaging/local-ref.js';
+import type { LocalRef } from '../messaging/local-ref.js';
 import type { OnExit, RestartType, Shutdown } from './core/types.js';
 
 /** Options that every child takes. */
@@ -136,18 +136,18 @@ export interface PreparedChild {
 }
 
 /** The result of changing a user's options. */
-export interface RotatedChild {
+export interface UpdatedChild {
   readonly prepared: PreparedChild;
   /** All options after the change: the base of the next change. */
   readonly options: unknown;
 }
 
-/** The arguments of `rotate()`, and the options to change. */
-export interface RotateRequest {
+/** The arguments of `update()`, and the options to change. */
+export interface UpdateRequest {
   /** The user's options so far, and the change. */
   readonly current: unknown;
   readonly change: unknown;
-  /** How: the second argument of `rotate()`. */
+  /** How: the second argument of `update()`. */
   readonly how: unknown;
   /** The options of the running actor, their references resolved: {@link PreparedChild.options}. */
   readonly running: unknown;
@@ -157,7 +157,7 @@ export interface RotateRequest {
 export interface Kind<Handle> {
   /** Its name in `handle()` and `whichChildren()`. */
   readonly name: string;
-  /** The module, by its `file:` URL or its name from ownModule(), and the name of the behaviour in it. */
+  /** The module, by its `file:` URL or its name from packageModule(), and the name of the behaviour in it. */
   readonly module: string;
   readonly export: string;
   /**
@@ -167,9 +167,9 @@ export interface Kind<Handle> {
   readonly validUntilWord?: number;
   /** Checks the options and reports every problem with its path. */
   prepare(options: unknown, path: string, report: Report): PreparedChild;
-  /** Applies the arguments of `rotate()`, checked, to the current options. Absent: a kind that can't be rotated. */
-  rotate?(request: RotateRequest, path: string, report: Report): RotatedChild;
-  createHandle(door: ActorDoor): Handle;
+  /** Applies the arguments of `update()`, checked, to the current options. Absent: a kind that can't be rotated. */
+  rotate?(request: UpdateRequest, path: string, report: Report): UpdatedChild;
+  createHandle(ref: LocalRef): Handle;
 }
 
 const brand = Symbol.for('tokenvisor.child-spec');

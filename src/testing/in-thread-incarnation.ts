@@ -49,8 +49,8 @@ export class LocalIncarnation implements StartedIncarnation {
     listener.ready({ port: this.#calls.port1, counts, mailboxLimit });
   }
 
-  get seats(): StartedIncarnation['seats'] {
-    return this.#plan.start.seats;
+  get leases(): StartedIncarnation['leases'] {
+    return this.#plan.start.leases;
   }
 
   shutDown(): void {

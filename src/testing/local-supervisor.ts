@@ -13,7 +13,7 @@ import { ChildShell, type Launch } from '../supervision/thread/child-shell.js';
 import { ChildTable } from '../supervision/main/child-table.js';
 import { checkConfiguration, type CheckedChild } from '../supervision/main/options.js';
 import { Reconfigurations } from '../supervision/main/reconfigurations.js';
-import { stopMemory } from '../supervision/thread/mark-stopped.js';
+import { markStopped } from '../supervision/thread/mark-stopped.js';
 import { initialSupervisorState, supervise, type SupervisorState } from '../supervision/core/supervisor-core.js';
 import type { SupervisorCommand, SupervisorEffect, SupervisorEvent } from '../supervision/core/types.js';
 import { LocalIncarnation } from './in-thread-incarnation.js';
@@ -32,7 +32,7 @@ export class LocalSupervisor {
   readonly #table = new ChildTable((name) => ({
     rotate: async (change, how) => {
       this.#refuseIfClosed();
-      await this.#reconfigurations.rotate(name, change, how);
+      await this.#reconfigurations.update(name, change, how);
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
     // Children that exist only in this thread have no writers in others.
@@ -91,9 +91,9 @@ export class LocalSupervisor {
   async #close(): Promise<void> {
     await this.#request((request) => ({ kind: 'command', request, command: { kind: 'close' } }));
     this.#wake?.cancel();
-    for (const { door, plan } of this.#table.all) {
-      door.close();
-      stopMemory(plan.memory);
+    for (const { ref, plan } of this.#table.all) {
+      ref.close();
+      markStopped(plan.memory);
     }
   }
 
@@ -166,12 +166,12 @@ export class LocalSupervisor {
     const who = { name, incarnation } as const;
     this.#shells.get(name)?.spawn(incarnation, {
       ready: (calls) => {
-        this.#table.find(name)?.door.connect(calls, incarnation);
+        this.#table.find(name)?.ref.connect(calls, incarnation);
         this.#dispatch({ kind: 'started', ...who });
       },
       startFailed: (error) => this.#dispatch({ kind: 'start_failed', ...who, error }),
       exited: (reason) => {
-        this.#table.find(name)?.door.exited(incarnation);
+        this.#table.find(name)?.ref.exited(incarnation);
         this.#dispatch({ kind: 'exited', ...who, reason });
       },
       event: (type, details) => this.#tell(type, { ...details, name }),

@@ -4,7 +4,7 @@ import type { Health } from '../supervision/child-status.js';
 import { provideModule } from '../core/load-module.js';
 import { anything, custom, object, oneOf, optional, string } from '../config/check.js';
 import type { CredentialActorOptions } from '../kinds/credential/behaviour.js';
-import { credential, type CredentialHandle, type CredentialOptions } from '../kinds/credential/credential.js';
+import { credential, type Credential, type CredentialOptions } from '../kinds/credential/credential.js';
 import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../supervision/main/events.js';
 import { bindWords } from '../memory/child-memory.js';
 import type { ReadyOptions } from '../supervision/main/all-ready.js';
@@ -60,15 +60,15 @@ const shape = object({
   probeEveryMs: optional(anything),
 });
 
-/** The spec of a credential that mints from the list, also after a `rotate()` to any provider. */
+/** The spec of a credential that mints from the list, also after a `update()` to any provider. */
 const specOf = (
   options: Partial<CredentialOptions>,
   moduleUrl: string,
   clock: SimulatedClock | undefined,
-): ChildSpec<CredentialHandle> => {
+): ChildSpec<Credential> => {
   const provider = { module: moduleUrl, export: 'provider' };
   const real = credential({ ...options, provider });
-  const kind: Kind<CredentialHandle> = {
+  const kind: Kind<Credential> = {
     ...real.kind,
     rotate: (request, path, report) => {
       const { provider: next } = real.kind.rotate!({ ...request, how: undefined }, path, () => undefined).prepared
@@ -82,10 +82,10 @@ const specOf = (
         options: { ...(rotated.options as CredentialOptions), provider, options: undefined },
       };
     },
-    createHandle: (door) => {
+    createHandle: (ref) => {
       // Before the handle reads the memory.
-      bindWords(door.memory, new LocalWords(door.memory, clock));
-      return real.kind.createHandle(door);
+      bindWords(ref.memory, new LocalWords(ref.memory, clock));
+      return real.kind.createHandle(ref);
     },
   };
   return childSpec(kind, real.options);
@@ -94,7 +94,7 @@ const specOf = (
 /** Made by {@link createTestCredential}. */
 export class TestCredential {
   /** The handle for the code under test: the same as `supervisor.children.github`. */
-  readonly credential: CredentialHandle;
+  readonly credential: Credential;
   readonly #answers: AnswerList;
   readonly #supervisor: LocalSupervisor;
   readonly #forgetModule: () => void;
@@ -114,7 +114,7 @@ export class TestCredential {
     this.#forgetModule = provideModule(moduleUrl, { provider: this.#answers.provider });
     this.#supervisor = new LocalSupervisor(clock);
     this.#supervisor.start([checked]);
-    this.credential = this.#supervisor.handles[name] as CredentialHandle;
+    this.credential = this.#supervisor.handles[name] as Credential;
   }
 
   /** Adds answers at the end. A waiting mint gets the first. */

@@ -19,23 +19,23 @@ export class Changes {
   /** @returns {Record<string, import('./stage.mjs').Action>} */
   actions() {
     return {
-      'change: rotate() with an overlap': () => this.rotate('overlapping', OVERLAP_MS),
-      'change: rotate()': () => this.rotate('rotating', 0),
+      'change: update() with an overlap': () => this.update('overlapping', OVERLAP_MS),
+      'change: update()': () => this.update('rotating', 0),
       'change: invalidate()': () => this.#invalidate(),
       'change: break-glass': () => this.#glass(),
     };
   }
 
   /** The server learns the new secret first. @param {string} name @param {number} overlapMs */
-  async rotate(name, overlapMs) {
+  async update(name, overlapMs) {
     const { supervisor, servers, children, causes } = this.#stage;
     await this.#alone.run(name, async () => {
       const secret = `${secretOf(name)}-${machineNowMs()}`;
-      const cause = causes.begin('change', overlapMs > 0 ? 'rotate() with an overlap' : 'rotate()', name);
+      const cause = causes.begin('change', overlapMs > 0 ? 'update() with an overlap' : 'update()', name);
       if (overlapMs === 0) await servers.server.setSecret(name, secret);
       const change = children.withSecret(name, secret);
       // One that dies over it may have taken it or not, so it is said again until it has: the server knows no other secret.
-      await untilTaken(() => supervisor.children[name].rotate(change, { overlapMs }));
+      await untilTaken(() => supervisor.children[name].update(change, { overlapMs }));
       if (overlapMs > 0) {
         await sleep(overlapMs / 3);
         await servers.server.setSecret(name, secret);
@@ -50,7 +50,7 @@ export class Changes {
     await this.#alone.run(name, async () => {
       const cause = causes.begin('change', 'authorised anew', name);
       try {
-        await supervisorMayDie(supervisor.children[name].rotate(await children.authorisedAnew(name)));
+        await supervisorMayDie(supervisor.children[name].update(await children.authorisedAnew(name)));
       } finally {
         causes.end(cause);
       }
@@ -72,7 +72,7 @@ export class Changes {
       random,
     );
     const handle = supervisor.children[name];
-    const token = handle.peek();
+    const token = handle.last();
     if (!token) return;
     const cause = causes.begin('change', 'invalidate()', name);
     await handle.invalidate(token, { timeoutMs: 2_000 }).catch(() => undefined);

@@ -58,7 +58,7 @@ export const makeChildren = async (folder, { server, other, front, keys, ca, cer
     };
   };
 
-  /** @type {Record<string, import('tokenvisor').ChildSpec<import('tokenvisor').CredentialHandle>>} */
+  /** @type {Record<string, import('tokenvisor').ChildSpec<import('tokenvisor').Credential>>} */
   const credentials = {};
   /**
    * @param {string} name @param {Partial<Facts>} known

@@ -37,7 +37,7 @@ export class Director {
   actions() {
     return {
       ...this.#kills.actions(),
-      'kill: zombie in a rotate()': () => this.#zombieInRotate(),
+      'kill: zombie in a update()': () => this.#zombieInRotate(),
       'kill: in a single-use exchange': () => this.#inExchange(),
       ...this.#outside.actions(),
       ...this.#changes.actions(),
@@ -127,9 +127,9 @@ export class Director {
   async #zombieInRotate() {
     const { causes } = this.#stage;
     const name = pick(['rotating', 'overlapping', 'renewed'], this.#stage.random);
-    const changing = name === 'renewed' ? this.#changes.authorise('renewed') : this.#changes.rotate(name, OVERLAP_MS);
+    const changing = name === 'renewed' ? this.#changes.authorise('renewed') : this.#changes.update(name, OVERLAP_MS);
     const killed = await this.#kills.order('zombie', Death.zombie, () => name);
     await changing;
-    if (killed) causes.count('kill', 'zombie in a rotate()');
+    if (killed) causes.count('kill', 'zombie in a update()');
   }
 }

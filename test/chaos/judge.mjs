@@ -96,7 +96,7 @@ const isRefusal = (theCase, attempt) => {
   if (signs && theCase.isOff(attempt)) return true;
   return causes.some((cause) => {
     const { family, kind, of } = cause;
-    if (family === 'change' && of === name && kind.startsWith('rotate()')) return overlap(cause, attempt, SLACK_MS);
+    if (family === 'change' && of === name && kind.startsWith('update()')) return overlap(cause, attempt, SLACK_MS);
     // What is minted from a token that is past its time, because its actor has not seen the step yet.
     if (family !== 'clock' || cause.fromMonoMs > toMonoMs) return false;
     return sources.some((source) => fromMonoMs <= theCase.unseenUntil(cause, source));

@@ -225,7 +225,7 @@ await director.relent();
 say('all faults are over');
 
 const relentedMonoMs = monoMs();
-const generations = new Map(credentials.map((name) => [name, handles[name].peek()?.generation ?? 0]));
+const generations = new Map(credentials.map((name) => [name, handles[name].last()?.generation ?? 0]));
 const settled = await Promise.all(
   credentials.map(async (name) => {
     const { nextAttemptAtMs = 0, refreshAtMs = 0, state } = handles[name].status();
@@ -234,7 +234,7 @@ const settled = await Promise.all(
     const boundMs = Math.max(SETTLE_MS, planned + 4_000);
     const isFresh = () =>
       handles[name].status().state === 'fresh' &&
-      (handles[name].peek()?.generation ?? 0) > (generations.get(name) ?? 0);
+      (handles[name].last()?.generation ?? 0) > (generations.get(name) ?? 0);
     if (await within(isFresh, boundMs)) return { name, ms: monoMs() - relentedMonoMs };
     return {
       name,

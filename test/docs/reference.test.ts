@@ -29,7 +29,7 @@ const REQUIRED = [
   ],
   ...['ClientAssertion', 'SigningKey', 'TlsOptions', 'RefreshTokenOptions', 'JwtBearerOptions', 'AssertionOptions'],
   ...['GoogleServiceAccountOptions', 'TokenExchangeOptions'],
-  ...['GetOptions', 'RotateOptions', 'CallOptions', 'ReadyOptions'],
+  ...['GetOptions', 'UpdateOptions', 'CallOptions', 'ReadyOptions'],
   ...['SupervisorHealth', 'MintFailure', 'TokenvisorError', 'ProviderError'],
 ];
 

@@ -1,6 +1,6 @@
 /** Credentials that meet one fault after the other, each on its own, and come back to a good token in between. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CredentialHandle, MintFailure, Token } from 'tokenvisor';
+import type { Credential, MintFailure, Token } from 'tokenvisor';
 import type { ProviderSpec } from 'tokenvisor/providers';
 import { BOUND_MS, type Heard } from '../support/supervised.js';
 import type { Entry, Promised } from './promises.js';
@@ -16,7 +16,7 @@ export interface Served {
 
 export interface Lane {
   readonly name: string;
-  readonly child: CredentialHandle;
+  readonly child: Credential;
   readonly heard: Heard;
   readonly server: Served;
   /** Whom its faults are for: itself, or whoever comes to a server of its own. */
@@ -109,7 +109,7 @@ const recover = async (
   } else if (failure.class === 'fatal' || failure.class === 'park') return lane.child.resume();
   // It goes on by what that answer had: with the token that was spent the server would revoke them all.
   else if (hasNext) return lane.child.resume();
-  await lane.child.rotate({ provider: await lane.provider() });
+  await lane.child.update({ provider: await lane.provider() });
 };
 
 /** The live token, once its mint has been told of: what is told after that belongs to the next fault. */
@@ -128,7 +128,7 @@ const tokenAfter = async (lane: Lane, from: number): Promise<Token> => {
 export const restore = async (lane: Lane): Promise<void> => {
   await lane.server.clear(lane.to);
   const from = results(lane).length;
-  await lane.child.rotate({ provider: await lane.provider() });
+  await lane.child.update({ provider: await lane.provider() });
   await tokenAfter(lane, from);
 };
 

@@ -4,7 +4,7 @@ import {
   actor,
   startSupervisor,
   TokenvisorError,
-  type ActorHandle,
+  type Actor,
   type AnyTokenvisorEvent,
   type ChildSpec,
   type TokenSupervisor,
@@ -158,7 +158,7 @@ class ThreadReplay {
     this.#toldToDie.add(name);
     const exited = this.#heard.of('child:exited', name).length;
     if (reason === 'killed') await killChildThread(this.#supervisor, name);
-    else (this.#supervisor.children as Readonly<Record<string, ActorHandle>>)[name]!.cast(reason);
+    else (this.#supervisor.children as Readonly<Record<string, Actor>>)[name]!.cast(reason);
     await eventually(`the end of '${name}'`, () => this.#heard.of('child:exited', name).length > exited);
   }
 
@@ -231,12 +231,12 @@ class ThreadReplay {
     if (!this.#toldToDie.delete(name)) this.#did.push(`stops ${name}`);
   }
 
-  #specOf(spec: Spec): ChildSpec<ActorHandle> {
+  #specOf(spec: Spec): ChildSpec<Actor> {
     const script = { starts: this.#starts, outcomes: this.#schedule.starts, stops: spec.stops };
     return this.#child(script, { restart: spec.restart, shutdown: shutdownOf(spec) });
   }
 
-  #child(options: object, child: object = {}): ChildSpec<ActorHandle> {
+  #child(options: object, child: object = {}): ChildSpec<Actor> {
     return actor({ behaviour: { module: childModule, export: 'child' }, options, ...child });
   }
 }

@@ -88,7 +88,7 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.constant(
       named(
         'rotate',
-        alive((driver) => driver.rotate()),
+        alive((driver) => driver.update()),
       ),
     ),
   },
@@ -97,7 +97,7 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.nat(60_000).map((ms) =>
       named(
         `rotate with an overlap of ${ms}`,
-        alive((driver) => driver.rotate(driver.overlap(ms))),
+        alive((driver) => driver.update(driver.overlap(ms))),
       ),
     ),
   },
@@ -234,7 +234,7 @@ test('in an overlap: whatever happened, there is a new token within a bound of w
         named('crash', (driver) => driver.crash().start()),
         named('source changed', (driver) => driver.sourceChanged()),
         named('secret', (driver) => driver.resume('secret')),
-        named('rotate', (driver) => driver.rotate(driver.overlap(2_000_000))),
+        named('rotate', (driver) => driver.update(driver.overlap(2_000_000))),
       ),
     ),
     { maxLength: 30 },
@@ -249,7 +249,7 @@ test('in an overlap: whatever happened, there is a new token within a bound of w
       driver.server = () => refusal;
       // What was asked of the servers of before ends, however it does.
       advance(driver, 5_000);
-      driver.rotate(driver.overlap(2_000_000)).want();
+      driver.update(driver.overlap(2_000_000)).want();
       for (const act of meanwhile) act(driver);
       expect(driver.status().parked).toBeUndefined();
       const generation = driver.published?.generation ?? 0;

@@ -4,18 +4,18 @@
  * the number that each test asks for says how many digits of them there are at least.
  */
 import { describe, expect, test } from 'vitest';
-import { Doorbell } from '../../src/memory/condition.js';
+import { ConditionVariable } from '../../src/memory/condition.js';
 import { slotIndex } from '../../src/memory/layout.js';
 import {
   fenceRecord,
   lastGeneration,
   readRecord,
   refuseRecord,
-  takeSeat,
+  takeLease,
   withdrawRecord,
-  type WriterSeat,
+  type FencingLease,
 } from '../../src/memory/record.js';
-import { raise, ring, type SharedWords } from '../../src/memory/words.js';
+import { raise, notify, type SharedWords } from '../../src/memory/words.js';
 import {
   type End,
   explore,
@@ -53,13 +53,13 @@ import {
 
 const { holds, breaks } = interleavingRuns(TINY_WORDS);
 
-/** The words as they are once generation 1 is published by a first writer; its seat. */
-const onePublished = (): { readonly prepare: NonNullable<Model['prepare']>; readonly seat: WriterSeat } => {
-  const prepare = (words: SharedWords): WriterSeat => {
+/** The words as they are once generation 1 is published by a first writer; its lease. */
+const onePublished = (): { readonly prepare: NonNullable<Model['prepare']>; readonly lease: FencingLease } => {
+  const prepare = (words: SharedWords): FencingLease => {
     const writing = publish({ generation: 1 })(words, sit(FIRST_SEAT)(words, undefined)) as Writing;
-    return writing.seat;
+    return writing.lease;
   };
-  return { prepare, seat: prepared(TINY_WORDS, prepare) };
+  return { prepare, lease: prepared(TINY_WORDS, prepare) };
 };
 
 describe('the explorer', () => {
@@ -171,13 +171,13 @@ const noteKept: Step = (words, state) => {
 };
 
 const zombieOf = (
-  seat: WriterSeat,
+  lease: FencingLease,
   generations: readonly number[],
   { port = (words: SharedWords) => words, booting = false } = {},
 ): ModelThread => ({
   name: 'zombie',
   steps: [
-    booting ? sit(seat) : (): Writing => ({ seat, published: [], fenced: false }),
+    booting ? sit(lease) : (): Writing => ({ lease, published: [], fenced: false }),
     ...generations.map(
       (generation): Step =>
         (words, state) =>
@@ -187,14 +187,14 @@ const zombieOf = (
 });
 
 describe('a fence beside a zombie', () => {
-  const { prepare, seat } = onePublished();
+  const { prepare, lease } = onePublished();
   const model = (
-    fence: (words: SharedWords) => WriterSeat = (words) => ({
+    fence: (words: SharedWords) => FencingLease = (words) => ({
       epoch: 2,
       bank: 1,
       control: fenceRecord(words, TINY, 1),
     }),
-    zombie: ModelThread = zombieOf(seat, [2]),
+    zombie: ModelThread = zombieOf(lease, [2]),
     reads = 2,
   ): SmallModel => ({
     prepare,
@@ -214,10 +214,10 @@ describe('a fence beside a zombie', () => {
     holds('fence, zombie publishes', model(), 60));
 
   test('it publishes twice', () =>
-    holds('fence, zombie publishes twice', model(undefined, zombieOf(seat, [2, 3]), 0), 20));
+    holds('fence, zombie publishes twice', model(undefined, zombieOf(lease, [2, 3]), 0), 20));
 
   test('it was still starting', () =>
-    holds('fence, zombie starts and publishes', model(undefined, zombieOf(seat, [2], { booting: true }), 1), 40));
+    holds('fence, zombie starts and publishes', model(undefined, zombieOf(lease, [2], { booting: true }), 1), 40));
 
   test('a fence that does not compare is found out', () =>
     breaks(
@@ -236,14 +236,14 @@ describe('a fence beside a zombie', () => {
   test('a writer that publishes by a store is found out', () =>
     breaks(
       'a publication by a store',
-      model(undefined, zombieOf(seat, [2], { port: withoutCompare })),
+      model(undefined, zombieOf(lease, [2], { port: withoutCompare })),
       /fenced|back|published/,
     ));
 
   test('a writer that loads, compares and stores is found out', () =>
     breaks(
       'a publication by a load and a store',
-      model(undefined, zombieOf(seat, [2], { port: withoutCompareExchange })),
+      model(undefined, zombieOf(lease, [2], { port: withoutCompareExchange })),
       /fenced|back|published/,
     ));
 
@@ -251,8 +251,8 @@ describe('a fence beside a zombie', () => {
     const returning: ModelThread = {
       name: 'zombie',
       steps: [
-        sit(seat),
-        (words, state) => ({ ...(state as Writing), seat: { ...seat, control: words.load(TINY.control) } }),
+        sit(lease),
+        (words, state) => ({ ...(state as Writing), lease: { ...lease, control: words.load(TINY.control) } }),
         (words, state) => publish({ generation: 2 })(words, state),
       ],
     };
@@ -274,14 +274,14 @@ const isWiped = (load: (index: number) => number, bank: number): boolean =>
   });
 
 describe('a second successor beside the same zombie', () => {
-  const { prepare: first, seat: zombieSeat } = onePublished();
-  const prepareBoth = (words: SharedWords): WriterSeat => {
+  const { prepare: first, lease: zombieSeat } = onePublished();
+  const prepareBoth = (words: SharedWords): FencingLease => {
     first(words);
-    const seat = takeSeat(words, TINY, 2, [zombieSeat]);
+    const lease = takeLease(words, TINY, 2, [zombieSeat]);
     words.store(Word.KEPT, 1);
-    return (publish({ who: 2, generation: 2 })(words, sit(seat)(words, undefined)) as Writing).seat;
+    return (publish({ who: 2, generation: 2 })(words, sit(lease)(words, undefined)) as Writing).lease;
   };
-  const seat = prepared(TINY_WORDS, prepareBoth);
+  const lease = prepared(TINY_WORDS, prepareBoth);
 
   test('it takes the bank of the first successor, wherever that one died', () =>
     holds(
@@ -290,11 +290,11 @@ describe('a second successor beside the same zombie', () => {
         prepare: prepareBoth,
         threads: [
           zombieOf(zombieSeat, [9]),
-          { name: 'first', steps: [sit(seat), publish({ who: 2, generation: 3 })], mayDie: true },
+          { name: 'first', steps: [sit(lease), publish({ who: 2, generation: 3 })], mayDie: true },
           {
             name: 'second',
             after: ['first'],
-            steps: [(words) => takeSeat(words, TINY, 3, [zombieSeat]), sit(), ...publishNext(lastGeneration, 3)],
+            steps: [(words) => takeLease(words, TINY, 3, [zombieSeat]), sit(), ...publishNext(lastGeneration, 3)],
           },
           { name: 'reader', steps: [watchful] },
         ],
@@ -305,10 +305,12 @@ describe('a second successor beside the same zombie', () => {
       30,
     ));
 
-  test('there is no third seat', () => {
+  test('there is no third lease', () => {
     prepared(TINY_WORDS, (words) => {
       prepareBoth(words);
-      expect(() => takeSeat(words, TINY, 3, [zombieSeat, seat])).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+      expect(() => takeLease(words, TINY, 3, [zombieSeat, lease])).toThrow(
+        expect.objectContaining({ code: 'INTERNAL' }),
+      );
     });
   });
 });
@@ -330,7 +332,7 @@ describe('a writer that dies after any number of its operations', () => {
           {
             name: 'successor',
             after: ['writer'],
-            steps: [(words) => takeSeat(words, TINY, 2, []), sit(), ...nextEvent()],
+            steps: [(words) => takeLease(words, TINY, 2, []), sit(), ...nextEvent()],
           },
           { name: 'reader', steps: [read, read] },
         ],
@@ -360,7 +362,7 @@ describe('a writer that dies after any number of its operations', () => {
         {
           name: 'successor',
           after: ['supervisor'],
-          steps: [(words) => takeSeat(words, TINY, 2, []), sit(), ...publishNext(last)],
+          steps: [(words) => takeLease(words, TINY, 2, []), sit(), ...publishNext(last)],
         },
         observer,
       ],
@@ -407,7 +409,7 @@ function nextEvent(): readonly Step[] {
 }
 
 describe('a withdrawal from outside, beside a zombie', () => {
-  const { prepare, seat } = onePublished();
+  const { prepare, lease } = onePublished();
   const reading: Step = (words) => {
     const done = words.load(Word.DONE);
     const seen = see(inTurns(words));
@@ -420,7 +422,7 @@ describe('a withdrawal from outside, beside a zombie', () => {
       {
         prepare,
         threads: [
-          zombieOf(seat, [2]),
+          zombieOf(lease, [2]),
           {
             name: 'supervisor',
             steps: [(words) => withdrawRecord(inTurns(words), TINY, { wipe }), (words) => words.store(Word.DONE, 1)],
@@ -438,10 +440,10 @@ describe('the doorbell', () => {
   const waits =
     (isMet: (words: SharedWords) => boolean): Step =>
     (words) =>
-      void new Doorbell(words, Word.CHANGE).waitSync(() => isMet(words) || undefined, FOREVER_MS);
+      void new ConditionVariable(words, Word.CHANGE).waitSync(() => isMet(words) || undefined, FOREVER_MS);
   const isDone = (words: SharedWords): boolean => words.load(Word.DONE) === 1;
   const store: Step = (words) => words.store(Word.DONE, 1);
-  const rings: Step = (words) => ring(words, Word.CHANGE);
+  const rings: Step = (words) => notify(words, Word.CHANGE);
   const waiter = (name: string, wait: Step = waits(isDone), slices = 0): ModelThread => ({
     name,
     steps: [wait],
@@ -450,7 +452,7 @@ describe('the doorbell', () => {
   const ringer = (...steps: readonly Step[]): ModelThread => ({ name: 'ringer', steps });
 
   test('a ring releases every waiter, with no slices', () =>
-    holds('ring, 3 waiters', { threads: [ringer(store, rings), waiter('a'), waiter('b'), waiter('c')] }, 4));
+    holds('notify, 3 waiters', { threads: [ringer(store, rings), waiter('a'), waiter('b'), waiter('c')] }, 4));
 
   test('two ringers, and a waiter for both', () => {
     const both = waits((words) => words.load(Word.DONE) === 1 && words.load(Word.KEPT) === 1);
@@ -467,7 +469,7 @@ describe('the doorbell', () => {
     ],
   });
 
-  test('a ringer that dies before its ring, or between count and notify, costs a slice', () =>
+  test('a ringer that dies before its notify, or between count and notify, costs a slice', () =>
     holds('ringer dies, slices', orphaned(2), 3));
 
   test('a wait without slices is found out when a ringer dies', () =>
@@ -527,16 +529,19 @@ describe('requests', () => {
   const gets: readonly Step[] = [
     (words) => {
       const wanted = last(words) + 1;
-      if (raise(words, Word.WANTED, wanted)) ring(words, Word.REQUEST);
+      if (raise(words, Word.WANTED, wanted)) notify(words, Word.REQUEST);
       return wanted;
     },
     (words, wanted) => {
-      new Doorbell(words, Word.CHANGE).waitSync(() => last(words) >= (wanted as number) || undefined, FOREVER_MS);
+      new ConditionVariable(words, Word.CHANGE).waitSync(
+        () => last(words) >= (wanted as number) || undefined,
+        FOREVER_MS,
+      );
     },
   ];
   const leaves: Step = (words) => {
     words.add(Word.DONE, 1);
-    ring(words, Word.REQUEST);
+    notify(words, Word.REQUEST);
   };
 
   /** An actor that mints when it is asked to, until all who asked have left. */
@@ -549,7 +554,7 @@ describe('requests', () => {
         const generation = last(words);
         if (words.load(Word.WANTED) > generation) {
           raise(words, TINY.generation ?? 0, generation + 1);
-          ring(words, Word.CHANGE);
+          notify(words, Word.CHANGE);
         } else {
           if (words.load(Word.DONE) >= askers) return;
           words.wait(Word.REQUEST, seen, FOREVER_MS);
@@ -577,15 +582,15 @@ describe('requests', () => {
     breaks('an actor that only listens', orphaned(0), /waits for ever/));
 
   test('two threads invalidate one token: it is replaced once, and nobody is given it again', () => {
-    const { prepare, seat } = onePublished();
+    const { prepare, lease } = onePublished();
     const refuses: readonly Step[] = [
       (words) => {
         raise(words, Word.INVALIDATED, 1);
         refuseRecord(inTurns(words), TINY, 1);
-        ring(words, Word.REQUEST);
+        notify(words, Word.REQUEST);
       },
       (words) => {
-        const doorbell = new Doorbell(inTurns(words), Word.CHANGE);
+        const doorbell = new ConditionVariable(inTurns(words), Word.CHANGE);
         const taken = doorbell.waitSync(() => {
           const seen = see(inTurns(words));
           return seen && seen.generation > words.load(Word.INVALIDATED) ? seen : undefined;
@@ -601,7 +606,7 @@ describe('requests', () => {
           {
             name: 'actor',
             steps: [
-              sit(seat),
+              sit(lease),
               (words, state) => {
                 for (;;) {
                   const seen = words.load(Word.REQUEST);
@@ -611,7 +616,7 @@ describe('requests', () => {
               },
               withdraw(),
               publish({ generation: 2 }),
-              (words) => ring(words, Word.CHANGE),
+              (words) => notify(words, Word.CHANGE),
             ],
           },
           { name: 'a', steps: refuses },
@@ -625,14 +630,14 @@ describe('requests', () => {
   describe('a refusal', () => {
     /** A writer that publishes the next one, one that refuses, and a reader that has the record cached. */
     const refusing = (refuse: (words: SharedWords) => void): SmallModel => {
-      const { prepare, seat } = onePublished();
+      const { prepare, lease } = onePublished();
       return {
         prepare,
         threads: [
           {
             name: 'actor',
             steps: [
-              sit(seat),
+              sit(lease),
               publish({ generation: 2 }),
               (_words, state) => {
                 if ((state as Writing).fenced) throw new Error('shut out by a refusal');

@@ -5,10 +5,10 @@ import {
   lastGeneration,
   readRecord,
   RecordWriter,
-  takeSeat,
+  takeLease,
   wipeAfter,
   withdrawRecord,
-  type WriterSeat,
+  type FencingLease,
 } from '../../src/memory/record.js';
 import { AtomicWords } from '../../src/memory/words.js';
 import { dyingAfter, survives } from '../support/dying-words.js';
@@ -29,8 +29,8 @@ class System {
   readonly expected: Expected = { payload: undefined, generation: 0, published: 0 };
   #epoch = 0;
   #writer!: RecordWriter;
-  #seat!: WriterSeat;
-  #zombie: { writer: RecordWriter; seat: WriterSeat } | undefined;
+  #lease!: FencingLease;
+  #zombie: { writer: RecordWriter; lease: FencingLease } | undefined;
   #stopped = false;
 
   constructor() {
@@ -67,14 +67,14 @@ class System {
       this.#writer.publish(headerOf(generation), Uint8Array.from(payload));
     });
     if (this.words.load(PLACE.control) !== before) this.#published(payload, generation);
-    wipeAfter(this.words, PLACE, this.#seat.bank);
+    wipeAfter(this.words, PLACE, this.#lease.bank);
     this.#succeed();
   }
 
   /** The writer is given up; another one follows. */
   fence(): void {
     if (this.#zombie) return;
-    this.#zombie = { writer: this.#writer, seat: this.#seat };
+    this.#zombie = { writer: this.#writer, lease: this.#lease };
     this.#succeed();
   }
 
@@ -87,7 +87,7 @@ class System {
 
   zombieExits(): void {
     if (!this.#zombie) return;
-    wipeAfter(this.words, PLACE, this.#zombie.seat.bank);
+    wipeAfter(this.words, PLACE, this.#zombie.lease.bank);
     this.#zombie = undefined;
   }
 
@@ -99,7 +99,7 @@ class System {
   }
 
   restart(): void {
-    if (this.#stopped) wipeAfter(this.words, PLACE, this.#seat.bank);
+    if (this.#stopped) wipeAfter(this.words, PLACE, this.#lease.bank);
     this.#succeed();
   }
 
@@ -109,7 +109,7 @@ class System {
     expect(record.payload && [...record.payload]).toEqual(payload);
     if (record.payload) expect(record).toMatchObject(headerOf(generation));
     expect(lastGeneration(this.words, PLACE)).toBe(published);
-    const { bank } = this.#seat;
+    const { bank } = this.#lease;
     if (!this.#stopped) expect(bankOf(this.words.load(PLACE.control))).toBe(bank);
     if (!this.#zombie && !this.#stopped) expect(this.#slotsInUse()).toBe(payload ? 1 : 0);
   }
@@ -131,13 +131,13 @@ class System {
   #succeed(): void {
     this.#stopped = false;
     this.#epoch += 1;
-    this.#seat = takeSeat(this.words, PLACE, this.#epoch, this.#zombie ? [this.#zombie.seat] : []);
+    this.#lease = takeLease(this.words, PLACE, this.#epoch, this.#zombie ? [this.#zombie.lease] : []);
     this.#sit(this.words);
   }
 
   #sit(words: ConstructorParameters<typeof RecordWriter>[0]): void {
-    this.#seat = { ...this.#seat, control: this.words.load(PLACE.control) };
-    this.#writer = new RecordWriter(words, PLACE, this.#seat);
+    this.#lease = { ...this.#lease, control: this.words.load(PLACE.control) };
+    this.#writer = new RecordWriter(words, PLACE, this.#lease);
   }
 }
 

@@ -53,20 +53,20 @@ describe('STOPPED', () => {
   const persists =
     (stopped: boolean, persist: Persist): Step =>
     (words, state) => {
-      const seat = state as Seat;
-      if (seat.fenced) return seat;
-      const after = next(seat.control, stopped);
+      const lease = state as Seat;
+      if (lease.fenced) return lease;
+      const after = next(lease.control, stopped);
       try {
         persist(headed(words), stopped, () => {
-          if (words.compareExchange(Word.RECORD, seat.control, after) !== seat.control) throw FENCED;
+          if (words.compareExchange(Word.RECORD, lease.control, after) !== lease.control) throw FENCED;
         });
         return { control: after };
       } catch (error) {
         if (error !== FENCED) throw error;
-        return { ...seat, fenced: true };
+        return { ...lease, fenced: true };
       }
     };
-  /** On its seat before anything else happens. */
+  /** On its lease before anything else happens. */
   const sits: Step = (): Seat => ({ control: 0 });
 
   const supervisor = (phases: readonly boolean[], persist: Persist): ModelThread => ({

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { attach, credential, type CredentialHandle } from 'tokenvisor';
+import { attach, credential, type Credential } from 'tokenvisor';
 import { clientCredentials, file, fileStore, literal, refreshToken } from 'tokenvisor/providers';
 import { type AuthorizationServer, startAuthorizationServer } from '../support/authorization-server.mjs';
 import { secretOf, untilStats } from '../support/server-stats.js';
@@ -53,7 +53,7 @@ const freshClient = (of = server): { clientId: string; clientSecret: string; tok
 };
 
 /** A token is published a moment before the status tells of it. */
-const settled = (child: CredentialHandle): Promise<void> =>
+const settled = (child: Credential): Promise<void> =>
   eventually('the end of the exchange', () => !child.status().exchanging);
 
 const requestsOf = async (clientId: string, of = server): Promise<number> =>
@@ -77,7 +77,7 @@ const fixtureThread = async (name: string, workerData: unknown): Promise<Worker>
   return worker;
 };
 
-const verifyingReader = async (child: CredentialHandle, of: AuthorizationServer): Promise<() => Promise<Seen>> => {
+const verifyingReader = async (child: Credential, of: AuthorizationServer): Promise<() => Promise<Seen>> => {
   const { issuer, resource: audience } = of;
   const worker = await fixtureThread('verifying-reader.mjs', {
     handle: child.handle(),
@@ -136,7 +136,7 @@ describe('each provider', () => {
     const provider = clientCredentials({ ...where(), clientId, clientSecret, resource: server.resource });
     const preload = new URL('./fixtures/tell-fetch.mjs', import.meta.url).href;
     const { supervisor, children } = await supervise({
-      api: credential({ provider, env: [LIST], execArgv: ['--import', preload] }),
+      api: credential({ provider, inheritEnv: [LIST], execArgv: ['--import', preload] }),
     });
     await supervisor.ready();
     await settled(children.api);
@@ -283,7 +283,7 @@ describe('in time', () => {
         cause: expect.objectContaining({ reason: 'connect_failed' }) as unknown,
       }),
     );
-    expect(upstream.peek()?.generation).toBe(1);
+    expect(upstream.last()?.generation).toBe(1);
     expect(upstream.status()).toMatchObject({ state: 'expired', usable: false });
     expect(supervisor.health().status).toBe('down');
     await expect(upstream.get({ timeoutMs: 50 })).rejects.toMatchObject({
@@ -300,8 +300,8 @@ describe('in time', () => {
       ...(await Promise.all(waiting)).map(({ value }) => value),
       ...((await elsewhere) as string[]),
     ]);
-    expect(values).toEqual(new Set([upstream.peek()?.value]));
-    expect(upstream.peek()?.generation).toBe(2);
+    expect(values).toEqual(new Set([upstream.last()?.value]));
+    expect(upstream.last()?.generation).toBe(2);
     expect(heard.of('token:expired')).toHaveLength(1);
     await eventually('the state', () => upstream.status().state === 'fresh');
   });
@@ -340,7 +340,7 @@ describe('in time', () => {
 });
 
 describe('parked', () => {
-  test('invalid_client: one request, however many ask; rotate() to the right secret goes on', async () => {
+  test('invalid_client: one request, however many ask; update() to the right secret goes on', async () => {
     const client = freshClient();
     const { children, heard } = await supervise({
       wrong: credential({ provider: clientCredentials({ ...client, clientSecret: 'wrong' }) }),
@@ -371,7 +371,7 @@ describe('parked', () => {
     await eventually('the park', () => wrong.status().state === 'parked');
     expect((await server.stats()).byClient[client.clientId]).toMatchObject({ requests: 2, refused: 2 });
 
-    await wrong.rotate({ provider: clientCredentials(client) });
+    await wrong.update({ provider: clientCredentials(client) });
     expect((await wrong.get()).generation).toBe(1);
     expect(heard.of('child:resumed').map(({ by }) => by)).toEqual(['user', 'rotate']);
     expect((await server.stats()).byClient[client.clientId]).toEqual({ requests: 3, issued: 1, refused: 2 });
@@ -393,18 +393,18 @@ describe('parked', () => {
     expect(children.upstream.status()).toMatchObject({ attempts: 3, failures: 0 });
   });
 
-  test('rotate() to a secret that is wrong: the token is served on, and rotate() back is enough', async () => {
+  test('update() to a secret that is wrong: the token is served on, and update() back is enough', async () => {
     const client = freshClient();
     const { supervisor, children, heard } = await supervise({
       upstream: credential({ provider: clientCredentials(client) }),
     });
     await supervisor.ready();
     const { upstream } = children;
-    await upstream.rotate({ provider: clientCredentials({ ...client, clientSecret: 'wrong' }) });
+    await upstream.update({ provider: clientCredentials({ ...client, clientSecret: 'wrong' }) });
     await heard.next('child:parked');
     expect(upstream.current().generation).toBe(1);
     expect((await upstream.get()).generation).toBe(1);
-    await upstream.rotate({ provider: clientCredentials(client) });
+    await upstream.update({ provider: clientCredentials(client) });
     await eventually('the next token', () => upstream.current().generation === 2);
     await settled(upstream);
     expect(upstream.status().parked).toBeUndefined();

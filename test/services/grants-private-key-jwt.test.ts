@@ -308,7 +308,7 @@ test('only threads that sign load what signs', async () => {
   afterTest(() => delete process.env[LIST]);
   const loadedWith = async (clientAssertion: unknown): Promise<string> => {
     process.env[LIST] = fileOf('');
-    const more = { env: [LIST], execArgv: ['--import', preload] };
+    const more = { inheritEnv: [LIST], execArgv: ['--import', preload] };
     const { heard } = await supervise({ a: asking('memory', clientAssertion, {}, more) });
     await heard.next('mint:started');
     return readFileSync(process.env[LIST], 'utf8');

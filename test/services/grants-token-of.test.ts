@@ -1,6 +1,6 @@
 /** A credential that is minted from another one's token: what becomes of it when that one, or anybody else, has trouble. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { credential, startSupervisor, type ChildSpec, type CredentialHandle, type CredentialOptions } from 'tokenvisor';
+import { credential, startSupervisor, type ChildSpec, type Credential, type CredentialOptions } from 'tokenvisor';
 import { clientCredentials, tokenExchange, tokenOf } from 'tokenvisor/providers';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import {
@@ -62,11 +62,11 @@ const jtiOf = ({ value }: { readonly value: string }): string =>
   (JSON.parse(Buffer.from(value.split('.')[1]!, 'base64url').toString()) as { jti: string }).jti;
 
 /** Waits until the target's token is what the server gave for the source's; tells how long that took, by the server. */
-const followed = async (source: CredentialHandle, target: CredentialHandle): Promise<{ readonly afterMs: number }> => {
+const followed = async (source: Credential, target: Credential): Promise<{ readonly afterMs: number }> => {
   const token = await source.get();
   const endMs = performance.now() + BOUND_MS;
   for (;;) {
-    const got = target.peek();
+    const got = target.last();
     const seen = got && (await exchanges()).find(({ issued }) => issued?.jti === jtiOf(got));
     if (seen?.subjectToken?.jti === jtiOf(token)) return { afterMs: seen.atMs - token.issuedAtMs };
     if (performance.now() > endMs) throw new Error(`Expected an exchange of ${String(token)}`);
@@ -108,7 +108,7 @@ describe.concurrent('it waits for the source', () => {
     expect(failure).toMatchObject({ class: 'transient', reason: 'token_unavailable' });
     expect(failure.message).toContain("The token of 'user', from which this one is minted, is not available");
     expect(children.orders.status().state).not.toBe('parked');
-    await children.user.rotate({ provider: ofUser() });
+    await children.user.update({ provider: ofUser() });
     expect((await followed(children.user, children.orders)).afterMs).toBeLessThan(FOLLOWS_MS + SLACK_MS);
   });
 });
@@ -274,11 +274,11 @@ describe.concurrent('names that lead nowhere', () => {
     await followed(children.user, started);
   });
 
-  test('rotate() makes no circle', async () => {
+  test('update() makes no circle', async () => {
     const { orders, user } = clientsOf();
     const { children } = await supervise({ second: orders('user'), third: orders('second'), user: user() });
     await children.third.get({ timeoutMs: BOUND_MS });
-    const circle = children.second.rotate({
+    const circle = children.second.update({
       provider: tokenExchange({ tokenEndpoint: server.tokenEndpoint, subjectToken: tokenOf('third') }),
     });
     await expect(circle).rejects.toMatchObject({

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { credential, type ChildSpec, type CredentialHandle } from 'tokenvisor';
+import { credential, type ChildSpec, type Credential } from 'tokenvisor';
 import { clientCredentials, refreshToken } from 'tokenvisor/providers';
 import { JwtVerifier } from '../../src/jwt/jwt-verifier.js';
 import { createSimulatedClock } from '../../src/testing/simulated-clock.js';
@@ -28,7 +28,7 @@ const published = { keys: [{ ...key.publicJwk, kid: 'one', use: 'sig', alg: 'ES2
 let server: HostileProcess;
 const heards: Heard[] = [];
 
-const superviseAll = async (specs: Readonly<Record<string, ChildSpec<CredentialHandle>>>) => {
+const superviseAll = async (specs: Readonly<Record<string, ChildSpec<Credential>>>) => {
   const supervised = await supervise(specs);
   heards.push(supervised.heard);
   return supervised;
@@ -45,7 +45,7 @@ const met = new Map<string, Promise<Met>>();
 
 /** What strikes before anything is asked says nothing of its client: each credential has a server of its own. */
 const startConnections = async (): Promise<void> => {
-  const specs: Record<string, ChildSpec<CredentialHandle>> = {};
+  const specs: Record<string, ChildSpec<Credential>> = {};
   const plans: { readonly entry: Entry; readonly key: string; readonly lane: Omit<Lane, 'child' | 'heard'> }[] = [];
   for (const entry of connections) {
     for (const kind of KINDS) {
@@ -149,11 +149,11 @@ const discoveries: readonly (readonly [string, Fault, object | 'token'])[] = [
 
 describe('the metadata of an issuer', () => {
   let heard: Heard;
-  let children: Readonly<Record<string, CredentialHandle>>;
+  let children: Readonly<Record<string, Credential>>;
   const nameOf = (index: number): string => `issuer-${index}`;
 
   beforeAll(async () => {
-    const specs: Record<string, ChildSpec<CredentialHandle>> = {};
+    const specs: Record<string, ChildSpec<Credential>> = {};
     for (const [index, [, fault]] of discoveries.entries()) {
       const name = nameOf(index);
       await server.next(fault, 2, { at: 'metadata', clientId: name });
@@ -268,7 +268,7 @@ test.concurrent('before a real server: it verifies and rotates, and nothing is s
   await front.next({ kind: 'delivery', acts: true, delivery: { kind: 'reset', bytes: 0 } });
   await expect(mail.refresh({ timeoutMs: BOUND_MS })).rejects.toMatchObject({ code: 'PARKED' });
   expect(mail.status().parked).toMatchObject({ why: 'ambiguous_exchange' });
-  await mail.rotate(await authorised());
+  await mail.update(await authorised());
   await eventually('the next token', () => mail.current().generation === 4);
   expect(heard.of('mint:failed').map(({ failure }) => failure.class)).toEqual(['transient', 'ambiguous']);
   expect(await real.stats()).toMatchObject({ reuses: 0, revokedGrants: 0, tokensIssued: 5 });

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { credential, type ChildSpec, type CredentialHandle } from 'tokenvisor';
+import { credential, type ChildSpec, type Credential } from 'tokenvisor';
 import { catalogue, connections, type Entry } from '../hostile/catalogue.js';
 import { expectKept, LONG_MS, SHORT_MS } from '../hostile/expect-kept.js';
 import { meet, restore, wellAtFirst, type Lane, type Met } from '../hostile/lanes.js';
@@ -60,7 +60,7 @@ const startLanes = async (kind: Kind): Promise<void> => {
       provider: providerOf(kind, index % 2 === 0 ? 'memory' : folder, asked, () => server.authorise(clientId)),
     };
   });
-  const specs: Record<string, ChildSpec<CredentialHandle>> = {};
+  const specs: Record<string, ChildSpec<Credential>> = {};
   for (const { clientId, provider } of plans) specs[clientId] = credential({ provider: await provider() });
   const { supervisor, children, heard } = await supervise(specs);
   heardBy[kind] = heard;

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { credential, type CredentialHandle, type CredentialStatus, type TokenSupervisor } from 'tokenvisor';
+import { credential, type Credential, type CredentialStatus, type TokenSupervisor } from 'tokenvisor';
 import { fileStore, refreshToken, type RefreshTokenOptions } from 'tokenvisor/providers';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { type AuthorizationServer, startAuthorizationServer } from '../support/authorization-server.mjs';
@@ -70,7 +70,7 @@ const expectNoReuse = async (): Promise<void> =>
 
 interface Dying {
   readonly supervisor: TokenSupervisor;
-  readonly mail: CredentialHandle;
+  readonly mail: Credential;
   readonly heard: Heard;
   readonly control: Control;
 }
@@ -97,8 +97,7 @@ const optionsOf = (control: Control, grant: Omit<RefreshTokenOptions, 'store'>, 
   grant: refreshToken({ ...grant, store: kept === 'memory' ? kept : fileStore(newStore()) }).options,
 });
 
-const parked = (mail: CredentialHandle): Promise<void> =>
-  eventually('the park', () => mail.status().state === 'parked');
+const parked = (mail: Credential): Promise<void> => eventually('the park', () => mail.status().state === 'parked');
 
 describe('A4: the actor dies in the exchange', () => {
   const deaths: readonly [string, (dying: Dying) => unknown][] = [
@@ -140,7 +139,7 @@ describe('A4: the actor dies in the exchange', () => {
       await expectNoReuse();
 
       // Somebody authorises anew.
-      await mail.rotate({ options: optionsOf(control, await authorised(lane), kept) });
+      await mail.update({ options: optionsOf(control, await authorised(lane), kept) });
       await eventually('the next token', () => mail.current().generation === generation + 1);
       await eventually('the end of the park', () => mail.status().state === 'fresh');
     }
@@ -186,7 +185,7 @@ describe('A4: the actor dies in the exchange', () => {
     await expect(mail.refresh()).rejects.toMatchObject({ code: 'PARKED' });
     await expect(mail.refresh()).rejects.toMatchObject({ code: 'PARKED' });
     expect(await issuedTo(0)).toBe(issued + 1);
-    await mail.rotate({ options: optionsOf(control, await authorised(), 'file') });
+    await mail.update({ options: optionsOf(control, await authorised(), 'file') });
     await eventually('the next token', () => mail.current().generation === 2);
     await expectNoReuse();
   });
@@ -257,13 +256,13 @@ class MailProcess {
 }
 
 describe('what is no ambiguity', () => {
-  test('rotate() in the exchange: its answer comes first, and then a mint with the new options', async () => {
+  test('update() in the exchange: its answer comes first, and then a mint with the new options', async () => {
     const grant = await authorised();
     const { mail, heard, control } = await startDying(grant, 'memory');
     const carriedOut = await holdNext();
     const refreshed = mail.refresh({ timeoutMs: 15_000 });
     await carriedOut();
-    await mail.rotate({ options: optionsOf(control, { ...grant, scope: 'read' }, 'memory') });
+    await mail.update({ options: optionsOf(control, { ...grant, scope: 'read' }, 'memory') });
     await server.release();
     expect(await refreshed).toMatchObject({ generation: 2, scopes: ['read', 'write'] });
     await eventually('the new options', () => mail.current().scopes.join() === 'read');

@@ -69,7 +69,7 @@ test('a source that was started anew while no actor lived went unseen', async ()
   // It counts its tokens from 1 again, as the one before has.
   const source = await supervisor.startChild('user', user());
   await source.get({ timeoutMs: BOUND_MS });
-  await eventually('another token of orders', () => (children.orders.peek()?.generation ?? 0) > 1);
+  await eventually('another token of orders', () => (children.orders.last()?.generation ?? 0) > 1);
   const { subjectToken } = (await server.seen()).findLast(({ clientId }) => clientId === 'orders')!;
   const { issued } = (await server.seen()).findLast(({ clientId }) => clientId === 'user')!;
   expect(subjectToken!.jti).toBe(issued!.jti);

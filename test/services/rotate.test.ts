@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { credential, type CredentialHandle, type TokenSupervisor } from 'tokenvisor';
+import { credential, type Credential, type TokenSupervisor } from 'tokenvisor';
 import { clientCredentials, env, file, fileStore, refreshToken } from 'tokenvisor/providers';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { type AuthorizationServer, startAuthorizationServer } from '../support/authorization-server.mjs';
@@ -41,7 +41,7 @@ const providerOf = (
   clientCredentials({ tokenEndpoint: server.tokenEndpoint, clientId, clientSecret });
 
 /** Reads all the time, here and in another thread; the check says that no read failed, and which generations came. */
-const readAllAlong = async (child: CredentialHandle): Promise<() => Promise<readonly number[]>> => {
+const readAllAlong = async (child: Credential): Promise<() => Promise<readonly number[]>> => {
   const url = new URL('./fixtures/patient-reader.mjs', import.meta.url);
   const worker = new Worker(url, { workerData: child.handle(), env: {}, execArgv: [] });
   afterTest(() => worker.terminate());
@@ -73,7 +73,7 @@ const readAllAlong = async (child: CredentialHandle): Promise<() => Promise<read
 interface Running {
   readonly clientId: string;
   readonly supervisor: TokenSupervisor;
-  readonly api: CredentialHandle;
+  readonly api: Credential;
   readonly heard: Heard;
   readonly stopReading: () => Promise<readonly number[]>;
 }
@@ -88,7 +88,7 @@ const running = async (clientId = freshClient()): Promise<Running> => {
   return { clientId, supervisor, api: children.api, heard, stopReading: await readAllAlong(children.api) };
 };
 
-const minted = (api: CredentialHandle, generation: number): Promise<void> =>
+const minted = (api: Credential, generation: number): Promise<void> =>
   eventually(`generation ${generation}`, () => api.current().generation >= generation);
 
 /** Which secret each attempt was made with, and what came of it. */
@@ -108,7 +108,7 @@ const expectFloor = (heard: Heard): void => {
 describe.concurrent('an overlap', () => {
   test('the newer secret before the server knows it: the older mints, a second later, until the newer is known', async () => {
     const { clientId, api, heard, stopReading } = await running();
-    await api.rotate({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
+    await api.update({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
     await minted(api, 2);
     expect((await api.refresh()).generation).toBe(3);
     await server.setSecret(clientId, 'the-new-one');
@@ -129,7 +129,7 @@ describe.concurrent('an overlap', () => {
   test('after the server has forgotten the older secret: the older is not tried', async () => {
     const { clientId, api, heard, stopReading } = await running();
     await server.setSecret(clientId, 'the-new-one');
-    await api.rotate({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
+    await api.update({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
     await minted(api, 2);
     expect(await stopReading()).toEqual([1, 2]);
     expect((await server.stats()).byClient[clientId]).toEqual({ requests: 2, issued: 2, refused: 0 });
@@ -141,7 +141,7 @@ describe.concurrent('an overlap', () => {
     async (known) => {
       const { clientId, api, heard, stopReading } = await running();
       await server.setSecret(clientId, 'neither');
-      await api.rotate({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
+      await api.update({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
       await eventually('two rounds', () => attempts(heard).length >= 5);
       expect(api.status()).toMatchObject({ state: 'degraded', usable: true });
       await server.setSecret(clientId, known);
@@ -158,7 +158,7 @@ describe.concurrent('an overlap', () => {
 
   test('after its end a refusal parks, and the older secret is not tried', async () => {
     const { clientId, api, heard, stopReading } = await running();
-    await api.rotate({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: 5_000 });
+    await api.update({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: 5_000 });
     const endMs = performance.now() + 5_000;
     await minted(api, 2);
     await eventually('the end of the overlap', () => performance.now() > endMs);
@@ -178,7 +178,7 @@ describe.concurrent('an overlap', () => {
   ])('survives the death of %s, before the older secret had its turn and after', async (_whose, kill) => {
     const all = await running();
     const { clientId, api, heard, stopReading } = all;
-    await api.rotate({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
+    await api.update({ provider: providerOf(clientId, 'the-new-one') }, { overlapMs: OVERLAP_MS });
     await heard.next('mint:failed');
     const { incarnation } = api.status();
     await kill(all);
@@ -193,11 +193,11 @@ describe.concurrent('an overlap', () => {
     expectFloor(heard);
   });
 
-  test('a second rotate() replaces it: its older secret is the one that was new', async () => {
+  test('a second update() replaces it: its older secret is the one that was new', async () => {
     const { clientId, api, heard, stopReading } = await running();
-    await api.rotate({ provider: providerOf(clientId, 'the-second') }, { overlapMs: OVERLAP_MS });
+    await api.update({ provider: providerOf(clientId, 'the-second') }, { overlapMs: OVERLAP_MS });
     await minted(api, 2);
-    await api.rotate({ provider: providerOf(clientId, 'the-third') }, { overlapMs: OVERLAP_MS });
+    await api.update({ provider: providerOf(clientId, 'the-third') }, { overlapMs: OVERLAP_MS });
     await eventually('two rounds', () => attempts(heard).length >= 7);
     expect(heard.of('mint:succeeded')).toHaveLength(2);
     await server.setSecret(clientId, 'the-second');
@@ -217,7 +217,7 @@ describe.concurrent('an overlap', () => {
     const { api } = children;
     process.env['ROTATED_SECRET'] = 'the-new-one';
     // The same options: it is the variable that has changed.
-    await api.rotate({}, { overlapMs: OVERLAP_MS });
+    await api.update({}, { overlapMs: OVERLAP_MS });
     await minted(api, 2);
     await eventually('the event', () => attempts(heard).at(-1) === 'old: good');
     await server.setSecret(clientId, 'the-new-one');
@@ -228,7 +228,7 @@ describe.concurrent('an overlap', () => {
   test('what is no secret is new at once', async () => {
     const { clientId, api, heard } = await running();
     const { tokenEndpoint } = server;
-    await api.rotate(
+    await api.update(
       { provider: clientCredentials({ tokenEndpoint, clientId, clientSecret: 'the-new-one', scope: 'read' }) },
       { overlapMs: OVERLAP_MS },
     );
@@ -238,7 +238,7 @@ describe.concurrent('an overlap', () => {
   });
 });
 
-describe.concurrent('rotate()', () => {
+describe.concurrent('update()', () => {
   test('refuses an overlap that is none, with its path, and changes nothing', async () => {
     const { clientId, api, stopReading } = await running();
     const change = { provider: providerOf(clientId, 'wrong') };
@@ -250,20 +250,20 @@ describe.concurrent('rotate()', () => {
         problems: paths.map((at) => expect.objectContaining({ path: at }) as unknown),
       });
     for (const overlapMs of [-1, NaN, Infinity, 2_592_000_001, '5m', null, true]) {
-      await expect(api.rotate(change, { overlapMs } as never), `${overlapMs}`).rejects.toEqual(
+      await expect(api.update(change, { overlapMs } as never), `${overlapMs}`).rejects.toEqual(
         refused(['options.overlapMs']),
       );
     }
-    await expect(api.rotate(change, { overlap: 5 } as never)).rejects.toEqual(refused(['options.overlap']));
-    await expect(api.rotate(change, 5 as never)).rejects.toEqual(refused(['options']));
+    await expect(api.update(change, { overlap: 5 } as never)).rejects.toEqual(refused(['options.overlap']));
+    await expect(api.update(change, 5 as never)).rejects.toEqual(refused(['options']));
     await expect(
-      api.rotate(
+      api.update(
         { provider: refreshToken({ tokenEndpoint, clientId, refreshToken: 'r', store: 'memory' }) },
         { overlapMs: 5 },
       ),
     ).rejects.toEqual(refused(['options.overlapMs']));
     // All problems in one error.
-    await expect(api.rotate({ leadMs: -1 }, { overlapMs: -1 })).rejects.toEqual(
+    await expect(api.update({ leadMs: -1 }, { overlapMs: -1 })).rejects.toEqual(
       refused(['options.overlapMs', 'api.leadMs']),
     );
     expect(await stopReading()).toEqual([1]);
@@ -280,11 +280,11 @@ describe.concurrent('rotate()', () => {
       await eventually('the park', () => api.status().state === 'parked');
       await Promise.all([
         killChildThread(supervisor, 'api'),
-        api.rotate({ provider: providerOf(clientId, 'the-old-one') }),
+        api.update({ provider: providerOf(clientId, 'the-old-one') }),
       ]);
       await eventually('the token', () => api.status().generation === generation && !api.status().exchanging);
       expect(api.status().parked).toBeUndefined();
-      await api.rotate({ provider: providerOf(clientId, 'wrong') });
+      await api.update({ provider: providerOf(clientId, 'wrong') });
     }
   });
 });
@@ -366,7 +366,7 @@ describe('a single-use refresh token, whose client gets another secret', () => {
       await server.disturb({ kind: 'hold', clientId });
       const refreshed = mail.refresh({ timeoutMs: 15_000 });
       await untilStats(server, 'the exchange', ({ byClient }) => byClient[clientId]?.issued === 2);
-      await mail.rotate({ provider: mailProvider(clientId, 'the-new-one', rest) }, { overlapMs: OVERLAP_MS });
+      await mail.update({ provider: mailProvider(clientId, 'the-new-one', rest) }, { overlapMs: OVERLAP_MS });
       await server.release();
       expect((await refreshed).generation).toBe(2);
       // Refused with the newer secret, then redeemed with the older.
@@ -401,7 +401,7 @@ describe('a single-use refresh token, whose client gets another secret', () => {
     // It did not reach the server, but nobody can tell.
     await server.disturb({ kind: 'drop', clientId });
     await expect(mail.refresh()).rejects.toMatchObject({ code: 'PARKED' });
-    await mail.rotate({ provider: mailProvider(clientId, 'the-new-one', rest) }, { overlapMs: OVERLAP_MS });
+    await mail.update({ provider: mailProvider(clientId, 'the-new-one', rest) }, { overlapMs: OVERLAP_MS });
     expect(mail.status().parked).toEqual({ why: 'ambiguous_exchange' });
     await mail.resume();
     await minted(mail, 2);

@@ -97,13 +97,13 @@ test.each([
   expect(upstream.current().generation).toBe(1);
 });
 
-test('no authority given: only those that are well known are trusted; rotate() gives one', async () => {
+test('no authority given: only those that are well known are trusted; update() gives one', async () => {
   const { origin } = await startFront(authority.issue());
   const { children, heard } = await supervise({ upstream: credential(asking(origin)) });
   expect((await heard.next('child:parked')).why).toBe('fatal_answer');
   const { probeAtMs = 0 } = children.upstream.status().parked ?? {};
   expect(probeAtMs).toBeGreaterThan(Date.now() + 250_000);
-  await children.upstream.rotate(asking(origin, { ca: authority.cert }));
+  await children.upstream.update(asking(origin, { ca: authority.cert }));
   expect((await children.upstream.get()).generation).toBe(1);
 });
 

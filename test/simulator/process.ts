@@ -9,7 +9,7 @@ import { CredentialReader } from '../../src/kinds/credential/reader.js';
 import { encodeOptions } from '../../src/secrets/reference-tree.js';
 import { Header } from '../../src/memory/layout.js';
 import { ChildShell, type ChildPlan } from '../../src/supervision/thread/child-shell.js';
-import { stopMemory } from '../../src/supervision/thread/mark-stopped.js';
+import { markStopped } from '../../src/supervision/thread/mark-stopped.js';
 import { newPersistedChild } from '../../src/supervision/core/supervisor-state.js';
 import type { Disk } from './disk.js';
 import { Mortal } from './mortal.js';
@@ -162,7 +162,7 @@ export class SimulatedProcess {
     else this.#resumeAtStart = true;
   }
 
-  rotate(options: CredentialActorOptions): void {
+  update(options: CredentialActorOptions): void {
     void this.#shell.reconfigure(encodeOptions(options));
   }
 
@@ -223,7 +223,7 @@ export class SimulatedProcess {
     this.#watch?.cancel();
     for (const zombie of this.#zombies) zombie.die();
     this.#thread?.mortal.die();
-    stopMemory(this.#memory);
+    markStopped(this.#memory);
   }
 
   #onExit: () => void = () => undefined;

@@ -223,7 +223,7 @@ export class Scenario {
       case 'resume':
         return world.resume();
       case 'rotate_policy':
-        return world.rotate(this.#policy());
+        return world.update(this.#policy());
       case 'rotate_secret':
         return this.#rotateSecret();
       case 'rotate_seed':
@@ -310,7 +310,7 @@ export class Scenario {
     const known = this.#world.knownSecrets;
     this.#world.knownSecrets = random.pick('server knows', [[secret], known, [...known, secret]]);
     const overlapMs = random.chance('has overlap', 0.7) ? random.spread('overlap', 0, 120_000) : 0;
-    this.#world.rotate({ provider: this.#provider(secret) }, overlapMs);
+    this.#world.update({ provider: this.#provider(secret) }, overlapMs);
   }
 
   #giveSeed(): void {
@@ -319,7 +319,7 @@ export class Scenario {
     if (this.#seedInFile) this.#world.changeFile(this.#path('seed'), this.#seed, 'give_new_seed');
     else {
       const provider = this.#provider(this.#secret(this.#secrets));
-      this.#world.rotate({ provider });
+      this.#world.update({ provider });
       this.#world.tell({ kind: 'deed', deed: { what: 'give_new_seed' } });
     }
   }

@@ -123,14 +123,14 @@ const behaviourOn = (machine: Machine): Behaviour => {
 export class SimulatedThread implements StartedIncarnation {
   readonly booting = true;
   readonly threadId = 0;
-  readonly seats: StartedIncarnation['seats'];
+  readonly leases: StartedIncarnation['leases'];
   readonly #thread: Mortal;
   readonly #server: GenServer | undefined;
 
   constructor({ start }: IncarnationPlan, machine: Machine) {
     const { thread, waits } = machine;
     const { clock } = thread;
-    this.seats = start.seats;
+    this.leases = start.leases;
     this.#thread = thread;
     try {
       this.#server = new GenServer({
@@ -142,7 +142,7 @@ export class SimulatedThread implements StartedIncarnation {
         clock,
         shared: new MortalWords(start.memory.shared, clock, waits.shared, thread),
         sealed: new MortalWords(start.memory.sealed, clock, waits.sealed, thread),
-        seats: start.seats,
+        leases: start.leases,
         terminateTimeoutMs: start.terminateTimeoutMs,
         emit: () => undefined,
       });

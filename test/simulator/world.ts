@@ -163,7 +163,7 @@ export class World {
   }
 
   invalidate(timeoutMs: number): void {
-    const token = this.#process.reader.peek();
+    const token = this.#process.reader.last();
     if (!token) return;
     const { generation } = token;
     void this.#wait({ what: 'invalidate', generation, timeoutMs }, () =>
@@ -176,7 +176,7 @@ export class World {
     this.#process.resume();
   }
 
-  rotate(change: Partial<CredentialOptions>, overlapMs = 0): void {
+  update(change: Partial<CredentialOptions>, overlapMs = 0): void {
     const { kind } = credential(this.#user);
     const rotated = checkAll((report) =>
       kind.rotate!({ current: this.#user, change, how: { overlapMs }, running: this.#running }, 'simulated', report),
@@ -192,7 +192,7 @@ export class World {
     this.#user = rotated.options as CredentialOptions;
     this.#running = { ...options, policy };
     this.#deed({ what: 'rotate', options: this.#user, overlapMs });
-    this.#process.rotate(this.#running);
+    this.#process.update(this.#running);
   }
 
   /** Somebody writes another secret into a file. */

@@ -164,11 +164,11 @@ export class RefreshDriver {
     return this.send({ kind: 'resumed', by });
   }
 
-  rotate(change: Partial<RefreshPolicy> = {}, obstacle?: MintFailure): this {
+  update(change: Partial<RefreshPolicy> = {}, obstacle?: MintFailure): this {
     return this.plan(change).send({ kind: 'reconfigured', policy: this.#policy, ...(obstacle && { obstacle }) });
   }
 
-  /** A `rotate()` that no actor hears: the next one is started with it. Without an overlap of its own it has none. */
+  /** A `update()` that no actor hears: the next one is started with it. Without an overlap of its own it has none. */
   plan({ overlap, ...change }: Partial<RefreshPolicy> = {}): this {
     const { overlap: _, ...policy } = this.#policy;
     this.#policy = { ...policy, ...change, ...(overlap && { overlap }), revision: `revision ${++this.#revisions}` };
@@ -179,7 +179,7 @@ export class RefreshDriver {
     return this.#policy;
   }
 
-  /** As long an overlap from now, for `rotate()` and `plan()`. */
+  /** As long an overlap from now, for `update()` and `plan()`. */
   overlap(forMs: number): Pick<RefreshPolicy, 'overlap'> {
     return { overlap: { untilMonoMs: this.clock.monoMs() + forMs, refusals: ['invalid_client'] } };
   }

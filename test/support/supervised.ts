@@ -9,7 +9,7 @@ import {
   startSupervisor,
   type AnyTokenvisorEvent,
   type ChildSpec,
-  type CredentialHandle,
+  type Credential,
   type CredentialOptions,
   type CredentialStatus,
   type SupervisorOptions,
@@ -116,7 +116,7 @@ const fixture = (name: string): URL => new URL(`../threads/fixtures/${name}`, im
 export const mortal = (
   control: Control,
   { lifeS, fifo, ...options }: Partial<CredentialOptions> & { lifeS?: number; fifo?: string } = {},
-): ChildSpec<CredentialHandle> =>
+): ChildSpec<Credential> =>
   credential({
     provider: { module: fixture('mortal-provider.mjs'), export: 'provider' },
     options: { control: control.buffer, ...(lifeS && { lifeS }), ...(fifo && { fifo }) },
@@ -125,7 +125,7 @@ export const mortal = (
   });
 
 /** Resolves when the actor that runs now has begun: it has adopted what there was, and shows its own status. */
-export const begun = async (child: CredentialHandle): Promise<CredentialStatus> => {
+export const begun = async (child: Credential): Promise<CredentialStatus> => {
   // Of a credential that is not parked this asks for nothing; it is answered after what the actor begins with.
   await child.resume();
   return child.status();
@@ -147,7 +147,7 @@ export const message = (worker: Worker): Promise<unknown> =>
 
 /** Reads a credential all the time, in a thread of its own. `stop` tells how often which value, or which error, was seen. */
 export const readAllTheTime = async (
-  child: CredentialHandle,
+  child: Credential,
 ): Promise<{ stop: () => Promise<Readonly<Record<string, number>>> }> => {
   const control = new Control();
   const worker = thread('reader.mjs', { handle: child.handle(), control: control.buffer });

@@ -8,7 +8,7 @@ import {
   readRecord,
   type RecordHeader,
   RecordWriter,
-  type WriterSeat,
+  type FencingLease,
 } from '../../src/memory/record.js';
 import type { SharedWords } from '../../src/memory/words.js';
 import { TokenvisorError } from '../../src/core/errors.js';
@@ -20,8 +20,8 @@ export const Word = { BEGUN: 2, DONE: 3, KEPT: 4, CHANGE: 5, REQUEST: 6, WANTED:
 export const TINY: RecordPlace = { control: 0, generation: 1, slots: 9, slotWords: Slot.PAYLOAD + 1 };
 export const TINY_WORDS = TINY.slots + 4 * TINY.slotWords;
 
-/** The seat of the first writer of all. */
-export const FIRST_SEAT: WriterSeat = { epoch: 1, bank: 0, control: 0 };
+/** The lease of the first writer of all. */
+export const FIRST_SEAT: FencingLease = { epoch: 1, bank: 0, control: 0 };
 
 export const headerOf = (generation: number): RecordHeader => ({
   generation,
@@ -90,8 +90,8 @@ export const inTurns = (words: SharedWords): SharedWords => {
   };
 };
 
-/** A writer on its seat, its start behind it: between two steps a writer is no more than its seat. */
-const seated = (words: SharedWords, seat: WriterSeat): RecordWriter => {
+/** A writer on its lease, its start behind it: between two steps a writer is no more than its lease. */
+const seated = (words: SharedWords, lease: FencingLease): RecordWriter => {
   let now: SharedWords = new PlainWords(new Int32Array(TINY_WORDS));
   const port: SharedWords = {
     ...sameWords(words),
@@ -99,14 +99,14 @@ const seated = (words: SharedWords, seat: WriterSeat): RecordWriter => {
     store: (index, value) => now.store(index, value),
     compareExchange: (index, expected, replacement) => now.compareExchange(index, expected, replacement),
   };
-  const writer = new RecordWriter(port, TINY, seat);
+  const writer = new RecordWriter(port, TINY, lease);
   now = words;
   return writer;
 };
 
 /** What a writer's steps hand on. */
 export interface Writing {
-  readonly seat: WriterSeat;
+  readonly lease: FencingLease;
   /** Which of its publications counted. */
   readonly published: readonly number[];
   readonly fenced: boolean;
@@ -114,11 +114,11 @@ export interface Writing {
 
 /** The start of a writer, which finds what its predecessor left. */
 export const sit =
-  (seat?: WriterSeat): Step =>
+  (lease?: FencingLease): Step =>
   (words, state): Writing => {
-    const taken = seat ?? (state as WriterSeat);
+    const taken = lease ?? (state as FencingLease);
     new RecordWriter(inTurns(words), TINY, taken);
-    return { seat: taken, published: [], fenced: false };
+    return { lease: taken, published: [], fenced: false };
   };
 
 /** Runs it in between two notes: that the event has begun, and that it is done. */
@@ -166,17 +166,17 @@ const write = (
   generation: number | undefined,
   act: (writer: RecordWriter) => void,
 ): Writing => {
-  const { seat, published, fenced } = state;
+  const { lease, published, fenced } = state;
   if (fenced) return state;
   try {
-    noted(words, event, () => act(seated(words, seat)));
+    noted(words, event, () => act(seated(words, lease)));
   } catch (error) {
     if (error instanceof TokenvisorError && error.code === 'FENCED') return { ...state, fenced: true };
     throw error;
   }
-  const control = nextControl(seat.control, seat.bank, slotOf(seat.control) ^ flip);
+  const control = nextControl(lease.control, lease.bank, slotOf(lease.control) ^ flip);
   return {
-    seat: { ...seat, control },
+    lease: { ...lease, control },
     published: generation === undefined ? published : [...published, generation],
     fenced,
   };

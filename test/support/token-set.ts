@@ -1,21 +1,21 @@
 /** A token set without threads: its actor, its table, and whoever calls it, in the thread of the test. */
 import { MessageChannel } from 'node:worker_threads';
-import { ActorCalls, type Caller } from '../../src/messaging/actor-calls.js';
+import { ActorCalls, type ActorRef } from '../../src/messaging/actor-calls.js';
 import { allocateCallCounts } from '../../src/messaging/call-endpoint.js';
 import { serveCalls } from '../../src/messaging/call-port.js';
 import { GenServer } from '../../src/actor/gen-server.js';
 import { tokenSetBehaviour, type TokenSetActorOptions } from '../../src/kinds/token-set/behaviour.js';
-import { TokenSetCaller } from '../../src/kinds/token-set/token-set-caller.js';
+import { TokenSetClient } from '../../src/kinds/token-set/token-set-client.js';
 import { allocateChildMemory, openWords } from '../../src/memory/child-memory.js';
 import { SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../src/memory/layout.js';
-import type { WriterSeat } from '../../src/memory/record.js';
+import type { FencingLease } from '../../src/memory/record.js';
 import { allocateTable } from '../../src/table/table-memory.js';
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated-clock.js';
 
-const seatOf = (control: number): WriterSeat => ({ epoch: 1, bank: 0, control });
+const seatOf = (control: number): FencingLease => ({ epoch: 1, bank: 0, control });
 
 export interface LocalTokenSet {
-  readonly set: TokenSetCaller;
+  readonly set: TokenSetClient;
   /** The actor's clock; readers go by the machine's. */
   readonly clock: SimulatedClock;
   /** Events, the actor's and the caller's. */
@@ -44,7 +44,7 @@ export const localTokenSet = (
   const crossed: unknown[] = [];
   const tell = (type: string, details: object): void => void told.push({ type, ...details });
   const calls = new ActorCalls('set', ({ code }) => tell('cast:failed', { code }));
-  const caller: Caller = {
+  const caller: ActorRef = {
     call: (message, callOptions) => calls.call(message, callOptions),
     cast: (message) => calls.cast(message),
     tell,
@@ -66,7 +66,7 @@ export const localTokenSet = (
       shared,
       sealed,
       table: memory.table,
-      seats: {
+      leases: {
         snapshot: seatOf(shared.load(SNAPSHOT.control)),
         status: seatOf(shared.load(STATUS.control)),
         sealed: seatOf(sealed.load(SEALED.control)),
@@ -96,7 +96,7 @@ export const localTokenSet = (
   incarnate();
 
   return {
-    set: new TokenSetCaller('set', memory.shared, memory.table, caller),
+    set: new TokenSetClient('set', memory.shared, memory.table, caller),
     clock,
     told,
     messages,

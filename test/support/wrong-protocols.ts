@@ -74,26 +74,26 @@ const encode = (control: number, who: number, generation: number): Int32Array =>
 export const publishThenFill =
   ({ generation, event }: { readonly generation: number; readonly event: number }): Step =>
   (words, state) => {
-    const { seat } = state as Writing;
-    const control = nextControl(seat.control, seat.bank, 1 - slotOf(seat.control));
+    const { lease } = state as Writing;
+    const control = nextControl(lease.control, lease.bank, 1 - slotOf(lease.control));
     noted(words, event, () => {
       words.store(TINY.control, control);
       fill(words, control, generation);
     });
-    return { ...(state as Writing), seat: { ...seat, control } };
+    return { ...(state as Writing), lease: { ...lease, control } };
   };
 
 /** Has one slot only, and fills it while it is live. */
 export const publishInPlace =
   ({ generation, event }: { readonly generation: number; readonly event: number }): Step =>
   (words, state) => {
-    const { seat } = state as Writing;
-    const control = nextControl(seat.control, seat.bank, slotOf(seat.control));
+    const { lease } = state as Writing;
+    const control = nextControl(lease.control, lease.bank, slotOf(lease.control));
     noted(words, event, () => {
       fill(words, control, generation);
       words.store(TINY.control, control);
     });
-    return { ...(state as Writing), seat: { ...seat, control } };
+    return { ...(state as Writing), lease: { ...lease, control } };
   };
 
 const fill = (words: SharedWords, control: number, generation: number): void => {

@@ -1,6 +1,6 @@
 /** The runtime of actors, seen from the thread that started them. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, ProviderError, TokenvisorError, type ActorHandle, type ActorOptions } from 'tokenvisor';
+import { actor, ProviderError, TokenvisorError, type Actor, type ActorOptions } from 'tokenvisor';
 import { cleanUp, Control, eventually, type Heard, supervise } from '../support/supervised.js';
 import { Word } from './fixtures/deaths.mjs';
 
@@ -10,7 +10,7 @@ const kinds = new URL('./fixtures/runtime-kind.mjs', import.meta.url);
 
 const start = async (
   options: Partial<ActorOptions> & { label?: unknown } = {},
-): Promise<{ a: ActorHandle; control: Control; heard: Heard; close: () => Promise<void> }> => {
+): Promise<{ a: Actor; control: Control; heard: Heard; close: () => Promise<void> }> => {
   const { label, ...rest } = options;
   const control = new Control();
   const behaviour = { module: kinds, export: 'runtimeKind' };
@@ -21,7 +21,7 @@ const start = async (
 };
 
 /** Its actor is in a handler, and stays there until the word STOP is set. */
-const block = async (a: ActorHandle, control: Control): Promise<void> => {
+const block = async (a: Actor, control: Control): Promise<void> => {
   a.cast({ do: 'block' });
   await eventually('the actor in its handler', () => control.get(Word.DONE) === 1);
 };
@@ -208,9 +208,9 @@ const raise = (error: Error): never => {
 
 describe('the end', () => {
   test.each([
-    ['stop normal', (a: ActorHandle) => a.cast({ do: 'stop', with: 'normal' }), 10, { kind: 'normal' }],
-    ['stop shutdown', (a: ActorHandle) => a.cast({ do: 'stop', with: 'shutdown' }), 11, { kind: 'shutdown' }],
-    ['a handler that throws', (a: ActorHandle) => a.cast({ do: 'throw' }), 12, { kind: 'crash' }],
+    ['stop normal', (a: Actor) => a.cast({ do: 'stop', with: 'normal' }), 10, { kind: 'normal' }],
+    ['stop shutdown', (a: Actor) => a.cast({ do: 'stop', with: 'shutdown' }), 11, { kind: 'shutdown' }],
+    ['a handler that throws', (a: Actor) => a.cast({ do: 'throw' }), 12, { kind: 'crash' }],
     ['a handler that returns a promise', tried({ do: 'promise' }), 13, { kind: 'crash', error: { code: 'INTERNAL' } }],
     [
       'a handleCall that returns no reply',
@@ -291,16 +291,16 @@ describe('the end', () => {
   });
 });
 
-function tried(message: object): (a: ActorHandle) => Promise<void> {
+function tried(message: object): (a: Actor) => Promise<void> {
   return (a) => expect(a.call(message)).rejects.toMatchObject({ code: 'ACTOR_DOWN' });
 }
 
 describe('a behaviour without handlers', () => {
-  test('answers calls and rotate() with CALL_FAILED, and lives; a cast is an event', async () => {
+  test('answers calls and update() with CALL_FAILED, and lives; a cast is an event', async () => {
     const { a, heard } = await start({ behaviour: { module: kinds, export: 'bare' } });
     const lacks = (handler: string) => ({ code: 'CALL_FAILED', message: expect.stringContaining(handler) as string });
     await expect(a.call('anything')).rejects.toMatchObject(lacks('handleCall'));
-    await expect(a.rotate({})).rejects.toMatchObject(lacks('handleOptions'));
+    await expect(a.update({})).rejects.toMatchObject(lacks('handleOptions'));
     a.cast('anything');
     expect(await heard.next('cast:failed')).toMatchObject({ name: 'a', code: 'CALL_FAILED' });
     expect(a.status()).toMatchObject({ state: 'running', incarnation: 1 });
@@ -319,10 +319,10 @@ describe('a behaviour without handlers', () => {
   });
 });
 
-describe('rotate()', () => {
+describe('update()', () => {
   test('new options are taken by handleOptions, and a restart begins with them', async () => {
     const { a, control, heard } = await start({ label: 'old' });
-    await a.rotate({ control: control.buffer, label: 'new' });
+    await a.update({ control: control.buffer, label: 'new' });
     expect(await a.call({ do: 'label' })).toBe('new');
     a.cast({ do: 'throw' });
     await heard.next('child:restarted');
@@ -332,7 +332,7 @@ describe('rotate()', () => {
   test('options that are refused change nothing, now or at a restart', async () => {
     const { a, control, heard } = await start({ label: 'old' });
     const refused = { code: 'CALL_FAILED', message: 'no such label', cause: { code: 'E_LABEL' } };
-    await expect(a.rotate({ control: control.buffer, label: 'refused' })).rejects.toMatchObject(refused);
+    await expect(a.update({ control: control.buffer, label: 'refused' })).rejects.toMatchObject(refused);
     expect(await a.call({ do: 'label' })).toBe('old');
     a.cast({ do: 'throw' });
     await heard.next('child:restarted');
@@ -341,7 +341,7 @@ describe('rotate()', () => {
 
   test('options that can’t cross are refused here, by their path', async () => {
     const { a } = await start({ label: 'old' });
-    await expect(a.rotate({ label: { deep: () => 1 } })).rejects.toMatchObject({
+    await expect(a.update({ label: { deep: () => 1 } })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       problems: [{ path: 'a.options.label.deep', came: 'a function' }],
     });

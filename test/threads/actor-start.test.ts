@@ -148,7 +148,7 @@ describe('bad input', () => {
     ['half a message', { behaviour: kind, mailboxLimit: 0.5 }, 'a.mailboxLimit', '0.5 (number)'],
     [
       'a variable that is not set',
-      { behaviour: kind, env: ['NO_SUCH_VARIABLE'] },
+      { behaviour: kind, inheritEnv: ['NO_SUCH_VARIABLE'] },
       'a.env[0]',
       "'NO_SUCH_VARIABLE', which is not set",
     ],

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { attach, breakGlass, type BreakGlassHandle, type BreakGlassOptions } from 'tokenvisor';
+import { attach, breakGlass, type BreakGlass, type BreakGlassOptions } from 'tokenvisor';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { afterTest, BOUND_MS, cleanUp, Control, eventually, message, supervise } from '../support/supervised.js';
 
@@ -88,7 +88,7 @@ test('messages are taken in the order in which they were sent', async () => {
 
 describe('a death', () => {
   /** What is found of the token when each of these events is told. */
-  const watch = (supervisor: { on: (...args: never[]) => unknown }, door: BreakGlassHandle, token: string) => {
+  const watch = (supervisor: { on: (...args: never[]) => unknown }, door: BreakGlass, token: string) => {
     const seen: string[] = [];
     for (const event of ['child:exited', 'child:restarting', 'child:parked', 'supervisor:exited']) {
       const note = (): void => void seen.push(`${event}: ${door.lookup(token) ? 'found' : 'gone'}`);

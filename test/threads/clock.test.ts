@@ -52,7 +52,7 @@ test('P6: while no actor lives: the supervisor takes the token back; one that is
   await heard.next('child:parked');
   expect(children.dead.current().value).toBe('token-1');
   order({ kind: 'step', byMs: 60_000 });
-  await eventually('the token to be taken back', () => children.dead.peek() === undefined);
+  await eventually('the token to be taken back', () => children.dead.last() === undefined);
   expect(() => children.dead.current()).toThrow(expect.objectContaining({ code: 'PARKED' }));
   expect(children.alive.current().value).toBe('token-1');
   await children.dead.resume();
@@ -144,5 +144,5 @@ test('P8: a step while the supervisor thread is dead, and the child parked: the 
   afterTest(() => setEnvironmentData('tokenvisor-test-step', undefined));
   order({ kind: 'die' });
   await heard.next('supervisor:restarted');
-  await eventually('the token to be taken back', () => children.dead.peek() === undefined);
+  await eventually('the token to be taken back', () => children.dead.last() === undefined);
 });

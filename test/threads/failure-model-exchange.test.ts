@@ -1,6 +1,6 @@
 /** The rows A4 to A6 of docs/explanation/failure-model.md: an actor dies over a refresh token that can be used once. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { credential, type CredentialHandle, type TokenvisorError } from 'tokenvisor';
+import { credential, type Credential, type TokenvisorError } from 'tokenvisor';
 import { refreshToken } from 'tokenvisor/providers';
 import { type ScriptedServer, serve, tokenAnswer } from '../support/http-server.js';
 import { afterTest, cleanUp, Control, eventually, type Heard, supervise } from '../support/supervised.js';
@@ -11,7 +11,7 @@ afterEach(cleanUp);
 interface Exchanging {
   readonly control: Control;
   readonly server: ScriptedServer;
-  readonly child: CredentialHandle;
+  readonly child: Credential;
   readonly heard: Heard;
   /** The refresh tokens that the server was sent. */
   readonly sent: () => readonly (string | null)[];

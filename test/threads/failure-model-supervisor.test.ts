@@ -1,6 +1,6 @@
 /** The rows S1 to S11 of docs/explanation/failure-model.md: the supervisor thread dies, and its successor adopts. */
 import { afterEach, expect, test } from 'vitest';
-import { actor, credential, startSupervisor, type CredentialHandle, type TokenSupervisor } from 'tokenvisor';
+import { actor, credential, startSupervisor, type Credential, type TokenSupervisor } from 'tokenvisor';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { cleanUp, Control, eventually, makeGate, mortal, readAllTheTime, supervise } from '../support/supervised.js';
 import { noMoreTraps, order, setTrap, trappedSupervisor } from '../support/trapped.js';
@@ -218,7 +218,7 @@ test('S8: with a command under way: it rejects with ACTOR_DOWN, nothing of it is
   const { supervisor, heard } = await supervise({ other: scripted() }, { workerUrl: trappedSupervisor() });
   await setTrap({ at: 'startChild' });
   const started = supervisor.startChild('late', mortal(control));
-  const { late: held } = supervisor.children as unknown as { late: CredentialHandle };
+  const { late: held } = supervisor.children as unknown as { late: Credential };
   const waiting = expect(held.get()).rejects.toMatchObject({ code: 'STOPPED' });
   await expect(started).rejects.toMatchObject({ code: 'ACTOR_DOWN' });
   await waiting;

@@ -7,7 +7,7 @@ import { attach, credential } from 'tokenvisor';
 import { fileStore, refreshToken } from 'tokenvisor/providers';
 import { allocateChildMemory, openWords } from '../../src/memory/child-memory.js';
 import { Header, SEALED, SEALED_BYTES, SNAPSHOT, STATUS, type RecordPlace } from '../../src/memory/layout.js';
-import { fenceRecord, type WriterSeat } from '../../src/memory/record.js';
+import { fenceRecord, type FencingLease } from '../../src/memory/record.js';
 import { serve, tokenAnswer } from '../support/http-server.js';
 import {
   afterTest,
@@ -66,8 +66,8 @@ test.each([
   },
 );
 
-/** A seat as the supervisor thread gives it: on the live bank, or beside a living writer on the other one, fenced. */
-const seatAt = (buffer: SharedArrayBuffer, place: RecordPlace, epoch: number, byteLength?: number): WriterSeat => {
+/** A lease as the supervisor thread gives it: on the live bank, or beside a living writer on the other one, fenced. */
+const seatAt = (buffer: SharedArrayBuffer, place: RecordPlace, epoch: number, byteLength?: number): FencingLease => {
   const words = openWords(buffer, byteLength);
   if (epoch === 1) return { epoch, bank: 0, control: words.load(place.control) };
   return { epoch, bank: 1, control: fenceRecord(words, place, 1) };
@@ -78,14 +78,14 @@ test('A14: a zombie that wakes up and publishes ends FENCED; the records are the
   const control = new Control();
   // The thread of a zombie can't be made to run again once it was terminated, so these two are run without a supervisor.
   const incarnate = (incarnation: number) => {
-    const seats = {
+    const leases = {
       snapshot: seatAt(memory.shared, SNAPSHOT, incarnation),
       status: seatAt(memory.shared, STATUS, incarnation),
       sealed: seatAt(memory.sealed, SEALED, incarnation, SEALED_BYTES),
     };
-    const { bank } = seats.snapshot;
+    const { bank } = leases.snapshot;
     const heartbeat = { index: Header.HEARTBEAT + bank, threadId: Header.THREAD_ID + bank, everyMs: 100 };
-    return thread('lone-actor.mjs', { memory, control: control.buffer, incarnation, seats, heartbeat });
+    return thread('lone-actor.mjs', { memory, control: control.buffer, incarnation, leases, heartbeat });
   };
   const reader = attach({ tokenvisor: 1, kind: 'actor', name: 'lone', memory: memory.shared });
   const records = () => ({ snapshot: reader.snapshot(), details: reader.status().details });

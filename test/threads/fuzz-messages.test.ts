@@ -4,7 +4,7 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, attach, breakGlass, credential, tokenSet, type ActorHandle } from 'tokenvisor';
+import { actor, attach, breakGlass, credential, tokenSet, type Actor } from 'tokenvisor';
 import { mulberry32 } from '../support/mulberry32.mjs';
 import { afterTest, cleanUp, eventually, supervise } from '../support/supervised.js';
 
@@ -68,7 +68,7 @@ const taken = async (port: MessagePort): Promise<Record<string, unknown>> => {
   return received!.message as Record<string, unknown>;
 };
 
-const stillServes = async (child: ActorHandle): Promise<void> => {
+const stillServes = async (child: Actor): Promise<void> => {
   expect(await child.call('x')).toBe('string');
   expect(child.status()).toMatchObject({ state: 'running', incarnation: 1 });
 };

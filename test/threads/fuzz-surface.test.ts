@@ -115,14 +115,14 @@ const OF_AN_ACTOR = [
 const NOT_OURS =
   /^(Provider|ProviderObject|ProviderSession|Behaviour|Store|StoreContext|StoreChanges|From|\w+Options)\b/;
 const SAME: Readonly<Record<string, string>> = {
-  ActorReader: 'ActorHandle',
-  BreakGlassCaller: 'BreakGlassHandle',
-  BreakGlassReader: 'BreakGlassHandle',
+  ActorReader: 'Actor',
+  BreakGlassClient: 'BreakGlass',
+  BreakGlassReader: 'BreakGlass',
   ProviderFunctionContext: 'ProviderContext',
-  RevocationLedgerCaller: 'RevocationLedgerHandle',
-  RevocationLedgerReader: 'RevocationLedgerHandle',
-  TokenSetCaller: 'TokenSetHandle',
-  TokenSetReader: 'TokenSetHandle',
+  RevocationLedgerClient: 'RevocationLedger',
+  RevocationLedgerReader: 'RevocationLedger',
+  TokenSetClient: 'TokenSet',
+  TokenSetReader: 'TokenSet',
 };
 
 test('every function that is exported', async () => {
@@ -146,7 +146,7 @@ test('every function that is exported', async () => {
     tokenExchange: [providers.tokenExchange, grant],
     googleServiceAccount: [providers.googleServiceAccount, {}],
     fileStore: [providers.fileStore, '/tmp/nowhere/store.json'],
-    env: [providers.env, 'NAME'],
+    inheritEnv: [providers.env, 'NAME'],
     file: [providers.file, '/tmp/nowhere'],
     literal: [providers.literal, 'x'],
     tokenOf: [providers.tokenOf, 'api'],
@@ -226,9 +226,9 @@ test('every method of a running supervisor and its children', async () => {
     cut: attach(await cut.writer()),
   };
   const calls: Calls = {
-    ...methods('CredentialHandle', api, { rotate: [{ leadMs: 1 }, { overlapMs: 0 }], resume: [wait], ...reads }),
+    ...methods('Credential', api, { rotate: [{ leadMs: 1 }, { overlapMs: 0 }], resume: [wait], ...reads }),
     ...methods('CredentialReader', attach(api.handle()), reads),
-    ...methods('ActorHandle', kind, { call: ['x', wait], cast: ['x'], rotate: [{}], resume: [wait] }),
+    ...methods('Actor', kind, { call: ['x', wait], cast: ['x'], rotate: [{}], resume: [wait] }),
     ...methods('ActorWriter', writers.kind, { call: ['x', wait], cast: ['x'] }),
     ...methods('ReaderWords', kind.words, { load: [1], add: [1, 1] }),
     ...methods('TableReader', kind.table, {
@@ -238,11 +238,11 @@ test('every method of a running supervisor and its children', async () => {
       findRow: [new Int32Array(5), 0],
       writeRow: [new Int32Array(5), 0, 'key', 1, 1, 0],
     }),
-    ...methods('BreakGlassHandle', door, { buildAndStore: [wait], delete: ['x', wait], lookup: ['x'] }),
+    ...methods('BreakGlass', door, { buildAndStore: [wait], delete: ['x', wait], lookup: ['x'] }),
     ...methods('BreakGlassWriter', writers.door, { buildAndStore: [wait], delete: ['x', wait], lookup: ['x'] }),
-    ...methods('TokenSetHandle', set, tables),
+    ...methods('TokenSet', set, tables),
     ...methods('TokenSetWriter', writers.set, tables),
-    ...methods('RevocationLedgerHandle', revoked, ledgers),
+    ...methods('RevocationLedger', revoked, ledgers),
     ...methods('RevocationLedgerWriter', writers.cut, ledgers),
     ...methods('TokenSupervisor', supervisor, {
       on: ['child:started', () => undefined],

@@ -1,7 +1,7 @@
 /** Values that no type checker has seen: as claims of a reader, and as raw messages on the port of a writer. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { attach, breakGlass, revocationLedger, tokenSet, type RevocationLedgerHandle } from 'tokenvisor';
-import { WriterLine } from '../../dist/messaging/remote-ref.js';
+import { attach, breakGlass, revocationLedger, tokenSet, type RevocationLedger } from 'tokenvisor';
+import { RemoteRef } from '../../dist/messaging/remote-ref.js';
 import { forge } from '../support/signed-tokens.js';
 import { afterTest, cleanUp, message, supervise, thread } from '../support/supervised.js';
 
@@ -11,7 +11,7 @@ const CUTOFFS = { cutoffs: true, maxTokenLifetimeMs: 3_600_000, graceMs: 60_000,
 const HOUR_MS = 3_600_000;
 
 describe('a cutoff was not seen by a token that said oddly when it was issued', () => {
-  const start = async (): Promise<RevocationLedgerHandle<true>> => {
+  const start = async (): Promise<RevocationLedger<true>> => {
     const { supervisor } = await supervise({ revoked: revocationLedger(CUTOFFS) });
     await supervisor.ready();
     const { revoked } = supervisor.children;
@@ -71,7 +71,7 @@ describe('a cutoff was not seen by a token that said oddly when it was issued', 
 
 /** The port of a writer, with what can be said on it raw. */
 const rawly = (child: string, { port }: { readonly port: unknown }): ((message: unknown) => Promise<unknown>) => {
-  const line = new WriterLine(child, port as never);
+  const line = new RemoteRef(child, port as never);
   afterTest(() => line.close());
   return (raw) => line.call(raw).catch((error: unknown) => (error as { code?: unknown }).code);
 };

@@ -1,6 +1,6 @@
 /** What readers see of an actor that has ended: `onExit`. */
 import { afterEach, expect, test } from 'vitest';
-import { actor, type ActorHandle, type ActorOptions, type ChildSpec } from 'tokenvisor';
+import { actor, type Actor, type ActorOptions, type ChildSpec } from 'tokenvisor';
 import { killSupervisorThread } from 'tokenvisor/testing';
 import { cleanUp, supervise } from '../support/supervised.js';
 
@@ -9,7 +9,7 @@ afterEach(cleanUp);
 const behaviour = { module: new URL('./fixtures/doors-kind.mjs', import.meta.url), export: 'doors' };
 
 /** Its first incarnation publishes, and no other does. */
-const publisher = (options: Partial<ActorOptions>): ChildSpec<ActorHandle> =>
+const publisher = (options: Partial<ActorOptions>): ChildSpec<Actor> =>
   actor({ behaviour, options: { value: 'published' }, maxRestarts: 1, ...options });
 
 test('withdraw: gone with its actor, when that is told, and not published again; keep: still there', async () => {

@@ -66,14 +66,14 @@ test('a startChild that a terminateChild overtook left its name taken for good',
   await supervisor.startChild('slow', spec);
 });
 
-test('options given by rotate() to an actor that was booting came with its next restart only', async () => {
+test('options given by update() to an actor that was booting came with its next restart only', async () => {
   const gate = new Gate();
   const options = (label: string) => ({ gate: gate.buffer, label });
   const { supervisor, children, heard } = await supervise({ slow: kind('gated', { options: options('old') }) });
   gate.shut();
   await killChildThread(supervisor, 'slow');
   await eventually('the second init', () => gate.inits === 2);
-  const rotating = children.slow.rotate(options('new'));
+  const rotating = children.slow.update(options('new'));
   await new Promise((resolve) => setTimeout(resolve, 50));
   gate.open();
   await rotating;
@@ -81,14 +81,14 @@ test('options given by rotate() to an actor that was booting came with its next 
   expect(await children.slow.call('options?')).toBe('new');
 });
 
-test('a rotate() of an actor that hung, and could not be ended, waited for as long as its thread lived', async () => {
+test('a update() of an actor that hung, and could not be ended, waited for as long as its thread lived', async () => {
   const control = new Control();
   const { fifo } = makeGate();
   const stuck = mortal(control, { fifo, hangTimeoutMs: 1_000 });
   const { children, heard } = await supervise({ stuck }, { zombieAfterMs: 200 });
   control.set(Word.DEATH, Death.CHILD_PROCESS);
   await eventually('the hang', () => control.get(Word.DEATH) === 0);
-  await children.stuck.rotate({ leadMs: 1_000 });
+  await children.stuck.update({ leadMs: 1_000 });
   await heard.next('child:zombie', 'stuck');
   await heard.next('child:restarted', 'stuck');
   expect(heard.of('child:exited', 'stuck')).toEqual([]);
@@ -99,13 +99,13 @@ test('a token that was invalidated while its actor was away stayed good for ever
   const other = attach(children.api.handle());
   const token = await children.api.get();
   expect(other.current().generation).toBe(token.generation);
-  expect(other.peek()?.generation).toBe(token.generation);
+  expect(other.last()?.generation).toBe(token.generation);
   await killChildThread(supervisor, 'api');
   await heard.next('child:parked', 'api');
   expect(other.current().generation).toBe(token.generation);
   await expect(children.api.invalidate(token)).rejects.toEqual(code('PARKED'));
   expect(() => other.current()).toThrow(code('PARKED'));
-  expect(other.peek()).toBeUndefined();
+  expect(other.last()).toBeUndefined();
   await children.api.resume();
   expect((await other.get({ timeoutMs: 15_000 })).generation).toBe(token.generation + 1);
 });
@@ -137,7 +137,9 @@ test('env() of a name that every object inherits was a thread that could not be 
   for (const name of ['constructor', '__proto__', 'toString']) {
     const options = { secret: env(name) };
     await expect(startSupervisor({ api: provided('plain', { options }) })).rejects.toEqual(code('CONFIG_INVALID'));
-    await expect(startSupervisor({ api: provided('plain', { env: [name] }) })).rejects.toEqual(code('CONFIG_INVALID'));
+    await expect(startSupervisor({ api: provided('plain', { inheritEnv: [name] }) })).rejects.toEqual(
+      code('CONFIG_INVALID'),
+    );
   }
 });
 

@@ -47,7 +47,7 @@ describe('the order', () => {
       () => supervisor.deleteChild('own'),
       () => supervisor.ready(),
       () => children.own.resume(),
-      () => children.own.rotate({}),
+      () => children.own.update({}),
     ]) {
       await expect(refused()).rejects.toThrow(code('STOPPED'));
     }
@@ -112,7 +112,7 @@ describe('the bound', () => {
     expect(await asked).toMatchObject({ code: 'STOPPED' });
     expect(() => children.zombie.current()).toThrow(code('STOPPED'));
     gate.release();
-    expect(children.zombie.peek()).toBeUndefined();
+    expect(children.zombie.last()).toBeUndefined();
   });
 
   test('P4: one that the supervisor itself has given up is reported by it', async () => {

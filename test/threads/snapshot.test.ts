@@ -7,18 +7,18 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TransferableHandle } from 'tokenvisor';
 import { allocateChildMemory, openWords } from '../../src/memory/child-memory.js';
-import { Doorbell } from '../../src/memory/condition.js';
+import { ConditionVariable } from '../../src/memory/condition.js';
 import { Header, SNAPSHOT } from '../../src/memory/layout.js';
 import {
   lastGeneration,
   readRecord,
   RecordWriter,
-  takeSeat,
+  takeLease,
   withdrawRecord,
   wipeAfter,
-  type WriterSeat,
+  type FencingLease,
 } from '../../src/memory/record.js';
-import { type AtomicWords, ring } from '../../src/memory/words.js';
+import { type AtomicWords, notify } from '../../src/memory/words.js';
 import { headerOf, isWhole, payloadOf, publishNext, Seen } from './fixtures/snapshot.mjs';
 
 const WAIT_MS = 20_000;
@@ -60,7 +60,7 @@ const startReader = async (memory: SharedArrayBuffer) => {
 const newMemory = () => {
   const { shared } = allocateChildMemory();
   const words = openWords(shared);
-  const doorbell = new Doorbell(words, Header.CHANGE);
+  const doorbell = new ConditionVariable(words, Header.CHANGE);
   /** Until the generation is that or past it. */
   const published = (generation: number): Promise<true> =>
     doorbell.wait(() => lastGeneration(words, SNAPSHOT) >= generation || undefined, {
@@ -89,7 +89,7 @@ describe('a writer that is ended at random, 200 times', () => {
       const writer = await next;
       if (kill < KILLS - 1) next = startWriter();
       const before = lastGeneration(words, SNAPSHOT);
-      writer.postMessage(takeSeat(words, SNAPSHOT, kill + 1, []));
+      writer.postMessage(takeLease(words, SNAPSHOT, kill + 1, []));
       await published(before + 1 + Math.floor(Math.random() * 50));
       await end(writer);
       expect(lastGeneration(words, SNAPSHOT)).toBeGreaterThan(before);
@@ -121,11 +121,11 @@ describe('a zombie', () => {
     const start = (act: string): Promise<Worker> => startThread('snapshot-writer.mjs', { memory: shared, act });
     const [zombie, first, second] = await Promise.all([start('haunt'), start('publishOn'), start('publishOn')]);
 
-    const zombieSeat = takeSeat(words, SNAPSHOT, 1, []);
+    const zombieSeat = takeLease(words, SNAPSHOT, 1, []);
     zombie.postMessage(zombieSeat);
     await published(500);
-    const seat = takeSeat(words, SNAPSHOT, 2, [zombieSeat]);
-    expect(seat.bank).toBe(1);
+    const lease = takeLease(words, SNAPSHOT, 2, [zombieSeat]);
+    expect(lease.bank).toBe(1);
     const kept = readRecord(words, SNAPSHOT);
     if (!kept.payload) throw new Error('the fence kept nothing');
     expect(kept.epoch).toBe(1);
@@ -133,17 +133,17 @@ describe('a zombie', () => {
     reader.keep(kept.generation);
     const haunts = (): number => words.load(Header.HEARTBEAT + zombieSeat.bank);
 
-    first.postMessage(seat);
+    first.postMessage(lease);
     await published(kept.generation + 500);
     await end(first);
-    const next = takeSeat(words, SNAPSHOT, 3, [zombieSeat]);
+    const next = takeLease(words, SNAPSHOT, 3, [zombieSeat]);
     expect(next).toMatchObject({ bank: 1, control: words.load(SNAPSHOT.control) });
     const between = lastGeneration(words, SNAPSHOT);
     expect(readRecord(words, SNAPSHOT)).toMatchObject({ epoch: 2, generation: between });
     second.postMessage(next);
     const hauntsBefore = haunts();
     await published(between + 500);
-    await new Doorbell(words, Header.CHANGE).wait(() => haunts() > hauntsBefore + 500 || undefined, {
+    await new ConditionVariable(words, Header.CHANGE).wait(() => haunts() > hauntsBefore + 500 || undefined, {
       timeoutMs: WAIT_MS,
       onTimeout: () => new Error('the zombie does not haunt'),
     });
@@ -159,8 +159,8 @@ describe('a zombie', () => {
   test('is not seen after a stop either', async () => {
     const { shared, words, published } = newMemory();
     const zombie = await startThread('snapshot-writer.mjs', { memory: shared, act: 'haunt' });
-    const seat = takeSeat(words, SNAPSHOT, 1, []);
-    zombie.postMessage(seat);
+    const lease = takeLease(words, SNAPSHOT, 1, []);
+    zombie.postMessage(lease);
     await published(100);
     withdrawRecord(words, SNAPSHOT, { wipe: false });
     const control = words.load(SNAPSHOT.control);
@@ -180,16 +180,16 @@ describe('a thread that ends after its n-th operation', () => {
 
   const tryOne = async (act: string, operations: number) => {
     const { shared, words } = newMemory();
-    const firstSeat = takeSeat(words, SNAPSHOT, 1, []);
+    const firstSeat = takeLease(words, SNAPSHOT, 1, []);
     new RecordWriter(words, SNAPSHOT, firstSeat).publish(headerOf(1), payloadOf(1));
     const thread = await startThread('snapshot-writer.mjs', { memory: shared, act, operations });
     const exit = exitOf(thread);
-    thread.postMessage(takeSeat(words, SNAPSHOT, 2, []));
+    thread.postMessage(takeLease(words, SNAPSHOT, 2, []));
     const died = (await exit) === 9;
     const found = readRecord(words, SNAPSHOT);
     expect(found.payload ? isWhole(found.generation, found.payload) : true).toBe(true);
     const last = lastGeneration(words, SNAPSHOT);
-    const successor = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 3, []));
+    const successor = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 3, []));
     expect(readRecord(words, SNAPSHOT)).toEqual(found);
     publishNext(words, successor);
     expect(readRecord(words, SNAPSHOT)).toMatchObject({ epoch: 3, generation: last + 1 });
@@ -243,7 +243,7 @@ describe('threads that are older than the child', () => {
       [...ways, ...ways].map(async (how) => ({ how, thread: await startThread('snapshot-waiter.mjs', {}) })),
     );
     const { shared, words } = newMemory();
-    const writer = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 1, []));
+    const writer = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 1, []));
     const waiting = waiters.map(async ({ how, thread }) => {
       const answers = answersOf(thread);
       const next = (): Promise<unknown> => once(thread, 'message');
@@ -254,7 +254,7 @@ describe('threads that are older than the child', () => {
     });
     const begun = await Promise.all(waiting);
     writer.publish(lasting(1), tokenOf(1));
-    ring(words, Header.CHANGE);
+    notify(words, Header.CHANGE);
     await Promise.all(begun.map(({ answered }) => answered()));
     const answers = begun.map((each) => each.answers.at(-1));
     expect(answers).toHaveLength(6);
@@ -274,8 +274,8 @@ describe('threads that are older than the child', () => {
     };
     expect(await ask()).toMatchObject({ code: 'TOKEN_NOT_READY' });
     for (let epoch = 1; epoch <= 3; epoch += 1) {
-      const taken: WriterSeat[] = epoch === 2 ? [{ epoch: 1, bank: 0, control: 0 }] : [];
-      new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, epoch, taken)).publish(
+      const taken: FencingLease[] = epoch === 2 ? [{ epoch: 1, bank: 0, control: 0 }] : [];
+      new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, epoch, taken)).publish(
         lasting(epoch),
         tokenOf(epoch),
       );

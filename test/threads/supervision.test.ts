@@ -1,6 +1,6 @@
 /** The supervisor's commands, restarts and ends with real threads: every answer that they can have. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, credential, startSupervisor, type ActorHandle, type ChildSpec, type TokenSupervisor } from 'tokenvisor';
+import { actor, credential, startSupervisor, type Actor, type ChildSpec, type TokenSupervisor } from 'tokenvisor';
 import { clientCredentials } from 'tokenvisor/providers';
 import { cleanUp, Control, eventually, makeGate, mortal, supervise } from '../support/supervised.js';
 import { Death, Word } from './fixtures/deaths.mjs';
@@ -9,7 +9,7 @@ afterEach(cleanUp);
 
 const fixture = (name: string): URL => new URL(`./fixtures/${name}`, import.meta.url);
 
-const scripted = (options: object = {}, child: object = {}): ChildSpec<ActorHandle> =>
+const scripted = (options: object = {}, child: object = {}): ChildSpec<Actor> =>
   actor({ behaviour: { module: fixture('scripted-actor.mjs'), export: 'scripted' }, options, ...child });
 
 const code = (wanted: string): Error => expect.objectContaining({ code: wanted }) as Error;
@@ -139,7 +139,7 @@ describe('terminateChild, restartChild, deleteChild', () => {
     expect(own.status().state).toBe('stopped');
     await expect(own.call('hello')).rejects.toThrow(code('NO_PROC'));
     await expect(own.resume()).rejects.toThrow(code('NOT_FOUND'));
-    await expect(own.rotate({})).rejects.toThrow(code('NOT_FOUND'));
+    await expect(own.update({})).rejects.toThrow(code('NOT_FOUND'));
     const again = await supervisor.startChild('own', scripted());
     expect(await again.call('new')).toBe('new');
     expect(supervisor.children).toHaveProperty('own', again);
@@ -168,7 +168,7 @@ describe('terminateChild, restartChild, deleteChild', () => {
   test('a restart that fails leaves it stopped, and can be tried again', async () => {
     const starts = new SharedArrayBuffer(4);
     const { supervisor, children } = await supervise({ own: scripted({ starts }) });
-    await children.own.rotate({ starts, failFirst: 2 });
+    await children.own.update({ starts, failFirst: 2 });
     await supervisor.terminateChild('own');
     await expect(supervisor.restartChild('own')).rejects.toMatchObject({
       code: 'START_FAILED',
@@ -392,14 +392,14 @@ describe('ready() and health()', () => {
   });
 });
 
-describe('rotate()', () => {
+describe('update()', () => {
   test('each change is made to what the one before has left, in turn, and restarts keep it', async () => {
     const control = new Control();
     const { supervisor, children, heard } = await supervise({ own: mortal(control) });
     await supervisor.ready();
     await Promise.all([
-      children.own.rotate({ options: { control: control.buffer, lifeS: 100 } }),
-      children.own.rotate({ leadMs: 50_000 }),
+      children.own.update({ options: { control: control.buffer, lifeS: 100 } }),
+      children.own.update({ leadMs: 50_000 }),
     ]);
     await eventually('a token of the new life', () => {
       const { issuedAtMs, expiresAtMs } = children.own.current();
@@ -415,10 +415,10 @@ describe('rotate()', () => {
 
   test('what may not change is a problem', async () => {
     const { children } = await supervise({ own: mortal(new Control()) });
-    await expect(children.own.rotate({ restart: 'temporary' } as never)).rejects.toMatchObject({
+    await expect(children.own.update({ restart: 'temporary' } as never)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       problems: [{ path: 'own.restart' }],
     });
-    await expect(children.own.rotate(7 as never)).rejects.toThrow(code('CONFIG_INVALID'));
+    await expect(children.own.update(7 as never)).rejects.toThrow(code('CONFIG_INVALID'));
   });
 });

@@ -3,14 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
-import {
-  actor,
-  expirySeconds,
-  type ActorHandle,
-  type ActorOptions,
-  type ChildSpec,
-  type TableReader,
-} from 'tokenvisor';
+import { actor, expirySeconds, type Actor, type ActorOptions, type ChildSpec, type TableReader } from 'tokenvisor';
 import { killSupervisorThread } from 'tokenvisor/testing';
 import { afterTest, cleanUp, eventually, makeGate, message, supervise } from '../support/supervised.js';
 
@@ -18,7 +11,7 @@ afterEach(cleanUp);
 
 const fixture = (name: string): URL => new URL(`./fixtures/${name}`, import.meta.url);
 
-const kind = (options: Partial<ActorOptions> = {}): ChildSpec<ActorHandle> =>
+const kind = (options: Partial<ActorOptions> = {}): ChildSpec<Actor> =>
   actor({
     behaviour: { module: fixture('doors-kind.mjs'), export: 'doors' },
     maxRestarts: 500,
@@ -32,7 +25,7 @@ const rowsOf = (table: TableReader, ...keys: readonly string[]): Int32Array => {
   return rows;
 };
 
-const threadWith = async (child: ActorHandle): Promise<(order: string, given?: object) => Promise<unknown>> => {
+const threadWith = async (child: Actor): Promise<(order: string, given?: object) => Promise<unknown>> => {
   const writer = await child.writer();
   const transferList = [writer.port];
   const worker = new Worker(fixture('writer-thread.mjs'), {

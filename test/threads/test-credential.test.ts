@@ -2,7 +2,7 @@
  * A test credential is of the type of a real one: here each behaviour is asked of both, of the same answers.
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { attach, credential, type AnyTokenvisorEvent, type CredentialHandle, type CredentialOptions } from 'tokenvisor';
+import { attach, credential, type AnyTokenvisorEvent, type Credential, type CredentialOptions } from 'tokenvisor';
 import { createTestCredential } from 'tokenvisor/testing';
 import { afterTest, cleanUp, eventually, Heard, message, supervise, thread } from '../support/supervised.js';
 import { runScript } from '../support/script.js';
@@ -13,7 +13,7 @@ afterEach(cleanUp);
 type Policy = Omit<CredentialOptions, 'provider' | 'options'>;
 
 interface Subject {
-  readonly api: CredentialHandle;
+  readonly api: Credential;
   readonly heard: Heard;
   readonly ready: (options?: { timeoutMs?: number }) => Promise<void>;
   readonly health: () => unknown;
@@ -83,7 +83,7 @@ describe.each([
       message: "There is no token of 'api' yet: await get() or supervisor.ready() first",
       child: 'api',
     });
-    expect(api.peek()).toBeUndefined();
+    expect(api.last()).toBeUndefined();
     expect(api.status()).toEqual({
       name: 'api',
       state: 'starting',
@@ -99,7 +99,7 @@ describe.each([
     });
     expect(health()).toBe('down');
     expect(await errorOf(() => ready({ timeoutMs: 20 }))).toMatchObject({ code: 'TIMEOUT', child: 'api' });
-    expect(await errorOf(() => api.waitSync(20))).toMatchObject({ code: 'TIMEOUT', child: 'api' });
+    expect(await errorOf(() => api.waitSync({ timeoutMs: 20 }))).toMatchObject({ code: 'TIMEOUT', child: 'api' });
   });
 
   test('with a token', async () => {
@@ -139,7 +139,7 @@ describe.each([
     const parked = {
       name: 'TokenvisorError',
       code: 'PARKED',
-      message: "'api' is parked (fatal_answer): no such client. Fix the cause, then resume() or rotate()",
+      message: "'api' is parked (fatal_answer): no such client. Fix the cause, then resume() or update()",
       child: 'api',
       cause: 'no such client',
     };
@@ -203,16 +203,16 @@ describe.each([
     expect(await heard.next('token:expired')).toMatchObject({ generation: 1 });
     expect(await errorOf(() => api.current())).toMatchObject({ code: 'TOKEN_EXPIRED', child: 'api' });
     expect(api.status()).toMatchObject({ state: 'expired', usable: false });
-    expect(api.peek()?.value).toBe('one');
+    expect(api.last()?.value).toBe('one');
   });
 
-  test('rotate()', async () => {
+  test('update()', async () => {
     const { api, ready } = await make([one, two]);
     await ready();
-    const wrong = await errorOf(() => api.rotate({ leadMs: -1 }));
+    const wrong = await errorOf(() => api.update({ leadMs: -1 }));
     expect(wrong).toMatchObject({ code: 'CONFIG_INVALID', child: 'api' });
     expect((wrong as Error).message).toBe('Expected `api.leadMs` to be a number >= 0 and <= 86400000, got -1 (number)');
-    await api.rotate({ leadMs: 1_000 });
+    await api.update({ leadMs: 1_000 });
     await eventually('the new options to be proved', () => api.current().value === 'two');
   });
 
@@ -258,10 +258,10 @@ describe.each([
     ]) {
       expect(await errorOf(call)).toEqual(stopped);
     }
-    for (const call of [() => api.rotate({}), () => api.resume()]) {
+    for (const call of [() => api.update({}), () => api.resume()]) {
       expect(await errorOf(call)).toMatchObject({ code: 'STOPPED' });
     }
-    expect(api.peek()).toBeUndefined();
+    expect(api.last()).toBeUndefined();
     expect(api.status()).toMatchObject({ state: 'stopped', usable: false, generation: 0 });
     await heard.next('supervisor:ended');
     expect(heard.all.slice(-3).map(({ type }) => type)).toEqual(['child:exited', 'child:stopped', 'supervisor:ended']);

@@ -1,7 +1,7 @@
 /** A token set with real threads: who sees what, and what deaths leave. */
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, startSupervisor, tokenSet, type TokenSetHandle } from 'tokenvisor';
+import { actor, startSupervisor, tokenSet, type TokenSet } from 'tokenvisor';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { afterTest, cleanUp, message, supervise } from '../support/supervised.js';
 
@@ -14,7 +14,7 @@ interface Elsewhere {
   readonly worker: Worker;
 }
 
-const elsewhere = async (set: TokenSetHandle, as: 'reader' | 'writer' = 'writer'): Promise<Elsewhere> => {
+const elsewhere = async (set: TokenSet, as: 'reader' | 'writer' = 'writer'): Promise<Elsewhere> => {
   const writer = as === 'writer' ? await set.writer() : undefined;
   const worker = new Worker(new URL('./fixtures/token-set-thread.mjs', import.meta.url), {
     workerData: { set: writer ?? set.handle() },

@@ -1,7 +1,7 @@
 /** Writers: a child that is called from threads which did not start it. */
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, attach, type ActorHandle, type ActorOptions, type ChildSpec } from 'tokenvisor';
+import { actor, attach, type Actor, type ActorOptions, type ChildSpec } from 'tokenvisor';
 import { killSupervisorThread } from 'tokenvisor/testing';
 import { afterTest, BOUND_MS, cleanUp, Control, eventually, message, supervise } from '../support/supervised.js';
 
@@ -9,10 +9,10 @@ afterEach(cleanUp);
 
 const fixture = (name: string): URL => new URL(`./fixtures/${name}`, import.meta.url);
 
-const kind = (options: Partial<ActorOptions> = {}): ChildSpec<ActorHandle> =>
+const kind = (options: Partial<ActorOptions> = {}): ChildSpec<Actor> =>
   actor({ behaviour: { module: fixture('doors-kind.mjs'), export: 'doors' }, maxRestarts: 500, ...options });
 
-const threadWith = async (child: ActorHandle, workerData: object = {}): Promise<Worker> => {
+const threadWith = async (child: Actor, workerData: object = {}): Promise<Worker> => {
   const writer = await child.writer();
   const worker = new Worker(fixture('writer-thread.mjs'), {
     workerData: { writer, ...workerData },

@@ -10,7 +10,7 @@ import {
   maxEntries,
   type PreparedChild,
 } from '../../supervision/kind.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { propertyOf } from '../../core/describe.js';
@@ -54,12 +54,12 @@ export interface ActorOptions extends ChildOptions {
 }
 
 /** A custom child's handle in the starting thread: a reader that can also call the actor. */
-export class ActorHandle extends ActorReader {
-  readonly #door: ActorDoor;
+export class Actor extends ActorReader {
+  readonly #ref: LocalRef;
 
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory, door.table);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory, ref.table);
+    this.#ref = ref;
   }
 
   /**
@@ -73,12 +73,12 @@ export class ActorHandle extends ActorReader {
    * const count = await counter.call<number>('increment', { timeoutMs: 1_000 });
    */
   call<Answer = unknown>(message: unknown, options?: CallOptions): Promise<Answer> {
-    return this.#door.call(message, options) as Promise<Answer>;
+    return this.#ref.call(message, options) as Promise<Answer>;
   }
 
   /** Sends a message to `handleCast` without waiting. Never throws: a failure is a `cast:failed` event. */
   cast(message: unknown): void {
-    this.#door.cast(message);
+    this.#ref.cast(message);
   }
 
   /**
@@ -87,8 +87,8 @@ export class ActorHandle extends ActorReader {
    * @throws CALL_FAILED with the error of `handleOptions`, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED,
    *   ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
-  rotate(options: unknown): Promise<void> {
-    return this.#door.rotate(options);
+  update(options: unknown): Promise<void> {
+    return this.#ref.update(options);
   }
 
   /**
@@ -97,7 +97,7 @@ export class ActorHandle extends ActorReader {
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -110,7 +110,7 @@ export class ActorHandle extends ActorReader {
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableWriter<'actor'>> {
-    return { ...(await this.#door.writer()), kind: 'actor' };
+    return { ...(await this.#ref.writer()), kind: 'actor' };
   }
 }
 
@@ -144,7 +144,7 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
   };
 };
 
-const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle> => ({
+const kindOf = (behaviour: { module: string; export: string }): Kind<Actor> => ({
   name: 'actor',
   ...behaviour,
   prepare,
@@ -152,7 +152,7 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
     const options = { ...(current as ActorOptions), options: change };
     return { prepared: prepare(options, path, report), options };
   },
-  createHandle: (door) => new ActorHandle(door),
+  createHandle: (ref) => new Actor(ref),
 });
 
 /**
@@ -164,7 +164,7 @@ const kindOf = (behaviour: { module: string; export: string }): Kind<ActorHandle
  * });
  * await supervisor.children.counter.call('increment');
  */
-export const actor = (options: ActorOptions): ChildSpec<ActorHandle> => {
+export const actor = (options: ActorOptions): ChildSpec<Actor> => {
   // prepare() reports an invalid module reference, at the start, with all other problems.
   const resolved = moduleReference()(propertyOf(options, 'behaviour'), '', () => undefined);
   return childSpec(kindOf(resolved), options);

@@ -2,7 +2,7 @@
 import { ActorReader } from './reader.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import type { TableMemory } from '../../table/table-memory.js';
-import type { WriterLine } from '../../messaging/remote-ref.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 
 /**
  * A writer, attached by `attach()`: a reader that can also call and cast, across restarts of the actor, even while the
@@ -10,10 +10,10 @@ import type { WriterLine } from '../../messaging/remote-ref.js';
  * started another one. Only a pending call holds its thread open.
  */
 export class ActorWriter extends ActorReader {
-  readonly #line: WriterLine;
+  readonly #line: RemoteRef;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: WriterLine) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: RemoteRef) {
     super(name, memory, table);
     this.#line = line;
   }

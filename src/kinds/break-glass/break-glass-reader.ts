@@ -99,7 +99,7 @@ export class BreakGlassReader {
 
   /** @internal */
   doorbell(): { readonly words: AtomicWords; readonly index: number } {
-    return this.#actor.doorbell();
+    return this.#actor.changeWord();
   }
 
   /** @internal */

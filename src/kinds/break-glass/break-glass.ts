@@ -1,7 +1,7 @@
 /** At most one active emergency token, for when the usual ways to log in fail: only its digest is stored. */
 import { number, object, oneOf, optional, type Report } from '../../config/check.js';
-import { ownModule } from '../../core/package-files.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import { packageModule } from '../../core/package-files.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
 import {
   type ChildOptions,
@@ -12,7 +12,7 @@ import {
   type PreparedChild,
 } from '../../supervision/kind.js';
 import type { BreakGlassActorOptions } from './behaviour.js';
-import { BreakGlassCaller } from './break-glass-caller.js';
+import { BreakGlassClient } from './break-glass-client.js';
 
 /** Options of {@link breakGlass}. */
 export interface BreakGlassOptions extends ChildOptions {
@@ -46,13 +46,13 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 };
 
 /** A break-glass token's handle in the starting thread. */
-export class BreakGlassHandle extends BreakGlassCaller {
-  readonly #door: ActorDoor;
+export class BreakGlass extends BreakGlassClient {
+  readonly #ref: LocalRef;
 
   /** @internal */
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory, door);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory, ref);
+    this.#ref = ref;
   }
 
   /**
@@ -61,7 +61,7 @@ export class BreakGlassHandle extends BreakGlassCaller {
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -74,16 +74,16 @@ export class BreakGlassHandle extends BreakGlassCaller {
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableWriter<'breakGlass'>> {
-    return { ...(await this.#door.writer()), kind: 'breakGlass' };
+    return { ...(await this.#ref.writer()), kind: 'breakGlass' };
   }
 }
 
-const kind: Kind<BreakGlassHandle> = {
+const kind: Kind<BreakGlass> = {
   name: 'breakGlass',
-  module: ownModule('kinds/break-glass/behaviour.js'),
+  module: packageModule('kinds/break-glass/behaviour.js'),
   export: 'breakGlassBehaviour',
   prepare,
-  createHandle: (door) => new BreakGlassHandle(door),
+  createHandle: (ref) => new BreakGlass(ref),
 };
 
 /**
@@ -94,4 +94,4 @@ const kind: Kind<BreakGlassHandle> = {
  * const built = await supervisor.children.door.buildAndStore();
  * supervisor.children.door.lookup(built.token);
  */
-export const breakGlass = (options: BreakGlassOptions = {}): ChildSpec<BreakGlassHandle> => childSpec(kind, options);
+export const breakGlass = (options: BreakGlassOptions = {}): ChildSpec<BreakGlass> => childSpec(kind, options);

@@ -25,7 +25,7 @@ import type { TokenPayload } from '../../oauth/token.js';
 export interface CredentialActorOptions {
   readonly policy: Omit<RefreshPolicy, 'singleUse'>;
   readonly provider: ProviderSpec;
-  /** The provider with the secrets before the last `rotate()`, while `policy.overlap` lasts. */
+  /** The provider with the secrets before the last `update()`, while `policy.overlap` lasts. */
   readonly previous?: ProviderSpec;
 }
 
@@ -46,7 +46,7 @@ const adopted = ({ generation, issuedAtMs, expiresAtMs, usableUntilMs }: LiveSna
 /** How often clocks are compared, and secret files checked: ms. */
 const TICK_MS = 1_000;
 
-class Credential {
+class CredentialState {
   readonly #context: ActorContext<CredentialActorOptions>;
   readonly #sealed: SealedState;
   readonly #host: ProviderHost;
@@ -224,7 +224,7 @@ class Credential {
     try {
       this.#take(options);
     } catch (error) {
-      this.#context.emit('error', { during: 'rotate()', error: this.#host.failure(error).message });
+      this.#context.emit('error', { during: 'update()', error: this.#host.failure(error).message });
     }
     this.#tellReconfigured();
   }
@@ -283,8 +283,8 @@ class Credential {
   }
 }
 
-export const credentialBehaviour: Behaviour<Credential, CredentialActorOptions> = {
-  init: (context) => proceed(new Credential(context)),
+export const credentialBehaviour: Behaviour<CredentialState, CredentialActorOptions> = {
+  init: (context) => proceed(new CredentialState(context)),
   handleContinue: (_argument, credential) => credential.start(),
   handleCall: (_message: CredentialCall, _from: From, credential) => reply(undefined, credential.resume()),
   handleInfo: (message: CredentialInfo, credential) => credential.receive(message),

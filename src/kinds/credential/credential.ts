@@ -16,13 +16,13 @@ import { checkWaitOptions } from '../../config/check-timeout.js';
 import { describeKind, isPlainObject } from '../../core/describe.js';
 import { moduleReference, type ModuleReference } from '../../config/module-reference.js';
 import { TokenvisorError } from '../../core/errors.js';
-import { Doorbell } from '../../memory/condition.js';
-import { ownModule } from '../../core/package-files.js';
+import { ConditionVariable } from '../../memory/condition.js';
+import { packageModule } from '../../core/package-files.js';
 import { checkProviderSpec } from '../../grants/check-provider-spec.js';
 import type { ProviderSpec } from '../../oauth/provider.js';
-import { overlapOf } from '../../grants/overlap.js';
+import { previousAuthentication } from '../../grants/previous-client-authentication.js';
 import { isUrl } from '../../core/realm.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import {
   childShape,
   childSpec,
@@ -85,7 +85,7 @@ export interface CredentialOptions extends ChildOptions {
   readonly probeEveryMs?: number;
 }
 
-/** The argument of `rotate()`: the options to change. The others stay. */
+/** The argument of `update()`: the options to change. The others stay. */
 export type CredentialChange =
   Pick<
     CredentialOptions,
@@ -101,8 +101,8 @@ export type CredentialChange =
     ? { readonly [Key in keyof All]?: All[Key] }
     : never;
 
-/** Options of `rotate()`. */
-export interface RotateOptions {
+/** Options of `update()`. */
+export interface UpdateOptions {
   /**
    * How long the previous secrets may still be needed: ms, 0 to 2,592,000,000. Meanwhile each mint tries the new ones
    * first, and the previous ones a second later if the server does not know the new ones (`invalid_client`).
@@ -205,12 +205,12 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 };
 
 /** A credential's handle in the starting thread: a reader that can also change the credential. */
-export class CredentialHandle extends CredentialReader {
-  readonly #door: ActorDoor;
+export class Credential extends CredentialReader {
+  readonly #ref: LocalRef;
 
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory);
+    this.#ref = ref;
   }
 
   /**
@@ -224,13 +224,13 @@ export class CredentialHandle extends CredentialReader {
    *
    * @throws CONFIG_INVALID with every problem, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
-   * await reports.rotate(
+   * await reports.update(
    *   { provider: clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') }) },
    *   { overlapMs: 600_000 },
    * );
    */
-  rotate(change: CredentialChange, options: RotateOptions = {}): Promise<void> {
-    return this.#door.rotate(change, options);
+  update(change: CredentialChange, options: UpdateOptions = {}): Promise<void> {
+    return this.#ref.update(change, options);
   }
 
   /**
@@ -242,27 +242,27 @@ export class CredentialHandle extends CredentialReader {
   async resume(options: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Promise<void> {
     checkWaitOptions(options);
     const { timeoutMs = 5_000 } = options;
-    await this.#door.resume();
-    const { words, index } = this.doorbell();
+    await this.#ref.resume();
+    const { words, index } = this.changeWord();
     const check = (): true | undefined => {
       // A stopped child does not start: the wait would be for nothing.
       if (this.status().state === 'stopped') throw stopped(this.name);
-      return this.#door.connected || undefined;
+      return this.#ref.connected || undefined;
     };
-    await new Doorbell(words, index).wait(check, {
+    await new ConditionVariable(words, index).wait(check, {
       timeoutMs,
       onTimeout: () =>
         new TokenvisorError('TIMEOUT', `The actor of '${this.name}' did not start within ${timeoutMs} ms`, {
           child: this.name,
         }),
     });
-    await this.#door.call({ kind: 'resume' }, { timeoutMs });
+    await this.#ref.call({ kind: 'resume' }, { timeoutMs });
   }
 }
 
-const kind: Kind<CredentialHandle> = {
+const kind: Kind<Credential> = {
   name: 'credential',
-  module: ownModule('kinds/credential/behaviour.js'),
+  module: packageModule('kinds/credential/behaviour.js'),
   export: 'credentialBehaviour',
   prepare,
   rotate: (request, path, report) => {
@@ -274,7 +274,7 @@ const kind: Kind<CredentialHandle> = {
     const crossing = prepared.options as CredentialActorOptions;
     const next = { ...crossing, policy: { ...crossing.policy, revision: randomUUID() } };
     if (overlapMs === 0) return { prepared: { ...prepared, options: next }, options };
-    const overlap = overlapOf((request.running as CredentialActorOptions).provider, next.provider);
+    const overlap = previousAuthentication((request.running as CredentialActorOptions).provider, next.provider);
     if (!overlap) {
       report(
         'options.overlapMs',
@@ -287,7 +287,7 @@ const kind: Kind<CredentialHandle> = {
     const policy = { ...next.policy, overlap: { untilMonoMs: systemClock.monoMs() + overlapMs, refusals } };
     return { prepared: { ...prepared, options: { ...next, policy, previous } }, options };
   },
-  createHandle: (door) => new CredentialHandle(door),
+  createHandle: (ref) => new Credential(ref),
 };
 
 /**
@@ -299,4 +299,4 @@ const kind: Kind<CredentialHandle> = {
  *   billing: credential({ provider: new URL('./billing-provider.js', import.meta.url), options: { region: 'eu' } }),
  * });
  */
-export const credential = (options: CredentialOptions): ChildSpec<CredentialHandle> => childSpec(kind, options);
+export const credential = (options: CredentialOptions): ChildSpec<Credential> => childSpec(kind, options);

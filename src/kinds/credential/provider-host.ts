@@ -60,7 +60,7 @@ export class ProviderHost {
   #spec: ProviderSpec;
   /** The secret files of `#spec`. */
   #secretFiles: readonly string[];
-  /** The provider to try instead, after a `rotate()` with an overlap. */
+  /** The provider to try instead, after a `update()` with an overlap. */
   #previous: ProviderSpec | undefined;
   /** The session of `#spec`, or of `#previous` from when that one was tried. */
   #session: ProviderSession;

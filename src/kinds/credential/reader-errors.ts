@@ -28,7 +28,7 @@ export const parked = (status: CredentialStatus): TokenvisorError => {
   const failed = failureCause(status);
   // `lastExit` has the error of a thread that died.
   const said = failed.cause && why !== 'restart_intensity' ? `: ${failed.cause.message}` : '';
-  const message = `'${child}' is parked (${why})${said}. Fix the cause, then resume() or rotate()`;
+  const message = `'${child}' is parked (${why})${said}. Fix the cause, then resume() or update()`;
   return new TokenvisorError('PARKED', message, { child, ...failed });
 };
 

@@ -5,10 +5,10 @@ import { checkTimeout, checkWaitOptions } from '../../config/check-timeout.js';
 import { describeKind, describeValue, propertyOf } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { openWords } from '../../memory/child-memory.js';
-import { Doorbell } from '../../memory/condition.js';
+import { ConditionVariable } from '../../memory/condition.js';
 import { Header, SNAPSHOT } from '../../memory/layout.js';
 import { lastGeneration, readRecord, refuseRecord } from '../../memory/record.js';
-import { raise, ring, wallClockOf, type AtomicWords } from '../../memory/words.js';
+import { raise, notify, wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { TransferableHandle } from '../../messaging/transferable.js';
 import { failureCause, parked, stopped, timedOut, unavailable } from './reader-errors.js';
 import { isUnasked, readRefreshStatus, readStatus, type CredentialStatus } from './status.js';
@@ -48,7 +48,7 @@ export class CredentialReader {
   readonly #words: AtomicWords;
   /** The same words, for access without a call. */
   readonly #view: Int32Array;
-  readonly #doorbell: Doorbell;
+  readonly #condition: ConditionVariable;
   readonly #nowMs: () => number;
   #token: Token | undefined;
   /** The control word under which `#token` is valid; 0 means no token. */
@@ -59,7 +59,7 @@ export class CredentialReader {
     this.name = name;
     this.#words = openWords(memory);
     this.#view = this.#words.view;
-    this.#doorbell = new Doorbell(this.#words, Header.CHANGE);
+    this.#condition = new ConditionVariable(this.#words, Header.CHANGE);
     this.#nowMs = wallClockOf(this.#words);
   }
 
@@ -131,7 +131,7 @@ export class CredentialReader {
     const ready = this.#lasting(0);
     if (ready) return ready;
     let wanted = 0;
-    const token = this.#doorbell.waitSync(() => {
+    const token = this.#condition.waitSync(() => {
       const generation = this.#generation();
       const usable = this.#lasting(0);
       if (usable) return usable;
@@ -186,7 +186,7 @@ export class CredentialReader {
       raise(this.#words, Header.INVALIDATED, generation);
       refuseRecord(this.#words, SNAPSHOT, generation);
       this.#forget();
-      ring(this.#words, Header.REQUEST);
+      notify(this.#words, Header.REQUEST);
     }
     return this.#wait(options, 'a token after the refused one', () => this.#lasting(0));
   }
@@ -277,13 +277,13 @@ export class CredentialReader {
   /** Requests a token after that of `generation`; returns the generation that satisfies the request. */
   #want(generation: number): number {
     const wanted = generation + 1;
-    if (raise(this.#words, Header.WANTED, wanted)) ring(this.#words, Header.REQUEST);
+    if (raise(this.#words, Header.WANTED, wanted)) notify(this.#words, Header.REQUEST);
     return wanted;
   }
 
   async #wait(options: WaitForTokenOptions, what: string, check: () => Token | undefined): Promise<Token> {
     const { timeoutMs = DEFAULT_WAIT_MS, signal } = options;
-    return this.#doorbell.wait(
+    return this.#condition.wait(
       () => {
         const token = check();
         if (token === undefined) this.#throwIfHopeless();

@@ -79,7 +79,7 @@ export class TokenSources {
   changed(): boolean {
     let changed = false;
     for (const source of this.#sources.values()) {
-      const latest = source.reader.peek();
+      const latest = source.reader.last();
       if (!latest || isOf(latest, source.used) || isOf(latest, source.told)) continue;
       source.told = { generation: latest.generation, digest: digestOf(latest) };
       changed = true;
@@ -89,7 +89,7 @@ export class TokenSources {
 
   /** The values that must not be printed. */
   values(): readonly string[] {
-    return [...this.#sources.values()].flatMap(({ reader }) => reader.peek()?.value ?? []);
+    return [...this.#sources.values()].flatMap(({ reader }) => reader.last()?.value ?? []);
   }
 
   #sourceOf(reference: TokenReference): Source {

@@ -28,7 +28,7 @@ export class BatchVerifier implements TokenVerifier {
   /** Batches that wait for the threads. */
   readonly #coming: Waiting[] = [];
   #running = false;
-  #ring = (): void => undefined;
+  #notify = (): void => undefined;
 
   constructor(verifier: JwtVerifier) {
     this.#verifier = verifier;
@@ -42,7 +42,7 @@ export class BatchVerifier implements TokenVerifier {
     if (tokens.length <= FEW) return Promise.all(tokens.map(async (token) => this.#verifier.verify(token)));
     return new Promise((resolve, reject) => {
       this.#coming.push({ tokens, resolve, reject });
-      if (this.#running) this.#ring();
+      if (this.#running) this.#notify();
       else void this.#run();
     });
   }
@@ -83,7 +83,7 @@ export class BatchVerifier implements TokenVerifier {
   #more(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, IDLE_MS);
-      this.#ring = () => {
+      this.#notify = () => {
         clearTimeout(timer);
         resolve();
       };

@@ -14,7 +14,7 @@ import { loadExport } from '../../core/load-module.js';
 import { toWireError, type WireError } from '../../core/wire-error.js';
 import { ClockSteps, type Instant, type Timer } from '../../core/clock.js';
 import { TokenvisorError } from '../../core/errors.js';
-import { ownModule } from '../../core/package-files.js';
+import { packageModule } from '../../core/package-files.js';
 import { openStore } from '../../storage/open-store.js';
 import { memoryStoreModule, type CheckedStoreReference } from '../../storage/store-reference.js';
 import type { Store } from '../../storage/port/store.js';
@@ -376,7 +376,7 @@ const forgets = ({ module }: CheckedStoreReference): boolean => module === memor
 
 /** The verifier is loaded only if it is needed: it brings a library. */
 const createVerifier = (options: CheckedJwtVerification, { clock }: ActorContext): JwtVerifier => {
-  const Verifier = loadExport(ownModule('jwt/jwt-verifier.js'), 'JwtVerifier') as typeof JwtVerifier;
+  const Verifier = loadExport(packageModule('jwt/jwt-verifier.js'), 'JwtVerifier') as typeof JwtVerifier;
   return new Verifier(options, { clock });
 };
 

@@ -179,7 +179,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
 
   /** @internal */
   doorbell(): { readonly words: AtomicWords; readonly index: number } {
-    return this.#actor.doorbell();
+    return this.#actor.changeWord();
   }
 
   /** @internal The last failure of its store, if it has not succeeded since. */

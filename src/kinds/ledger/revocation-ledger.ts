@@ -1,10 +1,10 @@
 /** `revocationLedger()`: a child that knows which tokens are revoked, and its handle in the starting thread. */
 import { boolean, number, object, optional, type Report } from '../../config/check.js';
 import { isPlainObject } from '../../core/describe.js';
-import { ownModule } from '../../core/package-files.js';
+import { packageModule } from '../../core/package-files.js';
 import { storeReference, type StoreReference } from '../../storage/store-reference.js';
 import { memoryStore } from '../../storage/stores.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import {
   type ChildOptions,
   type ChildSpec,
@@ -19,7 +19,7 @@ import { jwtVerification, type JwtVerification } from '../../jwt/jwt-options.js'
 import type { LedgerActorOptions } from './ledger-actor.js';
 import { MIN_STALENESS_MS } from './ledger-freshness.js';
 import { LedgerWord } from './ledger-words.js';
-import { RevocationLedgerCaller } from './revocation-ledger-caller.js';
+import { RevocationLedgerClient } from './revocation-ledger-client.js';
 import type { LedgerView, TransferableLedgerWriter } from './revocation-ledger-reader.js';
 
 /** Options of {@link revocationLedger}. Durations in ms. */
@@ -133,14 +133,14 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 };
 
 /** A ledger's handle in the starting thread. */
-export class RevocationLedgerHandle<Cutoffs extends boolean = false> extends RevocationLedgerCaller<Cutoffs> {
-  readonly #door: ActorDoor;
+export class RevocationLedger<Cutoffs extends boolean = false> extends RevocationLedgerClient<Cutoffs> {
+  readonly #ref: LocalRef;
   readonly #view: LedgerView<Cutoffs>;
 
   /** @internal */
-  constructor(door: ActorDoor, view: LedgerView<Cutoffs>) {
-    super(door.name, door.memory, tableOf(door.name, door.table), view, door);
-    this.#door = door;
+  constructor(ref: LocalRef, view: LedgerView<Cutoffs>) {
+    super(ref.name, ref.memory, tableOf(ref.name, ref.table), view, ref);
+    this.#ref = ref;
     this.#view = view;
   }
 
@@ -150,7 +150,7 @@ export class RevocationLedgerHandle<Cutoffs extends boolean = false> extends Rev
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -163,18 +163,18 @@ export class RevocationLedgerHandle<Cutoffs extends boolean = false> extends Rev
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableLedgerWriter<Cutoffs>> {
-    const table = tableOf(this.name, this.#door.table);
-    return { ...(await this.#door.writer()), kind: 'revocationLedger', table, ...this.#view };
+    const table = tableOf(this.name, this.#ref.table);
+    return { ...(await this.#ref.writer()), kind: 'revocationLedger', table, ...this.#view };
   }
 }
 
-const kindOf = <Cutoffs extends boolean>(view: LedgerView<Cutoffs>): Kind<RevocationLedgerHandle<Cutoffs>> => ({
+const kindOf = <Cutoffs extends boolean>(view: LedgerView<Cutoffs>): Kind<RevocationLedger<Cutoffs>> => ({
   name: 'revocationLedger',
-  module: ownModule('kinds/ledger/ledger-actor.js'),
+  module: packageModule('kinds/ledger/ledger-actor.js'),
   export: 'ledgerBehaviour',
   validUntilWord: LedgerWord.VALID_UNTIL,
   prepare,
-  createHandle: (door) => new RevocationLedgerHandle(door, view),
+  createHandle: (ref) => new RevocationLedger(ref, view),
 });
 
 /** Whether a ledger with these options has cutoffs. @inline */
@@ -191,7 +191,7 @@ export type HasCutoffs<Options> = Options extends { readonly cutoffs: true } ? t
  */
 export const revocationLedger = <const Options extends RevocationLedgerOptions>(
   options: Options = {} as Options,
-): ChildSpec<RevocationLedgerHandle<HasCutoffs<Options>>> => {
+): ChildSpec<RevocationLedger<HasCutoffs<Options>>> => {
   // prepare() reports invalid options, at the start, with all other problems.
   const { cutoffs, requireStored, graceMs } = (isPlainObject(options) ? options : {}) as RevocationLedgerOptions;
   const view = {

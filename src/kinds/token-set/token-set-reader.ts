@@ -102,7 +102,7 @@ export class TokenSetReader {
 
   /** @internal */
   doorbell(): { readonly words: AtomicWords; readonly index: number } {
-    return this.#actor.doorbell();
+    return this.#actor.changeWord();
   }
 
   /** @internal */

@@ -1,16 +1,16 @@
 /** A token set in another thread, to read and to change. */
-import type { WriterLine } from '../../messaging/remote-ref.js';
+import type { RemoteRef } from '../../messaging/remote-ref.js';
 import type { TableMemory } from '../../table/table-memory.js';
-import { TokenSetCaller } from './token-set-caller.js';
+import { TokenSetClient } from './token-set-client.js';
 
 /**
  * A writer, attached by `attach()`. It works across restarts of the actor, even while the starting thread is blocked.
  */
-export class TokenSetWriter extends TokenSetCaller {
-  readonly #line: WriterLine;
+export class TokenSetWriter extends TokenSetClient {
+  readonly #line: RemoteRef;
 
   /** @internal Use attach(). */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: WriterLine) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, line: RemoteRef) {
     super(name, memory, table, line);
     this.#line = line;
   }

@@ -1,7 +1,7 @@
 /** A set of the access tokens that a server has issued: one actor writes it, any thread reads it. */
 import { anyOf, number, object, oneOf, optional, type Report } from '../../config/check.js';
-import { ownModule } from '../../core/package-files.js';
-import type { ActorDoor } from '../../messaging/local-ref.js';
+import { packageModule } from '../../core/package-files.js';
+import type { LocalRef } from '../../messaging/local-ref.js';
 import type { TransferableWriter } from '../../messaging/transferable.js';
 import {
   type ChildOptions,
@@ -13,7 +13,7 @@ import {
   type PreparedChild,
 } from '../../supervision/kind.js';
 import type { TokenSetActorOptions } from './behaviour.js';
-import { TokenSetCaller } from './token-set-caller.js';
+import { TokenSetClient } from './token-set-client.js';
 
 /** Options of {@link tokenSet}. */
 export interface TokenSetOptions extends ChildOptions {
@@ -54,13 +54,13 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
 };
 
 /** A token set's handle in the starting thread: a reader that can also change the set. */
-export class TokenSetHandle extends TokenSetCaller {
-  readonly #door: ActorDoor;
+export class TokenSet extends TokenSetClient {
+  readonly #ref: LocalRef;
 
   /** @internal */
-  constructor(door: ActorDoor) {
-    super(door.name, door.memory, door.table, door);
-    this.#door = door;
+  constructor(ref: LocalRef) {
+    super(ref.name, ref.memory, ref.table, ref);
+    this.#ref = ref;
   }
 
   /**
@@ -69,7 +69,7 @@ export class TokenSetHandle extends TokenSetCaller {
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
-    return this.#door.resume();
+    return this.#ref.resume();
   }
 
   /**
@@ -82,16 +82,16 @@ export class TokenSetHandle extends TokenSetCaller {
    * worker.postMessage(writer, [writer.port]);
    */
   async writer(): Promise<TransferableWriter<'tokenSet'>> {
-    return { ...(await this.#door.writer()), kind: 'tokenSet' };
+    return { ...(await this.#ref.writer()), kind: 'tokenSet' };
   }
 }
 
-const kind: Kind<TokenSetHandle> = {
+const kind: Kind<TokenSet> = {
   name: 'tokenSet',
-  module: ownModule('kinds/token-set/behaviour.js'),
+  module: packageModule('kinds/token-set/behaviour.js'),
   export: 'tokenSetBehaviour',
   prepare,
-  createHandle: (door) => new TokenSetHandle(door),
+  createHandle: (ref) => new TokenSet(ref),
 };
 
 /**
@@ -104,4 +104,4 @@ const kind: Kind<TokenSetHandle> = {
  * await supervisor.children.sessions.insert('a token', { expiresAtMs: Date.now() + 3_600_000 });
  * supervisor.children.sessions.exists('a token'); // true, here and in every thread that attach()es its handle()
  */
-export const tokenSet = (options: TokenSetOptions = {}): ChildSpec<TokenSetHandle> => childSpec(kind, options);
+export const tokenSet = (options: TokenSetOptions = {}): ChildSpec<TokenSet> => childSpec(kind, options);

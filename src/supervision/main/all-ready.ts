@@ -3,7 +3,7 @@
  */
 import { checkWaitOptions } from '../../config/check-timeout.js';
 import { TokenvisorError } from '../../core/errors.js';
-import { Doorbell } from '../../memory/condition.js';
+import { ConditionVariable } from '../../memory/condition.js';
 import type { HeldChild } from './child-table.js';
 
 /** Options of `ready()`. */
@@ -28,8 +28,8 @@ export const allReady = async (children: readonly HeldChild[], options: ReadyOpt
   const over = new AbortController();
   const either = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   const waits = children.map(({ handle }) => {
-    const { words, index } = handle.doorbell();
-    return new Doorbell(words, index).wait(() => handle.isReady() || undefined, {
+    const { words, index } = handle.changeWord();
+    return new ConditionVariable(words, index).wait(() => handle.isReady() || undefined, {
       timeoutMs,
       lived: true,
       signal: either,
@@ -48,7 +48,7 @@ export const allReady = async (children: readonly HeldChild[], options: ReadyOpt
 const notReady = (timeoutMs: number, children: readonly HeldChild[]): TokenvisorError => {
   const waiting = children
     .filter((child) => !isReady(child))
-    .map(({ door, handle }) => ({ child: door.name, cause: handle.failure?.() }));
+    .map(({ ref, handle }) => ({ child: ref.name, cause: handle.failure?.() }));
   const names = waiting.map(({ child }) => `'${child}'`).join(', ');
   const failed = waiting.find(({ cause }) => cause !== undefined);
   const why = failed?.cause ? `. '${failed.child}': ${failed.cause.message}` : '; see status() of each';

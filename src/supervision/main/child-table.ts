@@ -4,7 +4,7 @@ import type { Health } from '../child-status.js';
 import { fromWireError } from '../../core/wire-error.js';
 import { describeValue } from '../../core/describe.js';
 import type { AtomicWords } from '../../memory/words.js';
-import { ActorDoor, type DoorKeeper } from '../../messaging/local-ref.js';
+import { LocalRef, type RefOwner } from '../../messaging/local-ref.js';
 import type { ChildPlan } from '../thread/child-shell.js';
 import type { Kind } from '../kind.js';
 import { isCredential, type CheckedChild, type Referring } from './options.js';
@@ -21,10 +21,10 @@ export interface SupervisedHandle {
 
 export interface HeldChild {
   readonly kind: Kind<unknown>;
-  /** The user's options, with the changes of `rotate()`: no earlier secret is retained. */
+  /** The user's options, with the changes of `update()`: no earlier secret is retained. */
   readonly options: unknown;
   readonly plan: ChildPlan;
-  readonly door: ActorDoor;
+  readonly ref: LocalRef;
   readonly handle: SupervisedHandle;
   /** A `startChild` that is not answered yet: only the supervisor thread that was asked starts it. */
   readonly starting: boolean;
@@ -34,13 +34,13 @@ export class ChildTable {
   /** The handles, by name. Without a prototype, so that a child may have any name. */
   readonly handles = Object.create(null) as Record<string, unknown>;
   readonly #supervisor = randomUUID();
-  readonly #keeperOf: (name: string) => DoorKeeper;
+  readonly #keeperOf: (name: string) => RefOwner;
   readonly #byName = new Map<string, HeldChild>();
   /** By name, the last command that may free it. */
   readonly #freeing = new Map<string, Promise<unknown>>();
 
   /** @param keeperOf the supervisor's operations for the handle of a child of that name. */
-  constructor(keeperOf: (name: string) => DoorKeeper) {
+  constructor(keeperOf: (name: string) => RefOwner) {
     this.#keeperOf = keeperOf;
   }
 
@@ -87,26 +87,26 @@ export class ChildTable {
       memory,
       env: environment,
     };
-    const door = new ActorDoor(name, spec.kind.name, memory, this.#keeperOf(name));
-    const handle = spec.kind.createHandle(door) as SupervisedHandle;
-    const child: HeldChild = { kind: spec.kind, options: spec.options, plan, door, handle, starting };
+    const ref = new LocalRef(name, spec.kind.name, memory, this.#keeperOf(name));
+    const handle = spec.kind.createHandle(ref) as SupervisedHandle;
+    const child: HeldChild = { kind: spec.kind, options: spec.options, plan, ref, handle, starting };
     this.#byName.set(name, child);
     this.handles[name] = handle;
     return child;
   }
 
   /** Changes the entry of a child, if it is still there: another one may have got its name meanwhile. */
-  change({ door, plan }: HeldChild, change: (child: HeldChild) => Partial<HeldChild>): void {
+  change({ ref, plan }: HeldChild, change: (child: HeldChild) => Partial<HeldChild>): void {
     const { name } = plan.rules;
     const child = this.#byName.get(name);
-    if (child?.door === door) this.#byName.set(name, { ...child, ...change(child) });
+    if (child?.ref === ref) this.#byName.set(name, { ...child, ...change(child) });
   }
 
   /** Removes a child, but not another one that has got its name meanwhile. */
-  remove({ door, plan }: HeldChild): void {
+  remove({ ref, plan }: HeldChild): void {
     const { name } = plan.rules;
-    door.close();
-    if (this.#byName.get(name)?.door !== door) return;
+    ref.close();
+    if (this.#byName.get(name)?.ref !== ref) return;
     this.#byName.delete(name);
     delete this.handles[name];
   }

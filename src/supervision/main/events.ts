@@ -19,7 +19,7 @@ interface OfChild extends Base {
   readonly name: string;
 }
 
-/** Of a mint: `previous` if it used the secret from before the last `rotate()`, in its overlap. @inline */
+/** Of a mint: `previous` if it used the secret from before the last `update()`, in its overlap. @inline */
 interface WithPrevious {
   readonly previous?: true;
 }
@@ -27,7 +27,7 @@ interface WithPrevious {
 /**
  * Every event, by name, with the details that its listeners get. No event carries a token or a secret. `atMs` is when
  * it happened, and every other instant is in ms since the Unix epoch as well; `name` is the child's. `previous` is set
- * for a mint with the secret from before the last `rotate()`, in its overlap.
+ * for a mint with the secret from before the last `update()`, in its overlap.
  *
  * Those marked (failure) cause one process warning if they happen without a listener for them or for `event`.
  */
@@ -73,7 +73,7 @@ export interface TokenvisorEvents {
     readonly retryInMs?: number;
   };
   /** A parked child is tried again: `by` has the cause. */
-  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' };
+  'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' };
   /** (failure) A thread was killed and does not exit. */
   'child:zombie': OfChild & { readonly incarnation: number };
   /** The child has been stopped, and will not start by itself. */

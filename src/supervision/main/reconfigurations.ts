@@ -24,8 +24,8 @@ export class Reconfigurations {
   }
 
   /** Applies a user's change. */
-  rotate(name: string, change: unknown, how: unknown): Promise<void> {
-    return this.#oneByOne.run(name, () => this.#rotate(name, change, how));
+  update(name: string, change: unknown, how: unknown): Promise<void> {
+    return this.#oneByOne.run(name, () => this.#update(name, change, how));
   }
 
   /** Updates the children that refer to the token of a former child of that name. */
@@ -40,7 +40,7 @@ export class Reconfigurations {
     );
   }
 
-  async #rotate(name: string, change: unknown, how: unknown): Promise<void> {
+  async #update(name: string, change: unknown, how: unknown): Promise<void> {
     const child = this.#children.get(name);
     const { plan, kind } = child;
     const rotate = kind.rotate?.bind(kind);
@@ -49,7 +49,7 @@ export class Reconfigurations {
     }
     const { options, wire } = checkAll((report) => {
       const request = { current: child.options, change, how, running: decodeOptions(plan.options) };
-      const rotated = rotate(request, name, report);
+      const rotated = update(request, name, report);
       if (plan.rules.fenceable && !rotated.prepared.fenceable) {
         report(name, 'options with the same place for its refresh token', 'a file store: start another child with it');
       }

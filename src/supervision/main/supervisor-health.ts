@@ -19,7 +19,7 @@ export interface SupervisorHealth {
 }
 
 export const healthOf = (phase: SupervisorPhase, held: readonly HeldChild[]): SupervisorHealth => {
-  const children = Object.fromEntries(held.map(({ door, handle }) => [door.name, handle.health()]));
+  const children = Object.fromEntries(held.map(({ ref, handle }) => [ref.name, handle.health()]));
   const all = Object.values(children);
   const isEnded = phase === 'ended' || phase === 'closing';
   const isRestarting = phase === 'restarting';

@@ -19,12 +19,12 @@ import { allReady, type ReadyOptions } from './all-ready.js';
 import { isSupervisorMessage, nameTaken, unwrap, withError } from './answers.js';
 import type { ChildSpec, HandleOf } from '../kind.js';
 import { ChildTable, type HeldChild } from './child-table.js';
-import { linkRestartInMs, LINK_RESTART_WINDOW_MS } from './supervisor-backoff.js';
+import { supervisorBackoffMs, SUPERVISOR_RESTART_WINDOW_MS } from './supervisor-backoff.js';
 import { type CheckedChild, type CheckedSupervisorOptions, checkOneChild } from './options.js';
 import type { ChildCounts, ChildSummary } from '../core/supervisor-state.js';
 import { Reconfigurations } from './reconfigurations.js';
-import { stopMemory, withdrawSnapshot } from '../thread/mark-stopped.js';
-import { SupervisorLink } from './supervisor-link.js';
+import { markStopped, withdrawSnapshot } from '../thread/mark-stopped.js';
+import { SupervisorClient } from './supervisor-client.js';
 import { healthOf, type SupervisorHealth, type SupervisorPhase } from './supervisor-health.js';
 import type { SupervisorMessage } from '../thread/supervisor-thread.js';
 import type { CommandOutcome, SupervisorCommand } from '../core/types.js';
@@ -50,19 +50,19 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   readonly #children = new ChildTable((name) => ({
     rotate: async (change, how) => {
       this.#refuseIfEnded();
-      await this.#reconfigurations.rotate(name, change, how);
+      await this.#reconfigurations.update(name, change, how);
     },
     resume: () => this.#command({ kind: 'resume_child', name }),
     openLine: (line) => this.#openLine(name, line),
-    hear: () => this.#link.hear(),
+    hear: () => this.#client.hear(),
     tell: (type, details) => this.#events.emit(type, { ...details, name }),
   }));
   readonly #reconfigurations = new Reconfigurations(this.#children, async (name, options) => {
     this.#refuseIfEnded();
-    return this.#link.ask((service) => service.reconfigure(name, options));
+    return this.#client.ask((service) => service.reconfigure(name, options));
   });
   readonly #workerUrl: URL;
-  #link: SupervisorLink;
+  #client: SupervisorClient;
   /** When supervisor threads were replaced, monotonic. */
   #restartsAtMs: readonly number[] = [];
   #phase: SupervisorPhase = 'starting';
@@ -77,7 +77,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     // Events of the start are kept until those that await it can add listeners.
     this.#events.hold();
     this.#workerUrl = options.workerUrl ?? supervisorEntry();
-    this.#link = this.#openLink();
+    this.#client = this.#openClient();
     if (options.ref) this.ref();
   }
 
@@ -145,11 +145,11 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     if (this.#children.find(name)) throw nameTaken(name);
     const child = this.#children.add(checked, { starting: true });
     try {
-      unwrap(await this.#link.ask<CommandOutcome>((service) => service.startChild(child.plan)));
+      unwrap(await this.#client.ask<CommandOutcome>((service) => service.startChild(child.plan)));
     } catch (error) {
       this.#children.remove(child);
       // If the supervisor thread died during this, holders of the handle would not learn of it otherwise.
-      stopMemory(child.plan.memory);
+      markStopped(child.plan.memory);
       throw error;
     }
     this.#children.change(child, () => ({ starting: false }));
@@ -196,7 +196,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    */
   async whichChildren(): Promise<readonly ChildSummary[]> {
     if (this.#phase === 'ended') return [];
-    return this.#link.ask((service) => service.whichChildren());
+    return this.#client.ask((service) => service.whichChildren());
   }
 
   /**
@@ -206,7 +206,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    */
   async countChildren(): Promise<ChildCounts> {
     if (this.#phase === 'ended') return { specs: 0, active: 0, supervisors: 0, workers: 0 };
-    return this.#link.ask((service) => service.countChildren());
+    return this.#client.ask((service) => service.countChildren());
   }
 
   /**
@@ -242,15 +242,15 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   async start(children: readonly CheckedChild[]): Promise<void> {
     const plans = children.map((checked) => this.#children.add(checked).plan);
     try {
-      unwrap(await this.#link.ask<CommandOutcome>((service) => service.start(plans)));
+      unwrap(await this.#client.ask<CommandOutcome>((service) => service.start(plans)));
       this.#phase = 'running';
       // Listeners that are added right after startSupervisor() has resolved miss no event.
       setImmediate(() => this.#events.release());
     } catch (error) {
       this.#phase = 'ended';
       this.unref();
-      await this.#link.terminate(EXIT_MS);
-      for (const { plan } of this.#children.all) stopMemory(plan.memory);
+      await this.#client.terminate(EXIT_MS);
+      for (const { plan } of this.#children.all) markStopped(plan.memory);
       if (error instanceof TokenvisorError && error.code === 'START_FAILED') throw error;
       throw new TokenvisorError('START_FAILED', 'The supervisor thread died during the start', { cause: error });
     }
@@ -259,21 +259,21 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /** @internal Ends a thread from outside, for tokenvisor/testing: a child's, or the supervisor's. */
   async endThread(name?: string): Promise<void> {
     this.#refuseIfEnded();
-    if (name === undefined) return void (await this.#link.terminate(EXIT_MS));
+    if (name === undefined) return void (await this.#client.terminate(EXIT_MS));
     const { rules } = this.#children.get(name).plan;
-    await this.#link.ask((service) => service.endThread(rules.name));
+    await this.#client.ask((service) => service.endThread(rules.name));
   }
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
     this.#refuseIfEnded();
     // Throws if the child does not exist.
     this.#children.get(command.name);
-    unwrap(await this.#link.ask<CommandOutcome>((service) => service.command(command)));
+    unwrap(await this.#client.ask<CommandOutcome>((service) => service.command(command)));
   }
 
   async #openLine(name: string, line: MessagePort): Promise<void> {
     this.#refuseIfEnded();
-    const refusal = await this.#link.ask((service) => service.openLine(name, Comlink.transfer(line, [line])));
+    const refusal = await this.#client.ask((service) => service.openLine(name, Comlink.transfer(line, [line])));
     if (refusal) throw fromWireError(refusal);
   }
 
@@ -283,15 +283,15 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     }
   }
 
-  #openLink(): SupervisorLink {
-    return new SupervisorLink({
+  #openClient(): SupervisorClient {
+    return new SupervisorClient({
       rules: this.#options.rules,
       workerUrl: this.#workerUrl,
       onMessage: (message) => {
         if (isSupervisorMessage(message)) this.#receive(message);
         else this.#tellStrange(message);
       },
-      onExit: (error) => this.#linkExited(error),
+      onExit: (error) => this.#supervisorThreadExited(error),
     });
   }
 
@@ -299,7 +299,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     switch (message.kind) {
       case 'calls': {
         const child = this.#children.find(message.name);
-        if (child) child.door.connect(message.calls, message.incarnation);
+        if (child) child.ref.connect(message.calls, message.incarnation);
         else message.calls.port.close();
         return;
       }
@@ -319,8 +319,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   #tell({ type, details }: Extract<SupervisorMessage, { kind: 'event' }>): void {
     const { name, incarnation } = details as { readonly name: string; readonly incarnation: number };
     // Before the event's listeners run, which may call the child.
-    if (type === 'child:exited') this.#children.find(name)?.door.exited(incarnation);
-    if (type === 'child:zombie') this.#children.find(name)?.door.killed(incarnation);
+    if (type === 'child:exited') this.#children.find(name)?.ref.exited(incarnation);
+    if (type === 'child:zombie') this.#children.find(name)?.ref.killed(incarnation);
     this.#events.emit(type, type === 'error' ? withError(details) : details);
   }
 
@@ -340,14 +340,14 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * Called when the supervisor thread has exited, and every actor with it. Starts another one, which adopts the
    * children.
    */
-  #linkExited(error: unknown): void {
-    for (const { door, plan } of this.#children.all) {
-      door.disconnect();
+  #supervisorThreadExited(error: unknown): void {
+    for (const { ref, plan } of this.#children.all) {
+      ref.disconnect();
       if (plan.rules.onExit === 'withdraw') withdrawSnapshot(plan.memory);
     }
     if (this.#phase !== 'running' && this.#phase !== 'restarting') return;
     this.#phase = 'restarting';
-    const restartInMs = linkRestartInMs(this.#restartsAtMs, systemClock.monoMs());
+    const restartInMs = supervisorBackoffMs(this.#restartsAtMs, systemClock.monoMs());
     this.#events.emit('supervisor:exited', {
       restartInMs,
       ...(isError(error) && { error: { name: error.name, message: error.message } }),
@@ -360,15 +360,15 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     // A listener may have closed the supervisor.
     if (this.#phase !== 'restarting') return;
     const nowMs = systemClock.monoMs();
-    this.#restartsAtMs = [...this.#restartsAtMs.filter((atMs) => nowMs - atMs < LINK_RESTART_WINDOW_MS), nowMs];
+    this.#restartsAtMs = [...this.#restartsAtMs.filter((atMs) => nowMs - atMs < SUPERVISOR_RESTART_WINDOW_MS), nowMs];
     try {
-      this.#link = this.#openLink();
+      this.#client = this.#openClient();
     } catch (error) {
       // No thread could be made: treated like an immediate death.
-      return this.#linkExited(error);
+      return this.#supervisorThreadExited(error);
     }
     const adopted = this.#children.all.filter(({ starting }) => !starting);
-    this.#link
+    this.#client
       .ask((service) => service.adopt(adopted.map(({ plan }) => plan)))
       .then(() => {
         if (this.#phase !== 'restarting') return;
@@ -377,7 +377,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       })
       // The thread died during it: its exit is handled above.
       .catch(() => undefined);
-    for (const { door } of adopted) door.reconnect();
+    for (const { ref } of adopted) ref.reconnect();
   }
 
   async #close(timeoutMs: number): Promise<void> {
@@ -386,7 +386,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     clearTimeout(this.#restartTimer);
     this.unref();
     await this.#closeChildren(timeoutMs);
-    const exited = await this.#link.terminate(EXIT_MS);
+    const exited = await this.#client.terminate(EXIT_MS);
     this.#phase = 'ended';
     for (const child of this.#children.all) this.#closeChild(child, exited);
     this.#tellEnd('closed');
@@ -395,13 +395,13 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /**
    * Closes one child; an error does not keep the others from closing: any holder of a handle can corrupt its memory.
    */
-  #closeChild({ plan, door }: HeldChild, exited: boolean): void {
-    door.close();
+  #closeChild({ plan, ref }: HeldChild, exited: boolean): void {
+    ref.close();
     try {
       const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
       // Asked to end, killed with its supervisor, and still alive.
       if (!exited && phase === 'stopping') this.#events.emit('child:zombie', { name: plan.rules.name, incarnation });
-      stopMemory(plan.memory);
+      markStopped(plan.memory);
     } catch (error) {
       this.#events.emit('error', { error, during: `the end of '${plan.rules.name}'` });
     }
@@ -409,7 +409,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /** Asks the children to stop, and waits within the bound. */
   async #closeChildren(timeoutMs: number): Promise<void> {
-    const closed = this.#link.ask<unknown>((service) => service.command({ kind: 'close' })).catch(() => undefined);
+    const closed = this.#client.ask<unknown>((service) => service.command({ kind: 'close' })).catch(() => undefined);
     await within(timeoutMs, closed);
   }
 }

@@ -19,25 +19,25 @@ import {
   type ReadRecord,
   readRecord,
   RecordWriter,
-  takeSeat,
+  takeLease,
   wipeAfter,
   withdrawRecord,
-  type WriterSeat,
+  type FencingLease,
 } from '../../memory/record.js';
 import { deriveStopped, publishPhase } from '../../memory/stopped.js';
 import { closeValidUntil } from '../../memory/valid-until.js';
-import { ring, type SharedWords } from '../../memory/words.js';
+import { notify, type SharedWords } from '../../memory/words.js';
 import { CLOCK_STEP_MS, systemClock, wallOffsetMs } from '../../core/clock.js';
 import { readSupervision } from '../child-status.js';
 import type { CallEndpoint } from '../../messaging/call-endpoint.js';
-import type { ActorSeats } from '../../actor/actor-memory.js';
+import type { ActorLeases } from '../../actor/actor-memory.js';
 import type { WireOptions } from '../../secrets/reference-tree.js';
 import type { WireError } from '../../core/wire-error.js';
 import { Incarnation, type IncarnationListener, type IncarnationPlan } from './worker-incarnation.js';
 import { ClockWatch } from './clock-watch.js';
 import { BootWatch, HeartbeatWatch, type WatchedThread } from './heartbeat-watch.js';
 import type { ChildRules, PersistedChild } from '../core/types.js';
-import { WriterLines } from '../../messaging/writer-lines.js';
+import { RemoteRefHub } from '../../messaging/remote-ref-hub.js';
 
 /** All data of a child that crosses to the supervisor thread. */
 export interface ChildPlan {
@@ -71,7 +71,7 @@ const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
 /** A started incarnation, in a separate thread or, for tests, in this one. */
 export type StartedIncarnation = Pick<
   Incarnation,
-  'seats' | 'booting' | 'threadId' | 'shutDown' | 'connect' | 'kill' | 'timeOutStart' | 'reconfigure'
+  'leases' | 'booting' | 'threadId' | 'shutDown' | 'connect' | 'kill' | 'timeOutStart' | 'reconfigure'
 >;
 
 export type Launch = (plan: IncarnationPlan, listener: IncarnationListener) => StartedIncarnation;
@@ -85,7 +85,7 @@ export class ChildShell {
   readonly #sealed: SharedWords;
   readonly #supervision: RecordWriter;
   readonly #incarnations = new Map<number, StartedIncarnation>();
-  readonly #lines: WriterLines;
+  readonly #lines: RemoteRefHub;
   readonly #clock: ClockWatch;
   /** After a step back: the `validUntilWord` at that time, until its actor moves it, and for how long. */
   #unmoved: { readonly word: number; readonly offsetMs: number; ms: number } | undefined;
@@ -100,11 +100,11 @@ export class ChildShell {
     this.#plan = plan;
     this.#entry = entry;
     this.#launch = launch;
-    this.#lines = new WriterLines(plan.mailboxLimit);
+    this.#lines = new RemoteRefHub(plan.mailboxLimit);
     this.#shared = openWords(plan.memory.shared);
     this.#sealed = openWords(plan.memory.sealed, SEALED_BYTES);
     this.#clock = new ClockWatch(this.#shared, offsetMs);
-    // Only one supervisor thread lives at a time, so its seat is the one that the last thread left.
+    // Only one supervisor thread lives at a time, so its lease is the one that the last thread left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
     // The last thread may have ended between the record and the word.
@@ -136,15 +136,15 @@ export class ChildShell {
         ? payload
         : encoder.encode(JSON.stringify({ ...persisted, lastExit: undefined }));
     publishPhase(this.#shared, persisted.phase === 'stopped', () => this.#supervision.publish(NO_INSTANTS, kept));
-    ring(this.#shared, Header.CHANGE);
+    notify(this.#shared, Header.CHANGE);
   }
 
   /** Starts an incarnation, beside a zombie if there is one. */
   spawn(incarnation: number, listener: IncarnationListener): void {
-    const seats = this.#takeSeats(incarnation);
+    const leases = this.#takeSeats(incarnation);
     const { rules, module, owner, options, memory } = this.#plan;
     const { hangTimeoutMs, initTimeoutMs } = rules;
-    const { bank } = seats.snapshot;
+    const { bank } = leases.snapshot;
     const heartbeat = {
       index: Header.HEARTBEAT + bank,
       threadId: Header.THREAD_ID + bank,
@@ -162,7 +162,7 @@ export class ChildShell {
         export: this.#plan.export,
         options,
         memory,
-        seats,
+        leases,
         heartbeat,
         terminateTimeoutMs: terminateTimeoutOf(rules.shutdown),
       },
@@ -192,9 +192,9 @@ export class ChildShell {
       },
       exited: (reason) => {
         this.#incarnations.delete(incarnation);
-        this.#wipeAfter(seats);
+        this.#wipeAfter(leases);
         if (incarnation === this.#latest) this.#boot = this.#heartbeat = undefined;
-        ring(this.#shared, Header.CHANGE);
+        notify(this.#shared, Header.CHANGE);
         this.#lines.exited(incarnation);
         listener.exited(reason);
       },
@@ -260,14 +260,14 @@ export class ChildShell {
   followClock(offsetMs: number, elapsedMs: number): void {
     if (!this.#clock.isBehind(offsetMs)) return void (this.#unmoved = undefined);
     if (this.#clock.isSetBack(offsetMs)) this.#closeUnmoved(offsetMs, elapsedMs);
-    const seats = this.running ? this.#current?.seats : undefined;
+    const leases = this.running ? this.#current?.leases : undefined;
     if (!this.#isTended) {
       this.#clock.abandoned();
       this.#takeBack();
       // A killed actor that has not ended may still store instants by the old clock.
       if (this.#incarnations.size === 0) this.#clock.followed(offsetMs);
-    } else if (seats) {
-      const tick = this.#shared.load(Header.HEARTBEAT + seats.snapshot.bank);
+    } else if (leases) {
+      const tick = this.#shared.load(Header.HEARTBEAT + leases.snapshot.bank);
       this.#clock.follows(this.#latest, tick, offsetMs, elapsedMs);
     }
   }
@@ -285,7 +285,7 @@ export class ChildShell {
     const unmoved = (this.#unmoved = isSameStep ? known : { word, offsetMs, ms: 0 });
     unmoved.ms += elapsedMs;
     if (unmoved.word !== word || unmoved.ms < MOVED_WITHIN_MS) return;
-    if (closeValidUntil(this.#shared, index)) ring(this.#shared, Header.CHANGE);
+    if (closeValidUntil(this.#shared, index)) notify(this.#shared, Header.CHANGE);
   }
 
   get #validUntil(): number | undefined {
@@ -296,7 +296,7 @@ export class ChildShell {
   /** Withdraws what readers would trust by a wall clock that was stepped. */
   #takeBack(): void {
     const index = this.#validUntil;
-    if (index !== undefined && closeValidUntil(this.#shared, index)) ring(this.#shared, Header.CHANGE);
+    if (index !== undefined && closeValidUntil(this.#shared, index)) notify(this.#shared, Header.CHANGE);
     const live = readRecord(this.#shared, SNAPSHOT);
     const isOpenEnded = live.payload && live.expiresAtMs === Infinity && live.usableUntilMs === Infinity;
     const isNone = live.control !== undefined && !live.payload && !live.damaged;
@@ -306,7 +306,7 @@ export class ChildShell {
   /** Withdraws the token: no reader gets it any more, and no zombie can publish another. */
   withdraw(): void {
     withdrawRecord(this.#shared, SNAPSHOT, { wipe: this.#incarnations.size === 0 });
-    ring(this.#shared, Header.CHANGE);
+    notify(this.#shared, Header.CHANGE);
   }
 
   /** Wipes all secrets of a child that will not be used again from memory. */
@@ -331,18 +331,18 @@ export class ChildShell {
     return refusal?.code === 'ACTOR_DOWN' ? undefined : refusal;
   }
 
-  #takeSeats(epoch: number): ActorSeats {
-    const taken = [...this.#incarnations.values()].map(({ seats }) => seats);
-    const seatsOf = (record: keyof ActorSeats): readonly WriterSeat[] => taken.map((seats) => seats[record]);
+  #takeSeats(epoch: number): ActorLeases {
+    const taken = [...this.#incarnations.values()].map(({ leases }) => leases);
+    const seatsOf = (record: keyof ActorLeases): readonly FencingLease[] => taken.map((leases) => leases[record]);
     return {
-      snapshot: takeSeat(this.#shared, SNAPSHOT, epoch, seatsOf('snapshot')),
-      status: takeSeat(this.#shared, STATUS, epoch, seatsOf('status')),
-      sealed: takeSeat(this.#sealed, SEALED, epoch, seatsOf('sealed')),
+      snapshot: takeLease(this.#shared, SNAPSHOT, epoch, seatsOf('snapshot')),
+      status: takeLease(this.#shared, STATUS, epoch, seatsOf('status')),
+      sealed: takeLease(this.#sealed, SEALED, epoch, seatsOf('sealed')),
     };
   }
 
   /** Wipes secrets from a bank whose writer is gone. */
-  #wipeAfter({ snapshot, status, sealed }: Readonly<Record<keyof ActorSeats, Pick<WriterSeat, 'bank'>>>): void {
+  #wipeAfter({ snapshot, status, sealed }: Readonly<Record<keyof ActorLeases, Pick<FencingLease, 'bank'>>>): void {
     wipeAfter(this.#shared, SNAPSHOT, snapshot.bank);
     wipeAfter(this.#shared, STATUS, status.bank);
     wipeAfter(this.#sealed, SEALED, sealed.bank);

@@ -7,7 +7,7 @@ import { openWords, type ChildMemory } from '../../memory/child-memory.js';
 import { bankOf, Header, SEALED, SEALED_BYTES, SNAPSHOT, SUPERVISION } from '../../memory/layout.js';
 import { fenceRecord, NO_INSTANTS, RecordWriter, withdrawRecord } from '../../memory/record.js';
 import { stopForGood } from '../../memory/stopped.js';
-import { ring } from '../../memory/words.js';
+import { notify } from '../../memory/words.js';
 import { newPersistedChild } from '../core/supervisor-state.js';
 
 const encoder = new TextEncoder();
@@ -16,11 +16,11 @@ const encoder = new TextEncoder();
 export const withdrawSnapshot = ({ shared }: ChildMemory): void => {
   const words = openWords(shared);
   withdrawRecord(words, SNAPSHOT, { wipe: true });
-  ring(words, Header.CHANGE);
+  notify(words, Header.CHANGE);
 };
 
 /** Ends a child from outside, when no supervisor thread lives: reads throw STOPPED, no zombie publishes. */
-export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
+export const markStopped = ({ shared, sealed }: ChildMemory): void => {
   const words = openWords(shared);
   stopForGood(words);
   // A supervisor thread that is being terminated may still run: after this it can't write to the record.
@@ -31,5 +31,5 @@ export const stopMemory = ({ shared, sealed }: ChildMemory): void => {
   writer.publish(NO_INSTANTS, encoder.encode(JSON.stringify(stopped)));
   withdrawRecord(words, SNAPSHOT, { wipe: true });
   withdrawRecord(openWords(sealed, SEALED_BYTES), SEALED, { wipe: true });
-  ring(words, Header.CHANGE);
+  notify(words, Header.CHANGE);
 };

@@ -16,25 +16,25 @@ import type { ExitReason } from '../core/types.js';
 type SecretiveChild = Pick<ChildPlan, 'options' | 'memory'>;
 
 /** An error of one of these children, redacted. */
-export const concealIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
-  conceal(error, children.flatMap(secretsOf));
+export const redactIn = (error: WireError, ...children: readonly SecretiveChild[]): WireError =>
+  redact(error, children.flatMap(secretsOf));
 
 /** The same for the reason of an exit. */
-export const concealInExit = (reason: ExitReason, child: SecretiveChild): ExitReason =>
-  reason.kind === 'crash' ? { ...reason, error: concealIn(reason.error, child) } : reason;
+export const redactInExit = (reason: ExitReason, child: SecretiveChild): ExitReason =>
+  reason.kind === 'crash' ? { ...reason, error: redactIn(reason.error, child) } : reason;
 
-const conceal = (error: WireError, secrets: readonly string[]): WireError => {
+const redact = (error: WireError, secrets: readonly string[]): WireError => {
   const { name, message, code, cause, problems } = error;
   const known = (text: string): string => redact(text, secrets);
   // The package's own texts consist of names and numbers, and contain opaque parts: a file, a URL.
   const ours = code !== undefined && (name === 'TokenvisorError' || name === 'ProviderError');
-  const concealed = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
+  const redacted = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
   return {
     ...error,
-    name: concealed(name),
-    message: concealed(message),
-    ...(code !== undefined && { code: concealed(code) }),
-    ...(cause && { cause: conceal(cause, secrets) }),
+    name: redacted(name),
+    message: redacted(message),
+    ...(code !== undefined && { code: redacted(code) }),
+    ...(cause && { cause: redact(cause, secrets) }),
     ...(problems && { problems: problems.map((problem) => ({ ...problem, came: known(problem.came) })) }),
   };
 };

@@ -9,7 +9,7 @@ import { describeKind } from '../../core/describe.js';
 import type { WireOptions } from '../../secrets/reference-tree.js';
 import { withChanges } from '../../core/with-changes.js';
 import { ChildShell, type ChildPlan } from './child-shell.js';
-import { concealIn, concealInExit } from './redact-error.js';
+import { redactIn, redactInExit } from './redact-error.js';
 import {
   countChildren,
   initialSupervisorState,
@@ -121,7 +121,7 @@ export class SupervisorThread implements SupervisorService {
     if (!child) return notFound(name);
     const { plan } = child;
     const refusal = await child.reconfigure(options);
-    return refusal && concealIn(refusal, { ...plan, options }, plan);
+    return refusal && redactIn(refusal, { ...plan, options }, plan);
   }
 
   openLine(name: string, line: MessagePort): WireError | undefined {
@@ -212,8 +212,8 @@ export class SupervisorThread implements SupervisorService {
         this.#dispatch({ kind: 'started', ...who });
       },
       startFailed: (error, timedOut) =>
-        this.#dispatch({ kind: 'start_failed', ...who, error: concealIn(error, child.plan), timedOut }),
-      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason: concealInExit(reason, child.plan) }),
+        this.#dispatch({ kind: 'start_failed', ...who, error: redactIn(error, child.plan), timedOut }),
+      exited: (reason) => this.#dispatch({ kind: 'exited', ...who, reason: redactInExit(reason, child.plan) }),
       event: (type, details) => this.#tellOf(name, type, details),
     });
   }

@@ -7,7 +7,7 @@ import * as Comlink from 'comlink';
 import { Piscina } from 'piscina';
 import type { ActorControl, ActorMessage, ActorOutcome, ActorStart } from '../../actor/thread-main.js';
 import { allocateCallCounts, type CallEndpoint } from '../../messaging/call-endpoint.js';
-import type { ActorSeats } from '../../actor/actor-memory.js';
+import type { ActorLeases } from '../../actor/actor-memory.js';
 import { strangeMessage } from '../../messaging/guarded-endpoint.js';
 import { toWireError, type WireError } from '../../core/wire-error.js';
 import { isPlainObject } from '../../core/describe.js';
@@ -126,8 +126,8 @@ export class Incarnation {
     }
   }
 
-  get seats(): ActorSeats {
-    return this.#plan.start.seats;
+  get leases(): ActorLeases {
+    return this.#plan.start.leases;
   }
 
   /** True until init is done or has failed. */

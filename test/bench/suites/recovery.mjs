@@ -73,7 +73,7 @@ const recover = async (supervisor, death, withToken, blocked) => {
   );
   if (withToken) await child.get();
   await until(views.words, Word.OPENED, 1, 'the first incarnation');
-  const token = child.peek();
+  const token = child.last();
   const startedAt = monoMs();
   await KILLS[death]?.({ supervisor, name, views });
   // Whoever wants one says so now: it is for the successor to hear.

@@ -25,7 +25,7 @@ const outOfAccount = (look) => {
 let unavailable = 0;
 setInterval(() => {
   outOfAccount(() => {
-    for (const child of children) if (child.peek() === undefined) unavailable += 1;
+    for (const child of children) if (child.last() === undefined) unavailable += 1;
   });
 }, 50);
 setInterval(() => {

@@ -5,12 +5,12 @@ import { Header, SEALED_BYTES } from '../../../src/memory/layout.js';
 
 test('a generation went negative after 2^31 publications: the last one is published, the next one is an error', () => {
   const { shared, sealed } = allocateChildMemory();
-  const seat = { epoch: 1, bank: 0, control: 0 } as const;
+  const lease = { epoch: 1, bank: 0, control: 0 } as const;
   const words = openWords(shared);
   const memory = new ActorMemory(words, openWords(sealed, SEALED_BYTES), {
-    snapshot: seat,
-    status: seat,
-    sealed: seat,
+    snapshot: lease,
+    status: lease,
+    sealed: lease,
   });
   words.store(Header.GENERATION, 2 ** 31 - 2);
   expect(memory.publish('last')).toBe(2 ** 31 - 1);

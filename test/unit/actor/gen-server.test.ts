@@ -15,11 +15,11 @@ import {
 import { GenServer } from '../../../src/actor/gen-server.js';
 import { allocateChildMemory, openWords } from '../../../src/memory/child-memory.js';
 import { Header, SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../../src/memory/layout.js';
-import { fenceRecord, type WriterSeat } from '../../../src/memory/record.js';
-import { raise, ring } from '../../../src/memory/words.js';
+import { fenceRecord, type FencingLease } from '../../../src/memory/record.js';
+import { raise, notify } from '../../../src/memory/words.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
 
-const seatOf = (control: number): WriterSeat => ({ epoch: 1, bank: 0, control });
+const seatOf = (control: number): FencingLease => ({ epoch: 1, bank: 0, control });
 
 /** Memory and a clock that outlive an incarnation, and what was told. */
 const world = () => {
@@ -41,7 +41,7 @@ const world = () => {
       clock,
       shared,
       sealed,
-      seats: {
+      leases: {
         snapshot: seatOf(shared.load(SNAPSHOT.control)),
         status: seatOf(shared.load(STATUS.control)),
         sealed: seatOf(sealed.load(SEALED.control)),
@@ -113,7 +113,7 @@ describe('the start', () => {
     });
     expect(() => server.start()).toThrow(message);
     expect(clock.pending()).toBe(0);
-    ring(shared, Header.REQUEST);
+    notify(shared, Header.REQUEST);
     await turn();
     expect(handled).toEqual([]);
   });
@@ -122,7 +122,7 @@ describe('the start', () => {
     const { incarnate, shared } = world();
     const handled: unknown[] = [];
     const server = incarnate({
-      init: () => (ring(shared, Header.REQUEST), 0),
+      init: () => (notify(shared, Header.REQUEST), 0),
       handleInfo: (info, state) => (handled.push(info), state),
     } satisfies Behaviour<number> as never);
     server.start();
@@ -283,7 +283,7 @@ describe('what it writes', () => {
     await turn();
     raise(shared, Header.WANTED, 7);
     raise(shared, Header.INVALIDATED, 3);
-    ring(shared, Header.REQUEST);
+    notify(shared, Header.REQUEST);
     await turn();
     await turn();
     expect(await callOf(server, () => undefined)).toEqual([{ kind: 'requested' }]);

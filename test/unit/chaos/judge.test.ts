@@ -275,7 +275,7 @@ describe('a park', () => {
     const { failedMs } = timesOf(recorded({ 2: refused }).advance(9_000));
     const faults = [{ clientId: 'child', kind: 'answers no token', atMonoMs: at(failedMs - 300) }];
     const threads = [child.turns];
-    const rotated = cause('change', 'rotate()', 'child', failedMs - 500, failedMs - 100);
+    const rotated = cause('change', 'update()', 'child', failedMs - 500, failedMs - 100);
     expect(problems({ threads, faults, causes: [rotated] })).toEqual([]);
     expect(problems({ threads, faults, causes: [{ ...rotated, kind: 'invalidate()' }] })).not.toEqual([]);
     // Nor does it account for another kind of failure.

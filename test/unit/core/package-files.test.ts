@@ -1,6 +1,12 @@
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { ownFile, ownModule, presentFile, resolveModule, supervisorEntry } from '../../../src/core/package-files.js';
+import {
+  ownFile,
+  packageModule,
+  presentFile,
+  resolveModule,
+  supervisorEntry,
+} from '../../../src/core/package-files.js';
 
 const advice = [
   "esbuild: external: ['tokenvisor']",
@@ -37,7 +43,7 @@ test('a file that is there is given by its path', () => {
 
 test('a module of ours is found from a folder beside, wherever that is; a file: URL stays', () => {
   const base = pathToFileURL('/elsewhere/runtime/actor-entry.cjs').href;
-  expect(resolveModule(ownModule('kinds/credential/behaviour.js'), base)).toBe(
+  expect(resolveModule(packageModule('kinds/credential/behaviour.js'), base)).toBe(
     'file:///elsewhere/kinds/credential/behaviour.js',
   );
   expect(resolveModule('file:///app/provider.js', base)).toBe('file:///app/provider.js');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Doorbell, SLICE_MS, watchWord } from '../../../src/memory/condition.js';
-import { ring } from '../../../src/memory/words.js';
+import { ConditionVariable, SLICE_MS, watchWord } from '../../../src/memory/condition.js';
+import { notify } from '../../../src/memory/words.js';
 import { SimulatedWords } from '../../support/simulated-words.js';
 
 const CHANGE = 0;
@@ -14,7 +14,7 @@ const late = (): Error => new Error('late');
 
 const start = () => {
   const words = new SimulatedWords(2);
-  const doorbell = new Doorbell(words, CHANGE);
+  const doorbell = new ConditionVariable(words, CHANGE);
   /** Waits for the value to be at least so much; counts how often it looked. */
   const waitFor = (atLeast: number, options: { timeoutMs?: number; signal?: AbortSignal } = {}) => {
     const check = vi.fn(() => {
@@ -28,7 +28,7 @@ const start = () => {
   };
   const publish = (value: number): void => {
     words.store(VALUE, value);
-    ring(words, CHANGE);
+    notify(words, CHANGE);
   };
   return { words, doorbell, waitFor, publish };
 };
@@ -281,20 +281,20 @@ describe('a wait that blocks', () => {
 describe('a watch', () => {
   test('tells of rings, joined; not of what was there before, nor after its end', async () => {
     const { words } = start();
-    ring(words, CHANGE);
+    notify(words, CHANGE);
     const onRing = vi.fn();
     const watch = watchWord(words, CHANGE, onRing);
     await vi.advanceTimersByTimeAsync(0);
     expect(onRing).not.toHaveBeenCalled();
-    ring(words, CHANGE);
-    ring(words, CHANGE);
+    notify(words, CHANGE);
+    notify(words, CHANGE);
     await vi.advanceTimersByTimeAsync(0);
     expect(onRing).toHaveBeenCalledTimes(1);
-    ring(words, CHANGE);
+    notify(words, CHANGE);
     await vi.advanceTimersByTimeAsync(0);
     expect(onRing).toHaveBeenCalledTimes(2);
     watch.stop();
-    ring(words, CHANGE);
+    notify(words, CHANGE);
     await vi.advanceTimersByTimeAsync(LONG_MS);
     expect(onRing).toHaveBeenCalledTimes(2);
   });
@@ -304,9 +304,9 @@ describe('a watch', () => {
     let told = 0;
     watchWord(words, CHANGE, () => {
       told += 1;
-      if (told === 1) ring(words, CHANGE);
+      if (told === 1) notify(words, CHANGE);
     });
-    ring(words, CHANGE);
+    notify(words, CHANGE);
     await vi.advanceTimersByTimeAsync(0);
     expect(told).toBe(2);
   });

@@ -7,11 +7,11 @@ import { ActorMemory } from '../../../src/actor/actor-memory.js';
 import { SealedState } from '../../../src/kinds/credential/sealed-state.js';
 import { allocateChildMemory, openWords } from '../../../src/memory/child-memory.js';
 import { bankOf, SEALED, SEALED_BYTES, Slot, slotIndex, slotOf } from '../../../src/memory/layout.js';
-import { readRecord, RecordWriter, takeSeat, type WriterSeat } from '../../../src/memory/record.js';
+import { readRecord, RecordWriter, takeLease, type FencingLease } from '../../../src/memory/record.js';
 import type { SharedWords } from '../../../src/memory/words.js';
 import { digestOf } from '../../../src/refresh-store/record.js';
 
-const FIRST: WriterSeat = { epoch: 1, bank: 0, control: 0 };
+const FIRST: FencingLease = { epoch: 1, bank: 0, control: 0 };
 
 const vault = {
   revision: 1,
@@ -26,8 +26,8 @@ const vault = {
 const died = () => {
   const memory = allocateChildMemory();
   const [shared, sealed] = [openWords(memory.shared), openWords(memory.sealed, SEALED_BYTES)];
-  const successor = (seat: WriterSeat): ActorMemory =>
-    new ActorMemory(shared, sealed, { snapshot: FIRST, status: FIRST, sealed: seat });
+  const successor = (lease: FencingLease): ActorMemory =>
+    new ActorMemory(shared, sealed, { snapshot: FIRST, status: FIRST, sealed: lease });
   successor(FIRST).seal({ vault });
   const control = sealed.load(SEALED.control);
   const base = slotIndex(SEALED, bankOf(control), slotOf(control));
@@ -74,10 +74,10 @@ describe('a refresh token that may be spent is not sent again', () => {
     const { sealed, successor, control, base } = died();
     flip(sealed, base + Slot.PAYLOAD, 1);
     const zombie = { epoch: 1, bank: 0, control } as const;
-    const seat = takeSeat(sealed, SEALED, 2, [zombie]);
-    expect(seat.bank).toBe(1);
-    expect(begun(successor(seat))).toBe('INTERNAL');
-    expect(begun(successor(takeSeat(sealed, SEALED, 3, [])))).toBe('INTERNAL');
+    const lease = takeLease(sealed, SEALED, 2, [zombie]);
+    expect(lease.bank).toBe(1);
+    expect(begun(successor(lease))).toBe('INTERNAL');
+    expect(begun(successor(takeLease(sealed, SEALED, 3, [])))).toBe('INTERNAL');
   });
 
   test('nothing is damaged: the successor knows what was begun', () => {

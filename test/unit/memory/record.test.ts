@@ -19,16 +19,16 @@ import {
   type RecordHeader,
   RecordWriter,
   refuseRecord,
-  takeSeat,
+  takeLease,
   wipeAfter,
   withdrawRecord,
-  type WriterSeat,
+  type FencingLease,
 } from '../../../src/memory/record.js';
 import { AtomicWords } from '../../../src/memory/words.js';
 import { dyingAfter, survives } from '../../support/dying-words.js';
 import { sameWords } from '../../support/tiny-record.js';
 
-const FIRST: WriterSeat = { epoch: 1, bank: 0, control: 0 };
+const FIRST: FencingLease = { epoch: 1, bank: 0, control: 0 };
 
 const header = (generation: number): RecordHeader => ({
   generation,
@@ -175,7 +175,7 @@ describe('a refusal', () => {
     writer.publish(header(2), bytes('two'));
     expect(live(words)).toBe('two');
     refuseRecord(words, SNAPSHOT, 2);
-    const successor = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 2, []));
+    const successor = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 2, []));
     expect(live(words)).toBe('two');
     successor.publish(header(3), bytes('three'));
     refuseRecord(words, SNAPSHOT, 3);
@@ -248,8 +248,8 @@ describe('a fence', () => {
   test('keeps the record, with its epoch, and shuts out its writer for good', () => {
     const { words, writer } = start();
     writer.publish(header(5), bytes('first'));
-    const seat = takeSeat(words, SNAPSHOT, 2, [FIRST]);
-    expect(seat).toMatchObject({ epoch: 2, bank: 1 });
+    const lease = takeLease(words, SNAPSHOT, 2, [FIRST]);
+    expect(lease).toMatchObject({ epoch: 2, bank: 1 });
     expect(readRecord(words, SNAPSHOT)).toMatchObject({ ...header(5), epoch: 1 });
     for (let again = 0; again < 3; again += 1) {
       expect(code(() => writer.publish(header(6), bytes('zombie')))).toBe('FENCED');
@@ -261,7 +261,7 @@ describe('a fence', () => {
   test('the writer that finds itself fenced leaves nothing in its bank', () => {
     const { words, writer } = start();
     writer.publish(header(5), bytes('first'));
-    const successor = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 2, [FIRST]));
+    const successor = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 2, [FIRST]));
     expect(traces(words, 'first')).toHaveLength(2);
     expect(code(() => writer.publish(header(6), bytes('zombie')))).toBe('FENCED');
     expect(traces(words, 'first')).toHaveLength(1);
@@ -299,19 +299,19 @@ describe('a fence', () => {
   });
 });
 
-describe('a seat', () => {
-  const seatOn = (bank: 0 | 1): WriterSeat => ({ epoch: 1, bank, control: 0 });
+describe('a lease', () => {
+  const seatOn = (bank: 0 | 1): FencingLease => ({ epoch: 1, bank, control: 0 });
 
   test('is on the live bank if nobody is there', () => {
     const { words, writer } = start();
     writer.publish(header(1), bytes('first'));
     const control = words.load(SNAPSHOT.control);
-    expect(takeSeat(words, SNAPSHOT, 2, [])).toEqual({ epoch: 2, bank: 0, control });
-    expect(takeSeat(words, SNAPSHOT, 2, [seatOn(1)])).toEqual({ epoch: 2, bank: 0, control });
+    expect(takeLease(words, SNAPSHOT, 2, [])).toEqual({ epoch: 2, bank: 0, control });
+    expect(takeLease(words, SNAPSHOT, 2, [seatOn(1)])).toEqual({ epoch: 2, bank: 0, control });
   });
 
   test('is never a third one', () => {
-    expect(code(() => takeSeat(newWords(), SNAPSHOT, 3, [seatOn(0), seatOn(1)]))).toBe('INTERNAL');
+    expect(code(() => takeLease(newWords(), SNAPSHOT, 3, [seatOn(0), seatOn(1)]))).toBe('INTERNAL');
   });
 });
 
@@ -337,7 +337,7 @@ describe('a withdrawal from outside', () => {
   test('a successor goes on from it', () => {
     const { words } = start();
     withdrawRecord(words, SNAPSHOT, { wipe: true });
-    new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 2, [])).publish(header(1), bytes('first'));
+    new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 2, [])).publish(header(1), bytes('first'));
     expect(live(words)).toBe('first');
   });
 });
@@ -349,8 +349,8 @@ describe('what a dead writer leaves', () => {
   const die = (act: (writer: RecordWriter) => void, operations: number) => {
     const { words, writer } = start();
     writer.publish(header(1), bytes(LONGER));
-    const seat = takeSeat(words, SNAPSHOT, 2, []);
-    const lived = survives(() => act(new RecordWriter(dyingAfter(words, operations), SNAPSHOT, seat)));
+    const lease = takeLease(words, SNAPSHOT, 2, []);
+    const lived = survives(() => act(new RecordWriter(dyingAfter(words, operations), SNAPSHOT, lease)));
     return { words, lived };
   };
 
@@ -367,7 +367,7 @@ describe('what a dead writer leaves', () => {
         if (lived) break;
         const found = live(words);
         seen.add(found);
-        const successor = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 3, []));
+        const successor = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 3, []));
         for (const trace of [LONGER, 'second']) expect(traces(words, trace)).toHaveLength(trace === found ? 1 : 0);
         expect(live(words)).toBe(found);
         const last = lastGeneration(words, SNAPSHOT);
@@ -397,7 +397,7 @@ describe('the last generation', () => {
   test('a generation does not come twice, though its writer died before it was noted and its record was withdrawn', () => {
     const { words, writer } = start();
     writer.publish(header(1), bytes('first'));
-    const seat = takeSeat(words, SNAPSHOT, 2, []);
+    const lease = takeLease(words, SNAPSHOT, 2, []);
     const dies = {
       ...sameWords(words),
       compareExchange: (index: number, expected: number, replacement: number) => {
@@ -405,7 +405,7 @@ describe('the last generation', () => {
         return words.compareExchange(index, expected, replacement);
       },
     };
-    expect(() => new RecordWriter(dies, SNAPSHOT, seat).publish(header(2), bytes('second'))).toThrow('dead');
+    expect(() => new RecordWriter(dies, SNAPSHOT, lease).publish(header(2), bytes('second'))).toThrow('dead');
     expect(lastGeneration(words, SNAPSHOT)).toBe(2);
     withdrawRecord(words, SNAPSHOT, { wipe: true });
     expect(lastGeneration(words, SNAPSHOT)).toBe(2);
@@ -415,7 +415,7 @@ describe('the last generation', () => {
     const { words, writer } = start();
     writer.publish(header(3), bytes('first'));
     words.store(Header.GENERATION, 2);
-    new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 2, [])).withdraw();
+    new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 2, [])).withdraw();
     expect(lastGeneration(words, SNAPSHOT)).toBe(3);
   });
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { allocateCallCounts, type CallEndpoint } from '../../../src/messaging/call-endpoint.js';
 import { serveCalls } from '../../../src/messaging/call-port.js';
 import { allocateChildMemory } from '../../../src/memory/child-memory.js';
-import { ActorDoor } from '../../../src/messaging/local-ref.js';
+import { LocalRef } from '../../../src/messaging/local-ref.js';
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -20,8 +20,8 @@ const actor = () => {
   return { calls: endpoint(port1), asked };
 };
 
-const doorOf = (hear = (): void => undefined): ActorDoor =>
-  new ActorDoor('a', 'actor', allocateChildMemory(), {
+const doorOf = (hear = (): void => undefined): LocalRef =>
+  new LocalRef('a', 'actor', allocateChildMemory(), {
     rotate: () => Promise.resolve(),
     resume: () => Promise.resolve(),
     openLine: () => Promise.resolve(),

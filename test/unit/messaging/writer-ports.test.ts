@@ -2,9 +2,9 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallEndpoint } from '../../../src/messaging/call-endpoint.js';
-import { WriterHomes } from '../../../src/messaging/writer-homes.js';
-import { WriterLines } from '../../../src/messaging/writer-lines.js';
-import { WriterLine } from '../../../src/messaging/remote-ref.js';
+import { OwnerPorts } from '../../../src/messaging/owner-ports.js';
+import { RemoteRefHub } from '../../../src/messaging/remote-ref-hub.js';
+import { RemoteRef } from '../../../src/messaging/remote-ref.js';
 
 const closing: (() => unknown)[] = [];
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
@@ -23,14 +23,14 @@ const holder = (port: MessagePort): Worker => {
 
 const homesWith = (openLine: (line: MessagePort) => Promise<void>) => {
   const told: unknown[] = [];
-  const homes = new WriterHomes('a', { openLine, tell: (type, details) => told.push({ type, ...details }) });
+  const homes = new OwnerPorts('a', { openLine, tell: (type, details) => told.push({ type, ...details }) });
   closing.push(() => homes.close());
   return { homes, told };
 };
 
 /** What the supervisor thread does with a line, here. */
 const supervised = () => {
-  const lines = new WriterLines(10);
+  const lines = new RemoteRefHub(10);
   closing.push(() => lines.close());
   const actorPorts: MessagePort[] = [];
   const connect = ({ port }: CallEndpoint): void => {
@@ -59,7 +59,7 @@ describe('when the thread of a writer ends', () => {
 
   it('by itself, because it closed its writer, it is the same', async () => {
     const { lines, homes } = supervised();
-    const line = new WriterLine('a', await homes.open());
+    const line = new RemoteRef('a', await homes.open());
     expect([homes.size, lines.size]).toEqual([1, 1]);
     line.close();
     await expect.poll(() => [homes.size, lines.size]).toEqual([0, 0]);
@@ -79,7 +79,7 @@ describe('the starting thread', () => {
 
   it('sends each writer a new line when there is a new supervisor thread, and the old one ends', async () => {
     const { lines, homes, connect } = supervised();
-    const writers = [new WriterLine('a', await homes.open()), new WriterLine('a', await homes.open())];
+    const writers = [new RemoteRef('a', await homes.open()), new RemoteRef('a', await homes.open())];
     closing.push(() => writers.forEach((writer) => writer.close()));
     lines.connect(7, connect);
     await homes.reopen();
@@ -90,7 +90,7 @@ describe('the starting thread', () => {
 
   it('is told what a writer could not cast, and when', async () => {
     const { homes, told } = supervised();
-    const writer = new WriterLine('a', await homes.open());
+    const writer = new RemoteRef('a', await homes.open());
     closing.push(() => writer.close());
     writer.cast('nobody is there');
     await expect
@@ -111,7 +111,7 @@ describe('regressions: what is no message of a writer', () => {
     const port = await homes.open();
     closing.push(() => port.close());
     for (const message of [...strange, ...forged]) port.postMessage(message);
-    const writer = new WriterLine('a', port);
+    const writer = new RemoteRef('a', port);
     writer.cast('nobody is there');
     await expect.poll(() => told.length).toBe(strange.length + forged.length + 1);
     expect(told.slice(0, -1)).toEqual(
@@ -127,7 +127,7 @@ describe('regressions: what is no message of a writer', () => {
   it('ended the thread of a writer; it is nothing to it', async () => {
     const { port1, port2 } = new MessageChannel();
     closing.push(() => port2.close());
-    const writer = new WriterLine('a', port1);
+    const writer = new RemoteRef('a', port1);
     closing.push(() => writer.close());
     for (const message of strange) port2.postMessage(message);
     await expect(writer.call('a question')).rejects.toMatchObject({ code: 'NO_PROC' });
@@ -139,7 +139,7 @@ describe('regressions: what is no message of a writer', () => {
 
 describe('a line', () => {
   it('is told of the exit of the incarnation that is called, and of no other', () => {
-    const lines = new WriterLines(10);
+    const lines = new RemoteRefHub(10);
     const { port1, port2 } = new MessageChannel();
     closing.push(() => port1.close());
     const kinds: string[] = [];

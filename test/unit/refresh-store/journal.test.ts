@@ -16,7 +16,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { ProviderError } from '../../../src/core/errors.js';
 import { FileStore } from '../../../src/refresh-store/file.js';
 import type { Vault } from '../../../src/oauth/provider.js';
-import { RefreshKeeper } from '../../../src/refresh-store/journal.js';
+import { RefreshTokenJournal } from '../../../src/refresh-store/journal.js';
 import {
   afterAnswer,
   digestOf,
@@ -35,7 +35,7 @@ import { machineFs, type StoreFs } from '../../../src/fs/files.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
 import { MemoryVault, failureOf } from '../../support/http-context.js';
 
-const root = mkdtempSync(join(tmpdir(), 'tokenvisor-keeper-'));
+const root = mkdtempSync(join(tmpdir(), 'tokenvisor-journal-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 let path = '';
@@ -48,8 +48,10 @@ const clock = createSimulatedClock({ wallMs: Date.now() });
 const storeOf = (more: { fs?: StoreFs; owner?: string } = {}): FileStore =>
   new FileStore({ path, owner: 'owner', clock, ...more });
 
-const keeperOf = (more: { vault?: Vault; fs?: StoreFs; seed?: () => string; memory?: boolean } = {}): RefreshKeeper =>
-  new RefreshKeeper({
+const keeperOf = (
+  more: { vault?: Vault; fs?: StoreFs; seed?: () => string; memory?: boolean } = {},
+): RefreshTokenJournal =>
+  new RefreshTokenJournal({
     vault: more.vault ?? new MemoryVault(),
     store: more.memory === true ? undefined : storeOf(more.fs === undefined ? {} : { fs: more.fs }),
     writer: 'owner',
@@ -108,9 +110,9 @@ describe('the file', () => {
   });
 
   it('is let go of when it is closed', () => {
-    const keeper = keeperOf();
-    keeper.load();
-    keeper.close();
+    const journal = keeperOf();
+    journal.load();
+    journal.close();
     expect(readdirSync(join(path, '..'))).toEqual(['token.json']);
   });
 
@@ -198,9 +200,9 @@ describe('the seed', () => {
 
   it.each([false, true])('that has changed replaces the token and clears an intent (memory: %s)', (memory) => {
     const vault = new MemoryVault();
-    const keeper = keeperOf({ vault, memory });
-    const record = keeper.load();
-    keeper.begin(record, intentFor('seed'));
+    const journal = keeperOf({ vault, memory });
+    const record = journal.load();
+    journal.begin(record, intentFor('seed'));
     expect(openIntent(keeperOf({ vault, memory }).load())).toBeDefined();
     const renewed = keeperOf({ vault, memory, seed: () => 'authorised anew' }).load();
     expect(renewed).toMatchObject({ refreshToken: 'authorised anew', rotations: 0 });
@@ -235,10 +237,10 @@ const dieAt = (n: number, vault: Vault): { died: boolean; sent: boolean; settled
   const mortalVault: Vault = { read: () => vault.read(), write: mortal((value) => vault.write(value)) };
   const progress = { died: false, sent: false, settled: false };
   try {
-    const keeper = keeperOf({ vault: mortalVault, fs });
-    const record = keeper.begin(keeper.load(), intentFor('seed'));
+    const journal = keeperOf({ vault: mortalVault, fs });
+    const record = journal.begin(journal.load(), intentFor('seed'));
     progress.sent = true;
-    keeper.settle(record, 'next');
+    journal.settle(record, 'next');
     progress.settled = true;
   } catch {
     progress.died = true;
@@ -301,12 +303,12 @@ describe('a crash at every single step of an exchange', () => {
         machineFs.writeFileSync(...args);
       },
     };
-    const keeper = keeperOf({ vault, fs });
-    const record = keeper.begin(keeper.load(), intentFor('seed'));
+    const journal = keeperOf({ vault, fs });
+    const record = journal.begin(journal.load(), intentFor('seed'));
     full = true;
-    const failing = await failureOf(() => keeper.settle(record, 'next'));
+    const failing = await failureOf(() => journal.settle(record, 'next'));
     expect(failing).toMatchObject({ class: 'transient', reason: 'store_failed' });
-    expect(await failureOf(() => keeper.load())).toMatchObject({ reason: 'store_failed' });
+    expect(await failureOf(() => journal.load())).toMatchObject({ reason: 'store_failed' });
     expect(openIntent(storeOf().load()!)).toBeDefined();
     full = false;
     expect(keeperOf({ vault, fs }).load()).toMatchObject({ refreshToken: 'next' });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { attach } from '../../../src/attach.js';
-import { CredentialHandle } from '../../../src/kinds/credential/credential.js';
+import { Credential } from '../../../src/kinds/credential/credential.js';
 import { Token } from '../../../src/oauth/token.js';
 import { ProviderError } from '../../../src/core/errors.js';
 import type { AnyTokenvisorEvent } from '../../../src/supervision/main/events.js';
@@ -61,7 +61,7 @@ afterEach(async () => {
 describe('what it is', () => {
   test('the handle that a supervisor has, with its tokens', async () => {
     const { api } = make([{ value: 'one', expiresInS: 60, tokenType: 'DPoP', scope: 'a b', fields: { region: 'eu' } }]);
-    expect(api).toBeInstanceOf(CredentialHandle);
+    expect(api).toBeInstanceOf(Credential);
     const token = await api.get();
     expect(token).toBeInstanceOf(Token);
     expect(token).toMatchObject({
@@ -265,7 +265,7 @@ describe('failures', () => {
       expect.objectContaining({ cause: expect.objectContaining({ message: 'the server is down' }) as unknown }),
     );
     expect(api.status()).toMatchObject({ state: 'expired', usable: false });
-    expect(api.peek()?.value).toBe('one');
+    expect(api.last()?.value).toBe('one');
     expect(test.health()).toBe('down');
   });
 
@@ -323,14 +323,14 @@ describe('what its handle can do', () => {
 
   test('waitSync: the token that is there; else its time passes, and the mint has no turn', async () => {
     const { api } = make([() => Promise.resolve('one')]);
-    expect(codeOf(() => api.waitSync(700))).toBe('TIMEOUT');
+    expect(codeOf(() => api.waitSync({ timeoutMs: 700 }))).toBe('TIMEOUT');
     expect(clock.monoMs()).toBe(5_700);
     await microtasks();
-    expect(api.waitSync(700).value).toBe('one');
+    expect(api.waitSync({ timeoutMs: 700 }).value).toBe('one');
     expect(clock.monoMs()).toBe(5_700);
   });
 
-  test('rotate takes what rotate() takes, and goes on with the list', async () => {
+  test('rotate takes what update() takes, and goes on with the list', async () => {
     const { test, api } = make(['one', 'two']);
     await test.ready();
     const provider = clientCredentials({
@@ -339,18 +339,18 @@ describe('what its handle can do', () => {
       clientSecret: 'new secret',
     });
     const change = { provider, refreshEveryMs: 5_000, assumeLifetimeMs: 'never' } as const;
-    const rotated = api.rotate(change, { overlapMs: 60_000 });
+    const rotated = api.update(change, { overlapMs: 60_000 });
     await clock.advanceAsync(1_000);
     await rotated;
     expect(api.current()).toMatchObject({ value: 'two', expiresAtMs: Infinity });
-    await api.rotate({ leadMs: 10 });
+    await api.update({ leadMs: 10 });
     await clock.advanceAsync(6_000);
     // What was changed before stays changed.
     expect(api.status().mints).toBeGreaterThan(3);
     expect(api.current().expiresAtMs).toBe(Infinity);
     for (const wrong of [
-      api.rotate(mistake({ leadMs: '5m' }) as object),
-      api.rotate({ provider }, { overlapMs: -1 }),
+      api.update(mistake({ leadMs: '5m' }) as object),
+      api.update({ provider }, { overlapMs: -1 }),
     ]) {
       await expect(wrong).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     }
@@ -437,8 +437,8 @@ describe('its end', () => {
     await Promise.all(ends);
     expect(clock.pending()).toBe(0);
     expect(codeOf(() => api.current())).toBe('STOPPED');
-    expect(codeOf(() => api.waitSync(0))).toBe('STOPPED');
-    for (const call of [api.get(), api.refresh(), api.rotate({}), api.resume(), test.ready()]) {
+    expect(codeOf(() => api.waitSync({ timeoutMs: 0 }))).toBe('STOPPED');
+    for (const call of [api.get(), api.refresh(), api.update({}), api.resume(), test.ready()]) {
       await expect(call).rejects.toMatchObject({ code: 'STOPPED' });
     }
     expect(api.status()).toMatchObject({ state: 'stopped', usable: false });
@@ -449,7 +449,7 @@ describe('its end', () => {
     const { test, api } = make(['one']);
     await test.ready();
     await test[Symbol.asyncDispose]();
-    expect(api.peek()).toBeUndefined();
+    expect(api.last()).toBeUndefined();
   });
 });
 

@@ -1,47 +1,47 @@
 /** The effects of failures on the refresh loop: back-off, parking, and recovery. */
 import type { FailureClass, MintFailure } from '../../../core/errors.js';
 import { isOverlap, isServed, nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
-import type { Turn } from './refresh-transition.js';
+import type { Transition } from './refresh-transition.js';
 import type { ParkReason } from './refresh-types.js';
 import { backOffMs, leastRetryMs, retryAfterWaitMs } from './schedule.js';
 
 /** Ends an attempt without a token. */
-export const endInFailure = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
+export const endInFailure = (transition: Transition, attempt: AttemptInFlight, failure: MintFailure): void => {
   const failed = (): void =>
-    turn.emit({
+    transition.emit({
       type: 'mint:failed',
       attempt: attempt.number,
       failure,
-      consecutive: turn.state.memory.failures,
-      ...(turn.state.memory.parked ? {} : nextAttempt(turn, 'nextAttemptAtMs')),
+      consecutive: transition.state.memory.failures,
+      ...(transition.state.memory.parked ? {} : nextAttempt(transition, 'nextAttemptAtMs')),
       ...(attempt.previous && { previous: true }),
     });
-  turn.endAttempt();
+  transition.endAttempt();
   const parks = failure.class === 'fatal' || failure.class === 'park';
   // A failure of the older configuration neither delays nor parks the newer one.
   if (attempt.superseded && failure.class !== 'ambiguous') return failed();
   // The permission of a user was not used: it goes to the next attempt, whose session has not been told of it.
   const unused = failure.class !== 'ambiguous' && failure.reason !== 'exchange_interrupted';
-  if (attempt.resumed && unused && turn.state.policy.overlap) turn.set({ resumed: true });
-  if (saysNothingFinal(turn, attempt, failure)) {
-    fallBack(turn, attempt, failure);
+  if (attempt.resumed && unused && transition.state.policy.overlap) transition.set({ resumed: true });
+  if (saysNothingFinal(transition, attempt, failure)) {
+    fallBack(transition, attempt, failure);
     return failed();
   }
   if (attempt.mendedBy && parks) {
-    bookFailure(turn, failure, 'transient');
-    if (attempt.mendedBy === 'user') turn.set({ resumed: true });
+    bookFailure(transition, failure, 'transient');
+    if (attempt.mendedBy === 'user') transition.set({ resumed: true });
     return failed();
   }
-  const newlyParked = bookFailure(turn, failure, failure.class);
+  const newlyParked = bookFailure(transition, failure, failure.class);
   failed();
-  if (newlyParked) tellParked(turn, newlyParked);
+  if (newlyParked) tellParked(transition, newlyParked);
 };
 
 /**
  * True for any failure of the older secret, and for a refusal of the newer one during the overlap: a server may no
  * longer know the one and not yet know the other.
  */
-const saysNothingFinal = ({ state }: Turn, attempt: AttemptInFlight, failure: MintFailure): boolean => {
+const saysNothingFinal = ({ state }: Transition, attempt: AttemptInFlight, failure: MintFailure): boolean => {
   if (failure.class === 'ambiguous') return false;
   if (attempt.previous) return true;
   // By when it began: only a request made after the end can park.
@@ -50,79 +50,79 @@ const saysNothingFinal = ({ state }: Turn, attempt: AttemptInFlight, failure: Mi
 };
 
 /** Tries the older secret next, at the floor. If that fails too, the newer one is tried again, with back-off. */
-const fallBack = (turn: Turn, attempt: AttemptInFlight, failure: MintFailure): void => {
-  const { now, state } = turn;
-  if (attempt.previous) return void bookFailure(turn, failure, 'transient');
-  turn.set({ tryPrevious: true });
-  turn.remember({ failures: state.memory.failures + 1, lastFailure: { ...failure, atMs: now.wallMs } });
-  turn.holdUntil(now.monoMs + retryAfterWaitMs(failure.retryAfterMs));
+const fallBack = (transition: Transition, attempt: AttemptInFlight, failure: MintFailure): void => {
+  const { now, state } = transition;
+  if (attempt.previous) return void bookFailure(transition, failure, 'transient');
+  transition.set({ tryPrevious: true });
+  transition.remember({ failures: state.memory.failures + 1, lastFailure: { ...failure, atMs: now.wallMs } });
+  transition.holdUntil(now.monoMs + retryAfterWaitMs(failure.retryAfterMs));
 };
 
 /** Backs off or parks. Returns why it is parked, if that is new. */
-const bookFailure = (turn: Turn, failure: MintFailure, treatAs: FailureClass): ParkReason | undefined => {
-  const { now, random } = turn;
-  const { memory, policy } = turn.state;
+const bookFailure = (transition: Transition, failure: MintFailure, treatAs: FailureClass): ParkReason | undefined => {
+  const { now, random } = transition;
+  const { memory, policy } = transition.state;
   const { parked } = memory;
   const failures = memory.failures + 1;
-  turn.remember({ failures, lastFailure: { ...failure, atMs: now.wallMs } });
+  transition.remember({ failures, lastFailure: { ...failure, atMs: now.wallMs } });
   if (treatAs === 'transient') {
     // A probe with a transient failure does not show that the cause of the park is gone: it stays parked.
-    turn.holdUntil(now.monoMs + leastRetryMs(failure.retryAfterMs, policy));
+    transition.holdUntil(now.monoMs + leastRetryMs(failure.retryAfterMs, policy));
     if (policy.retryEveryMs === undefined) {
-      turn.backOffUntil(now.monoMs + backOffMs(failures, isServed(turn.state, now), random));
+      transition.backOffUntil(now.monoMs + backOffMs(failures, isServed(transition.state, now), random));
     }
     return undefined;
   }
   const why = treatAs === 'ambiguous' ? 'ambiguous_exchange' : 'fatal_answer';
-  turn.remember({ parked: { why, atMonoMs: now.monoMs } });
-  turn.holdUntil(now.monoMs + retryAfterWaitMs(failure.retryAfterMs));
-  turn.set({ resumed: false });
+  transition.remember({ parked: { why, atMonoMs: now.monoMs } });
+  transition.holdUntil(now.monoMs + retryAfterWaitMs(failure.retryAfterMs));
+  transition.set({ resumed: false });
   return why === parked?.why ? undefined : why;
 };
 
 /** Clears the failures because their cause was fixed: the next attempt is made as if there had been none. */
-export const clearFailures = (turn: Turn, by: 'user' | 'secret' | 'token' | 'rotate'): void => {
-  const wasParked = turn.state.memory.parked !== undefined;
-  turn.forget('parked', 'lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs');
-  turn.remember({ failures: 0 });
-  if (wasParked) turn.emit({ type: 'child:resumed', by });
+export const clearFailures = (transition: Transition, by: 'user' | 'secret' | 'token' | 'update'): void => {
+  const wasParked = transition.state.memory.parked !== undefined;
+  transition.forget('parked', 'lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs');
+  transition.remember({ failures: 0 });
+  if (wasParked) transition.emit({ type: 'child:resumed', by });
 };
 
 /** Handles `resume()`, or a changed secret: un-parks. Without a park it has no effect yet. */
-export const resume = (turn: Turn, by: 'user' | 'secret'): void => {
-  const { attempt, memory } = turn.state;
+export const resume = (transition: Transition, by: 'user' | 'secret'): void => {
+  const { attempt, memory } = transition.state;
   // The attempt in flight may have begun with what was fixed since.
-  if (attempt && attempt.mendedBy !== 'user') turn.set({ attempt: { ...attempt, mendedBy: by } });
+  if (attempt && attempt.mendedBy !== 'user') transition.set({ attempt: { ...attempt, mendedBy: by } });
   if (!memory.parked) return;
-  clearFailures(turn, by);
-  turn.set({ resumed: by === 'user' });
+  clearFailures(transition, by);
+  transition.set({ resumed: by === 'user' });
 };
 
 /** Handles a replaced source token: mints again, and ends a wait for it. */
-export const heedSource = (turn: Turn): void => {
-  const { memory, generation, wanted } = turn.state;
+export const heedSource = (transition: Transition): void => {
+  const { memory, generation, wanted } = transition.state;
   const { notBeforeMonoMs, backOffUntilMonoMs } = memory;
   const waited = memory.lastFailure?.reason === 'token_unavailable';
-  if (memory.parked?.why === 'fatal_answer') clearFailures(turn, 'token');
-  if (waited) turn.forget('notBeforeMonoMs', 'backOffUntilMonoMs');
+  if (memory.parked?.why === 'fatal_answer') clearFailures(transition, 'token');
+  if (waited) transition.forget('notBeforeMonoMs', 'backOffUntilMonoMs');
   else {
-    if (notBeforeMonoMs !== undefined) turn.holdUntil(notBeforeMonoMs);
-    if (backOffUntilMonoMs !== undefined) turn.backOffUntil(backOffUntilMonoMs);
+    if (notBeforeMonoMs !== undefined) transition.holdUntil(notBeforeMonoMs);
+    if (backOffUntilMonoMs !== undefined) transition.backOffUntil(backOffUntilMonoMs);
   }
-  turn.set({ wanted: Math.max(wanted, generation + 1) });
+  transition.set({ wanted: Math.max(wanted, generation + 1) });
 };
 
 /** Handles a failed preflight: no request was made, so it is not an attempt, but counts as a failure. */
-export const meetObstacle = (turn: Turn, obstacle: MintFailure): void => {
-  const newlyParked = bookFailure(turn, obstacle, obstacle.class);
-  if (newlyParked) tellParked(turn, newlyParked);
+export const meetObstacle = (transition: Transition, obstacle: MintFailure): void => {
+  const newlyParked = bookFailure(transition, obstacle, obstacle.class);
+  if (newlyParked) tellParked(transition, newlyParked);
 };
 
-const tellParked = (turn: Turn, why: ParkReason): void =>
-  turn.emit({ type: 'child:parked', why, ...nextAttempt(turn, 'probeAtMs') });
+const tellParked = (transition: Transition, why: ParkReason): void =>
+  transition.emit({ type: 'child:parked', why, ...nextAttempt(transition, 'probeAtMs') });
 
 /** When the next attempt is due, as a property of that name, if one is planned. */
-const nextAttempt = <Name extends string>(turn: Turn, name: Name): { readonly [key in Name]?: number } => {
-  const atMs = nextAttemptAtMs(turn.state, turn.now);
+const nextAttempt = <Name extends string>(transition: Transition, name: Name): { readonly [key in Name]?: number } => {
+  const atMs = nextAttemptAtMs(transition.state, transition.now);
   return (atMs === undefined ? {} : { [name]: atMs }) as { readonly [key in Name]?: number };
 };

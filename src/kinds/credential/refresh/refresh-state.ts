@@ -23,9 +23,9 @@ export interface AttemptInFlight {
   readonly sentAt: Instant;
   /** The policy's value when the attempt began: a newer policy can't cancel a spent token. */
   readonly singleUse: boolean;
-  /** It uses the configuration before the last `rotate()`. */
+  /** It uses the configuration before the last `update()`. */
   readonly previous?: true;
-  /** A user requested it: by `resume()`, or a `rotate()`. */
+  /** A user requested it: by `resume()`, or a `update()`. */
   readonly resumed?: true;
   /** A newer configuration waits for this exchange to end. */
   readonly superseded: boolean;

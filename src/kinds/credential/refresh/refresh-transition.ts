@@ -7,7 +7,7 @@ import type { PersistedRefresh, RefreshEffect, RefreshEvent, RefreshNotice } fro
 export type EventOf<Kind extends RefreshEvent['kind']> = Extract<RefreshEvent, { kind: Kind }>;
 
 /** Lives for one call of `refresh`, so its mutations are not visible outside. */
-export class Turn {
+export class Transition {
   state: RefreshState;
   readonly effects: RefreshEffect[] = [];
   readonly now: Instant;

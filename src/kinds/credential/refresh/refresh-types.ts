@@ -31,9 +31,9 @@ export interface RefreshPolicy {
   readonly floorMs: number;
   /** True if an exchange spends a single-use refresh token. */
   readonly singleUse: boolean;
-  /** Changes with each `rotate()`, so that the next actor detects one that happened while there was no actor. */
+  /** Changes with each `update()`, so that the next actor detects one that happened while there was no actor. */
   readonly revision?: string;
-  /** After a `rotate()`: when to retry with the previous configuration. */
+  /** After a `update()`: when to retry with the previous configuration. */
   readonly overlap?: Overlap;
 }
 
@@ -148,7 +148,7 @@ export type RefreshEvent =
   /** `resume()`, or a secret file has changed. */
   | { readonly kind: 'resumed'; readonly by: 'user' | 'secret' }
   /**
-   * `rotate()`: a newer configuration, to be proved by a mint. Answers to the older one no longer count, except in a
+   * `update()`: a newer configuration, to be proved by a mint. Answers to the older one no longer count, except in a
    * single-use exchange: that one is not cancelled, and its answer is awaited and published first.
    */
   | { readonly kind: 'reconfigured'; readonly policy: RefreshPolicy; readonly obstacle?: MintFailure };
@@ -158,7 +158,7 @@ export type RefreshEffect =
   /** Make it durable before any following effect. */
   | { readonly kind: 'persist'; readonly persisted: PersistedRefresh }
   /**
-   * `resumed`: the first attempt after a `resume()` that un-parked, or after a `rotate()`. `previous`: with the
+   * `resumed`: the first attempt after a `resume()` that un-parked, or after a `update()`. `previous`: with the
    * configuration before that one.
    */
   | { readonly kind: 'mint'; readonly attempt: number; readonly resumed: boolean; readonly previous?: true }
@@ -206,7 +206,7 @@ export type RefreshNotice =
   | { readonly type: 'token:expired'; readonly generation: number; readonly expiresAtMs: number }
   | { readonly type: 'token:withdrawn'; readonly generation: number }
   | { readonly type: 'child:parked'; readonly why: ParkReason; readonly probeAtMs?: number }
-  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'rotate' }
+  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' }
   | { readonly type: 'clock:stepped'; readonly byMs: number };
 
 /** The loop's part of `status()`: written by the actor, read by any thread. Instants are wall time. */

@@ -1,12 +1,12 @@
 /** A break-glass token in process: its actor, its readers and its callers, on memory and a clock that the test has. */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Caller } from '../../../../src/messaging/actor-calls.js';
+import type { ActorRef } from '../../../../src/messaging/actor-calls.js';
 import { GenServer } from '../../../../src/actor/gen-server.js';
 import { check } from '../../../../src/config/check.js';
 import { breakGlassBehaviour, type BreakGlassActorOptions } from '../../../../src/kinds/break-glass/behaviour.js';
 import { breakGlass } from '../../../../src/kinds/break-glass/break-glass.js';
-import { BreakGlassCaller } from '../../../../src/kinds/break-glass/break-glass-caller.js';
+import { BreakGlassClient } from '../../../../src/kinds/break-glass/break-glass-client.js';
 import { BreakGlassReader } from '../../../../src/kinds/break-glass/break-glass-reader.js';
 import { allocateChildMemory, bindWords, openWords } from '../../../../src/memory/child-memory.js';
 import { SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../../../src/memory/layout.js';
@@ -38,7 +38,7 @@ const world = (options: BreakGlassActorOptions = { keep: false }) => {
       clock,
       shared,
       sealed,
-      seats: {
+      leases: {
         snapshot: seatOf(shared.load(SNAPSHOT.control)),
         status: seatOf(shared.load(STATUS.control)),
         sealed: seatOf(sealed.load(SEALED.control)),
@@ -50,7 +50,7 @@ const world = (options: BreakGlassActorOptions = { keep: false }) => {
     return server;
   };
   incarnate();
-  const caller: Caller = {
+  const caller: ActorRef = {
     call: (message) => {
       sent.push(message);
       return server.call(message, () => undefined);
@@ -67,7 +67,7 @@ const world = (options: BreakGlassActorOptions = { keep: false }) => {
     sent,
     incarnate,
     reader,
-    door: new BreakGlassCaller('door', memory.shared, caller),
+    door: new BreakGlassClient('door', memory.shared, caller),
   };
 };
 
@@ -200,7 +200,7 @@ describe('clear', () => {
   test('succeeds without an actor, and its successor wipes what is left, also of one that is kept', async () => {
     const { door, reader, shared, incarnate } = world({ keep: true });
     const { token } = await door.buildAndStore();
-    const actorless = new BreakGlassCaller('door', reader.handle().memory, {
+    const actorless = new BreakGlassClient('door', reader.handle().memory, {
       call: () => Promise.reject(new Error('nobody is there')),
       cast: () => undefined,
       tell: () => undefined,

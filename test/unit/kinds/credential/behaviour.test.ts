@@ -8,7 +8,8 @@ import { createSimulatedClock } from '../../../../src/testing/simulated-clock.js
 import { policyOf } from '../../../support/refresh-driver.js';
 import { publisherOf } from '../../../support/token-publisher.js';
 
-type Credential = typeof credentialBehaviour extends Behaviour<infer State, CredentialActorOptions> ? State : never;
+type CredentialState =
+  typeof credentialBehaviour extends Behaviour<infer State, CredentialActorOptions> ? State : never;
 
 const log: string[] = [];
 const specOf = (secret: string, options: object = {}): ProviderSpec => ({
@@ -73,7 +74,7 @@ const actorOf = (
       return { settled, cancel: () => undefined };
     },
   } as unknown as ActorContext<CredentialActorOptions>;
-  const credential = (credentialBehaviour.init(context) as { state: Credential }).state;
+  const credential = (credentialBehaviour.init(context) as { state: CredentialState }).state;
   credentialBehaviour.handleContinue?.(undefined, credential, context);
   const settled = async (): Promise<void> => {
     while (tasks.length > 0) await tasks.shift();

@@ -16,7 +16,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-host-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** As much of an actor as the host of a provider needs. */
-class Actor {
+class FakeActor {
   readonly clock = createSimulatedClock();
   readonly log: string[] = [];
   readonly events: unknown[] = [];
@@ -48,7 +48,7 @@ const mint = (host: ProviderHost, previous = false): Promise<unknown> =>
 
 describe('the older secret', () => {
   test('has a session when it is tried, and one session is open at a time', async () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const host = actor.open(actor.spec('new'), actor.spec('old'));
     expect(await mint(host)).toEqual({ value: 'by-new' });
     expect(await mint(host, true)).toEqual({ value: 'by-old' });
@@ -63,7 +63,7 @@ describe('the older secret', () => {
   });
 
   test('is forgotten at the end of the overlap, with its session', async () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const host = actor.open(actor.spec('new'), actor.spec('old', { clientSecret: literal('older-secret') }));
     await mint(host, true);
     expect(host.failure(new Error('older-secret')).message).not.toContain('older-secret');
@@ -79,7 +79,7 @@ describe('the older secret', () => {
   });
 
   test('is forgotten also if the newer can not be opened just now: that is told, and tried again by the next mint', async () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const options: { refusesToOpen?: boolean } = {};
     const next = actor.spec('new', options);
     const host = actor.open(next, actor.spec('old'));
@@ -93,7 +93,7 @@ describe('the older secret', () => {
   });
 
   test('that can not be opened leaves the newer one open', async () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const host = actor.open(actor.spec('new'), actor.spec('old', { refusesToOpen: true }));
     await expect(mint(host, true)).rejects.toThrow('can not be opened');
     expect(await mint(host)).toEqual({ value: 'by-new' });
@@ -101,7 +101,7 @@ describe('the older secret', () => {
   });
 
   test('whose session ends badly does not keep the newer from its turn', async () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const host = actor.open(actor.spec('new'), actor.spec('old', { closeThrows: true }));
     await mint(host, true);
     expect(await mint(host)).toEqual({ value: 'by-new' });
@@ -113,7 +113,7 @@ describe('the older secret', () => {
 
 describe('a secret file', () => {
   test('that has changed is told of once, also if it changed while no actor lived', () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const at = path.join(folder, 'secret');
     writeFileSync(at, 'one');
     const spec = actor.spec('s', { clientSecret: file(at) });
@@ -135,7 +135,7 @@ describe('a secret file', () => {
 
 describe('the token of another credential', () => {
   test('is watched for as long as the session that asked for it is open', async () => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const { shared } = allocateChildMemory();
     const from = new TokenReference('source', shared);
     const publish = publisherOf(shared);
@@ -159,7 +159,7 @@ describe('the token of another credential', () => {
     ['after it had published', 1, false],
     ['before it had published', 0, true],
   ])('is watched by the successor of an actor that died %s', async (_when, published, isNewAlready) => {
-    const actor = new Actor();
+    const actor = new FakeActor();
     const { shared } = allocateChildMemory();
     const publish = publisherOf(shared);
     publish(1);
@@ -178,7 +178,7 @@ describe('the token of another credential', () => {
 });
 
 test('regression: a server said a secret back whose file had another one by then, and it was shown', async () => {
-  const actor = new Actor();
+  const actor = new FakeActor();
   const replaced = path.join(folder, 'replaced-secret');
   writeFileSync(replaced, 'first_secret');
   const host = actor.open(actor.spec('new', { clientSecret: file(replaced), reads: true }));
@@ -191,7 +191,7 @@ test('regression: a server said a secret back whose file had another one by then
 });
 
 test('regression: a mint that was out of time before anything was sent was held for a person, as if it had been', async () => {
-  const actor = new Actor();
+  const actor = new FakeActor();
   const connecting = mint(actor.open(actor.spec('new', { atAbort: 'connect_failed' })));
   const outcome = expect(connecting).rejects.toMatchObject({ class: 'transient', reason: 'connect_failed' });
   await actor.clock.advanceAsync(30_001);

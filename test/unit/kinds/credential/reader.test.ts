@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { CredentialReader } from '../../../../src/kinds/credential/reader.js';
 import { allocateChildMemory, bindWords } from '../../../../src/memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../../../src/memory/layout.js';
-import { RecordWriter, takeSeat } from '../../../../src/memory/record.js';
-import { AtomicWords, ring } from '../../../../src/memory/words.js';
+import { RecordWriter, takeLease } from '../../../../src/memory/record.js';
+import { AtomicWords, notify } from '../../../../src/memory/words.js';
 
 /** Words under which something happens right before a thread's load of that number, or when it begins to wait. */
 class InterruptedWords extends AtomicWords {
@@ -36,13 +36,13 @@ const payload = new TextEncoder().encode(
 const interrupted = (loads: number) => {
   const { shared } = allocateChildMemory();
   const words = new AtomicWords(shared);
-  const writer = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 1, []));
+  const writer = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 1, []));
   let published = false;
   const publish = (): void => {
     if (published) return;
     published = true;
     writer.publish({ generation: 1, issuedAtMs: 0, expiresAtMs: Infinity, usableUntilMs: Infinity }, payload);
-    ring(words, Header.CHANGE);
+    notify(words, Header.CHANGE);
   };
   bindWords(shared, new InterruptedWords(shared, loads, publish));
   const reader = new CredentialReader('github', shared);
@@ -66,7 +66,7 @@ describe('a token that comes in the middle of a look for one', () => {
   it('is what waitSync() returns, and no other is asked for', () => {
     for (const loads of LOADS) {
       const { reader, wanted } = interrupted(loads);
-      expect(reader.waitSync(10_000).generation, `load ${loads}`).toBe(1);
+      expect(reader.waitSync({ timeoutMs: 10_000 }).generation, `load ${loads}`).toBe(1);
       expect(wanted(), `load ${loads}`).toBeLessThanOrEqual(1);
     }
   });
@@ -89,7 +89,7 @@ it('a token that was read last went on being handed out when a read of its succe
   const { shared } = allocateChildMemory();
   const words = new RestlessWords(shared);
   bindWords(shared, words);
-  const writer = new RecordWriter(words, SNAPSHOT, takeSeat(words, SNAPSHOT, 1, []));
+  const writer = new RecordWriter(words, SNAPSHOT, takeLease(words, SNAPSHOT, 1, []));
   const instants = { issuedAtMs: 0, expiresAtMs: Infinity, usableUntilMs: Infinity };
   writer.publish({ generation: 1, ...instants }, payload);
   const reader = new CredentialReader('github', shared);
@@ -97,7 +97,7 @@ it('a token that was read last went on being handed out when a read of its succe
   writer.withdraw();
   words.restless = true;
   expect(() => reader.current()).toThrow(expect.objectContaining({ code: 'TOKEN_NOT_READY' }));
-  expect(reader.peek()).toBeUndefined();
+  expect(reader.last()).toBeUndefined();
   words.restless = false;
   writer.publish({ generation: 2, ...instants }, payload);
   expect(reader.current().generation).toBe(2);

@@ -140,7 +140,7 @@ describe('options that every child takes', () => {
   it.each<[string, object, ConfigProblem]>([
     [
       'a member of a list',
-      { env: ['A', 5] },
+      { inheritEnv: ['A', 5] },
       { path: 'own.env[1]', expected: 'a non-empty string', came: '5 (number)' },
     ],
     [
@@ -151,7 +151,7 @@ describe('options that every child takes', () => {
     ['an unknown limit', { resourceLimits: { stackMb: 4 } }, { path: 'own.resourceLimits.stackMb', ...UNKNOWN }],
     [
       'a variable that is not set',
-      { env: ['TOKENVISOR_TEST_UNSET'] },
+      { inheritEnv: ['TOKENVISOR_TEST_UNSET'] },
       {
         path: 'own.env[0]',
         expected: 'the name of a set environment variable',
@@ -165,7 +165,7 @@ describe('options that every child takes', () => {
   it('good ones come back with their defaults', () => {
     const { child, environment } = checkOneChild(
       'own',
-      actor({ ...ACTOR, env: ['TOKENVISOR_TEST_SET'] }),
+      actor({ ...ACTOR, inheritEnv: ['TOKENVISOR_TEST_SET'] }),
       () => undefined,
     );
     expect(environment).toEqual({ TOKENVISOR_TEST_SET: 'of the environment' });
@@ -177,7 +177,7 @@ describe('options that every child takes', () => {
       hangTimeoutMs: 10_000,
       initTimeoutMs: 30_000,
       mailboxLimit: 10_000,
-      env: ['TOKENVISOR_TEST_SET'],
+      inheritEnv: ['TOKENVISOR_TEST_SET'],
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
     });
@@ -308,7 +308,7 @@ describe('all problems', () => {
               clientSecert: CANARY,
             } as never),
           }),
-          own: actor({ ...ACTOR, env: ['TOKENVISOR_TEST_UNSET'], options: new Map([[CANARY, CANARY]]) }),
+          own: actor({ ...ACTOR, inheritEnv: ['TOKENVISOR_TEST_UNSET'], options: new Map([[CANARY, CANARY]]) }),
           url: credential({
             provider: clientCredentials({
               issuer: `https://user:${CANARY}@a.example`,

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { allocateChildMemory, openWords } from '../../../../src/memory/child-memory.js';
 import { Header, SNAPSHOT } from '../../../../src/memory/layout.js';
-import { readRecord, RecordWriter, takeSeat } from '../../../../src/memory/record.js';
+import { readRecord, RecordWriter, takeLease } from '../../../../src/memory/record.js';
 import { isValid, VALID_FOREVER } from '../../../../src/memory/valid-until.js';
 import { ChildShell, type ChildPlan, type Launch } from '../../../../src/supervision/thread/child-shell.js';
 import type { IncarnationListener } from '../../../../src/supervision/thread/worker-incarnation.js';
@@ -29,9 +29,9 @@ const child = ({ offsetMs = 1.6e12 } = {}) => {
     mailboxLimit: 10,
   } as ChildPlan;
   let listener: IncarnationListener | undefined;
-  const launch: Launch = ({ start: { seats } }, heard) => {
+  const launch: Launch = ({ start: { leases } }, heard) => {
     listener = heard;
-    return { seats } as ReturnType<Launch>;
+    return { leases } as ReturnType<Launch>;
   };
   let shell = new ChildShell(plan, '', launch, offsetMs);
   let incarnation = 0;
@@ -71,9 +71,9 @@ const child = ({ offsetMs = 1.6e12 } = {}) => {
       }
     },
     publish: (untilMs: number): void => {
-      const seat = takeSeat(words, SNAPSHOT, 1, []);
+      const lease = takeLease(words, SNAPSHOT, 1, []);
       const instants = { generation: 1, issuedAtMs: nowMs, expiresAtMs: untilMs, usableUntilMs: untilMs };
-      new RecordWriter(words, SNAPSHOT, seat).publish(instants, new Uint8Array(4));
+      new RecordWriter(words, SNAPSHOT, lease).publish(instants, new Uint8Array(4));
     },
     believe: (second: number): void => words.store(VALID, second | 0),
     /** The supervisor thread is replaced: nothing of it is left but the child's memory. */

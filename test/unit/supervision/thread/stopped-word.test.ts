@@ -5,7 +5,7 @@ import { allocateChildMemory, bindWords } from '../../../../src/memory/child-mem
 import { Header } from '../../../../src/memory/layout.js';
 import { AtomicWords } from '../../../../src/memory/words.js';
 import { ChildShell, type ChildPlan } from '../../../../src/supervision/thread/child-shell.js';
-import { stopMemory } from '../../../../src/supervision/thread/mark-stopped.js';
+import { markStopped } from '../../../../src/supervision/thread/mark-stopped.js';
 import { newPersistedChild } from '../../../../src/supervision/core/supervisor-state.js';
 import type { ChildPhase } from '../../../../src/supervision/core/types.js';
 import { rulesOf } from '../simulated-shell.js';
@@ -90,7 +90,7 @@ test.each(['running', 'stopped'] as const)(
     const a = child();
     const unaware = a.shell();
     unaware.persist(phase);
-    stopMemory(a.memory);
+    markStopped(a.memory);
     expect([a.word, a.record]).toEqual([true, true]);
     for (const next of ['starting', 'stopped', 'running'] as const)
       expect(() => unaware.persist(next)).toThrow(expect.objectContaining({ code: 'FENCED' }));

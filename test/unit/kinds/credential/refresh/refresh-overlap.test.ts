@@ -38,7 +38,7 @@ const rotated = (
 ): RefreshDriver => {
   const driver = new RefreshDriver({ policy: { singleUse }, server: () => good, random }).start().advance(10_000);
   driver.server = knows(newer, older);
-  return driver.rotate(driver.overlap(overlapMs));
+  return driver.update(driver.overlap(overlapMs));
 };
 
 /** Since the rotation: when each request was sent, and with which secret. */
@@ -175,14 +175,14 @@ describe('an overlap', () => {
     expect(driver.told('child:resumed')).toEqual([{ type: 'child:resumed', by: 'probe' }]);
   });
 
-  test('is replaced by the next rotate(), which may have none', () => {
+  test('is replaced by the next update(), which may have none', () => {
     const driver = rotated(refusal(), good).advance(500);
-    driver.rotate(driver.overlap(1_000)).advance(400);
+    driver.update(driver.overlap(1_000)).advance(400);
     expect(asked(driver)).toEqual([[0, 'new']]);
     driver.advance(200);
     // The older one is not tried for the rotation before: the newest is, first.
     expect(asked(driver).map(([, which]) => which)).toEqual(['new', 'new']);
-    const without = rotated(refusal(), good).advance(500).rotate().advance(2_000);
+    const without = rotated(refusal(), good).advance(500).update().advance(2_000);
     expect(asked(without).map(([, which]) => which)).toEqual(['new', 'new']);
     expect(without.status().state).toBe('parked');
   });
@@ -210,7 +210,7 @@ describe('a single-use exchange', () => {
     driver.server = () => ({ latencyMs: 3_000, lifetime: { lifeMs: HOUR } });
     driver.want().advance(100);
     driver.server = knows(refusal(), good);
-    driver.rotate(driver.overlap(OVERLAP_MS)).advance(2_900);
+    driver.update(driver.overlap(OVERLAP_MS)).advance(2_900);
     expect(driver.cancelled).toEqual([]);
     expect(driver.read()?.generation).toBe(2);
     driver.advance(2_000);
@@ -243,7 +243,7 @@ describe('a single-use exchange', () => {
   });
 });
 
-describe('a rotate() that no actor hears', () => {
+describe('a update() that no actor hears', () => {
   const parked = (singleUse: boolean): RefreshDriver =>
     new RefreshDriver({ policy: { singleUse }, server: () => refusal() }).start().advance(10_000);
 
@@ -251,7 +251,7 @@ describe('a rotate() that no actor hears', () => {
     const driver = parked(singleUse).crash();
     driver.server = () => good;
     driver.plan().start().advance(50);
-    expect(driver.told('child:resumed')).toEqual([{ type: 'child:resumed', by: 'rotate' }]);
+    expect(driver.told('child:resumed')).toEqual([{ type: 'child:resumed', by: 'update' }]);
     expect(driver.status()).toMatchObject({ state: 'fresh', failures: 0 });
     expect(driver.requests.map(({ resumed }) => resumed)).toEqual([false, true]);
   });
@@ -268,7 +268,7 @@ describe('a rotate() that no actor hears', () => {
   test('is proved though the token is good, and is proved again if the thread dies over it', () => {
     const driver = new RefreshDriver({ server: () => good }).start().advance(10_000);
     driver.server = () => 'hangs';
-    driver.rotate().advance(10).crash();
+    driver.update().advance(10).crash();
     driver.server = () => good;
     driver.start().advance(2_000);
     expect(driver.requests).toHaveLength(3);

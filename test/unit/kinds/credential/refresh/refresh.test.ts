@@ -577,7 +577,7 @@ describe('a restart', () => {
 describe('rotate', () => {
   test('cancels the attempt in flight and proves the new configuration, floor kept', () => {
     const driver = new RefreshDriver({ server: scripted('hangs', good()) }).start().advance(100);
-    driver.rotate();
+    driver.update();
     expect(driver.cancelled).toEqual([1]);
     driver.send({ kind: 'minted', attempt: 1, lifetime: { lifeMs: HOUR } });
     expect(driver.published).toBeUndefined();
@@ -594,7 +594,7 @@ describe('rotate', () => {
   });
 
   test('mints again though the token is fresh, which is served meanwhile', () => {
-    const driver = new RefreshDriver().start().advance(5_000).rotate();
+    const driver = new RefreshDriver().start().advance(5_000).update();
     expect(driver.requests).toHaveLength(2);
     expect(driver.read()?.generation).toBe(1);
     driver.advance(50);
@@ -603,7 +603,7 @@ describe('rotate', () => {
 
   test('waits for a single-use exchange, publishes its answer, then goes on', () => {
     const driver = new RefreshDriver({ policy: { singleUse: true }, server: () => good(HOUR, 3_000) }).start();
-    driver.advance(100).rotate({ marginMs: 60_000 });
+    driver.advance(100).update({ marginMs: 60_000 });
     expect(driver.cancelled).toEqual([]);
     expect(driver.requests).toHaveLength(1);
     driver.advance(2_900);
@@ -618,7 +618,7 @@ describe('rotate', () => {
   test('a refusal of the old configuration does not park the new one', () => {
     const server = scripted(bad({ class: 'fatal' }, 3_000), good());
     const driver = new RefreshDriver({ policy: { singleUse: true }, server }).start();
-    driver.advance(100).rotate().advance(3_000);
+    driver.advance(100).update().advance(3_000);
     expect(driver.told('child:parked')).toHaveLength(0);
     expect(driver.status()).toMatchObject({ state: 'fresh', failures: 0 });
   });
@@ -626,7 +626,7 @@ describe('rotate', () => {
   test('an exchange of the old configuration that ends ambiguous parks: nobody has asked since', () => {
     const server = scripted(bad({ class: 'ambiguous' }, 3_000), good());
     const driver = new RefreshDriver({ policy: { singleUse: true }, server }).start();
-    driver.advance(100).rotate().advance(60_000);
+    driver.advance(100).update().advance(60_000);
     expect(driver.requests).toHaveLength(1);
     expect(driver.status().parked).toEqual({ why: 'ambiguous_exchange' });
     driver.resume('secret').advance(50);
@@ -634,18 +634,18 @@ describe('rotate', () => {
   });
 
   test('un-parks and forgets the back-off', () => {
-    const driver = new RefreshDriver({ server: scripted(fatal, good()) }).start().advance(60_000).rotate();
+    const driver = new RefreshDriver({ server: scripted(fatal, good()) }).start().advance(60_000).update();
     expect(driver.requests.map(({ resumed }) => resumed)).toEqual([false, true]);
-    expect(driver.told('child:resumed')).toEqual([{ type: 'child:resumed', by: 'rotate' }]);
+    expect(driver.told('child:resumed')).toEqual([{ type: 'child:resumed', by: 'update' }]);
     const waiting = new RefreshDriver({ server: scripted(bad({ retryAfterMs: HOUR }), good()) })
       .start()
       .advance(60_000);
-    expect(waiting.rotate().advance(50).status()).toMatchObject({ state: 'fresh', failures: 0 });
+    expect(waiting.update().advance(50).status()).toMatchObject({ state: 'fresh', failures: 0 });
   });
 
   test('a new configuration with an obstacle parks, with the token served on', () => {
     const driver = new RefreshDriver().start().advance(5_000);
-    driver.rotate({}, failureOf({ class: 'park', reason: 'secret_unreadable' }));
+    driver.update({}, failureOf({ class: 'park', reason: 'secret_unreadable' }));
     expect(driver.status()).toMatchObject({ state: 'parked', parked: { why: 'fatal_answer' } });
     expect(driver.requests).toHaveLength(1);
     expect(driver.read()?.generation).toBe(1);
@@ -657,7 +657,7 @@ describe('rotate', () => {
     const driver = new RefreshDriver({ policy: { singleUse: true }, server: () => good(HOUR, 3_000) }).start();
     driver
       .advance(100)
-      .rotate({}, failureOf({ class: 'park', reason: 'secret_unreadable' }))
+      .update({}, failureOf({ class: 'park', reason: 'secret_unreadable' }))
       .advance(60_000);
     expect(driver.requests).toHaveLength(1);
     expect(driver.read()?.generation).toBe(1);
@@ -669,7 +669,7 @@ describe('rotate', () => {
   });
 
   test('of a lazy credential that nobody has asked yet mints nothing', () => {
-    const driver = new RefreshDriver({ policy: { eager: false } }).start().rotate().advance(HOUR);
+    const driver = new RefreshDriver({ policy: { eager: false } }).start().update().advance(HOUR);
     expect(driver.requests).toHaveLength(0);
   });
 });

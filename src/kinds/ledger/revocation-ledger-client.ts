@@ -1,5 +1,5 @@
 /** A ledger with the operations that use its actor: the base of its handle and of a writer. */
-import type { Caller } from '../../messaging/actor-calls.js';
+import type { ActorRef } from '../../messaging/actor-calls.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { checked, optionsOf } from '../../config/check.js';
 import type { TableMemory } from '../../table/table-memory.js';
@@ -89,11 +89,17 @@ type Answer = Exclude<RevokeAnswer, 'skipped'>;
 const LONG_MS = 600_000;
 
 /** A ledger, to be read and written: the base of its handle, and of a `writer()` after `attach()`. */
-export class RevocationLedgerCaller<Cutoffs extends boolean = false> extends RevocationLedgerReader<Cutoffs> {
-  readonly #caller: Caller;
+export class RevocationLedgerClient<Cutoffs extends boolean = false> extends RevocationLedgerReader<Cutoffs> {
+  readonly #caller: ActorRef;
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory, view: LedgerView<Cutoffs>, caller: Caller) {
+  constructor(
+    name: string,
+    memory: SharedArrayBuffer,
+    table: TableMemory,
+    view: LedgerView<Cutoffs>,
+    caller: ActorRef,
+  ) {
     super(name, memory, table, view);
     this.#caller = caller;
   }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { RevocationLedgerCaller } from '../../../../src/kinds/ledger/revocation-ledger-caller.js';
+import { RevocationLedgerClient } from '../../../../src/kinds/ledger/revocation-ledger-client.js';
 import { allocateChildMemory } from '../../../../src/memory/child-memory.js';
 import { allocateTable } from '../../../../src/table/table-memory.js';
 
 const sent: unknown[] = [];
-const ledger = new RevocationLedgerCaller(
+const ledger = new RevocationLedgerClient(
   'revoked',
   allocateChildMemory().shared,
   allocateTable({ maxEntries: 10 }),

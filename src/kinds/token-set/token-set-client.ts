@@ -1,6 +1,6 @@
 /** A token set with its operations that change it: for the starting thread, and for a writer in another one. */
 import { orAborted } from '../../core/abort.js';
-import { type Caller, checkCallOptions } from '../../messaging/actor-calls.js';
+import { type ActorRef, checkCallOptions } from '../../messaging/actor-calls.js';
 import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../messaging/call-port.js';
 import { toWireError } from '../../core/wire-error.js';
 import { systemClock } from '../../core/clock.js';
@@ -20,13 +20,13 @@ import { isToken, TokenSetReader } from './token-set-reader.js';
  * The common part of both: reads, and calls to the actor, in the order in which they were sent. No call has to be
  * awaited: a failed write is a `write:failed` event in any case, and never an unhandled rejection.
  */
-export class TokenSetCaller extends TokenSetReader {
-  readonly #caller: Caller;
+export class TokenSetClient extends TokenSetReader {
+  readonly #caller: ActorRef;
   /** For each bulk operation that still has messages to send: resolves when it has sent all. */
   readonly #sending = new Set<Promise<void>>();
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: Caller) {
+  constructor(name: string, memory: SharedArrayBuffer, table: TableMemory | undefined, caller: ActorRef) {
     super(name, memory, table);
     this.#caller = caller;
   }

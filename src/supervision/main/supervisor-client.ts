@@ -29,7 +29,7 @@ export interface SupervisorLinkOptions {
   readonly onExit: (error: unknown) => void;
 }
 
-export class SupervisorLink {
+export class SupervisorClient {
   readonly #worker: Worker;
   /** Kept as long as the link: an unreferenced proxy may be collected in mid-call. */
   readonly #service: Comlink.Remote<SupervisorService>;

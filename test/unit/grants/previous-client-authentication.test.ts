@@ -9,21 +9,21 @@ import {
   refreshToken,
   tokenExchange,
 } from '../../../src/grants/index.js';
-import { overlapOf } from '../../../src/grants/overlap.js';
+import { previousAuthentication } from '../../../src/grants/previous-client-authentication.js';
 
 const issuer = 'https://login.example';
 const client = { issuer, clientId: 'reports' };
 
 test('of another provider, or another export of a module, there is none', () => {
   const next = clientCredentials({ ...client, clientSecret: 'new' });
-  expect(overlapOf(refreshToken({ ...client, refreshToken: 'r', store: 'memory' }), next)).toBeUndefined();
+  expect(previousAuthentication(refreshToken({ ...client, refreshToken: 'r', store: 'memory' }), next)).toBeUndefined();
   const own = { module: 'file:///own.js', export: 'one', options: {}, fenceable: true };
-  expect(overlapOf(own, { ...own, export: 'other' })).toBeUndefined();
+  expect(previousAuthentication(own, { ...own, export: 'other' })).toBeUndefined();
 });
 
 describe('what is tried in place of the newer options', () => {
   const optionsOf = (before: object, next: object): unknown =>
-    overlapOf(clientCredentials(before as never), clientCredentials(next as never))?.previous.options;
+    previousAuthentication(clientCredentials(before as never), clientCredentials(next as never))?.previous.options;
 
   test('has the older proof of the client, and all else of the newer', () => {
     const [before, next] = [
@@ -65,7 +65,7 @@ describe('what is tried in place of the newer options', () => {
 
   test('of a module of the user is all that it had', () => {
     const before = { module: 'file:///own.js', export: 'default', options: { key: 'old', region: 1 }, fenceable: true };
-    expect(overlapOf(before, { ...before, options: { key: 'new', region: 2 } })).toEqual({
+    expect(previousAuthentication(before, { ...before, options: { key: 'new', region: 2 } })).toEqual({
       previous: before,
       refusals: ['invalid_client'],
     });
@@ -81,23 +81,23 @@ describe('what says that the newer proof is not known', () => {
     ['an assertion', jwtBearer({ issuer, assertion: 'a' }), ['invalid_client', 'invalid_grant']],
     ['a key file', googleServiceAccount({ keyFile: 'k', scope: 'read' }), ['invalid_client', 'invalid_grant']],
   ])('of %s', (_of, spec, refusals) => {
-    expect(overlapOf(spec, spec)?.refusals).toEqual(refusals);
+    expect(previousAuthentication(spec, spec)?.refusals).toEqual(refusals);
   });
 
   test('an assertion and a key file are proofs, the store of a refresh token is none', () => {
     const [old, next] = [file('/old'), file('/new')];
-    expect(overlapOf(jwtBearer({ issuer, assertion: old }), jwtBearer({ issuer, assertion: next }))?.previous).toEqual(
-      jwtBearer({ issuer, assertion: old }),
-    );
     expect(
-      overlapOf(
+      previousAuthentication(jwtBearer({ issuer, assertion: old }), jwtBearer({ issuer, assertion: next }))?.previous,
+    ).toEqual(jwtBearer({ issuer, assertion: old }));
+    expect(
+      previousAuthentication(
         googleServiceAccount({ keyFile: old, scope: 'read' }),
         googleServiceAccount({ keyFile: next, scope: 'write' }),
       )?.previous,
     ).toEqual(googleServiceAccount({ keyFile: old, scope: 'write' }));
     const kept = { ...client, refreshToken: 'r' };
     expect(
-      overlapOf(
+      previousAuthentication(
         refreshToken({ ...kept, store: 'memory', clientSecret: 'old' }),
         refreshToken({ ...kept, store, clientSecret: 'new' }),
       )?.previous.options,

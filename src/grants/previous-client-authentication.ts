@@ -1,5 +1,5 @@
 /**
- * The provider options to retry with after a `rotate()`: those of the previous provider. Only the client's credentials
+ * The provider options to retry with after a `update()`: those of the previous provider. Only the client's credentials
  * are taken from it: the requested scope and audience change at once, and a single-use refresh token has one history.
  */
 import { isPlainObject } from '../core/describe.js';
@@ -41,7 +41,7 @@ export interface ProviderOverlap {
 }
 
 /** The provider to try instead of `next` for a while; undefined if the two are not the same provider. */
-export const overlapOf = (before: ProviderSpec, next: ProviderSpec): ProviderOverlap | undefined => {
+export const previousAuthentication = (before: ProviderSpec, next: ProviderSpec): ProviderOverlap | undefined => {
   if (before.module !== next.module || before.export !== next.export) return undefined;
   const proof = PROOFS.get(next.module);
   // Only a custom provider knows which of its options are secrets.

@@ -1,19 +1,19 @@
 /** A break-glass token with its operations that change it: for the starting thread, and for a writer in another one. */
-import type { Caller } from '../../messaging/actor-calls.js';
+import type { ActorRef } from '../../messaging/actor-calls.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { openWords } from '../../memory/child-memory.js';
 import { Header } from '../../memory/layout.js';
-import { ring, type AtomicWords } from '../../memory/words.js';
+import { notify, type AtomicWords } from '../../memory/words.js';
 import { BreakGlassReader } from './break-glass-reader.js';
 import { digestOf, GlassWord, type BuiltToken, type GlassMessage } from './break-glass-record.js';
 
 /** The common part of both: lookups, and calls to the actor, in the order in which they were sent. */
-export class BreakGlassCaller extends BreakGlassReader {
+export class BreakGlassClient extends BreakGlassReader {
   readonly #words: AtomicWords;
-  readonly #caller: Caller;
+  readonly #caller: ActorRef;
 
   /** @internal */
-  constructor(name: string, memory: SharedArrayBuffer, caller: Caller) {
+  constructor(name: string, memory: SharedArrayBuffer, caller: ActorRef) {
     super(name, memory);
     this.#words = openWords(memory);
     this.#caller = caller;
@@ -55,7 +55,7 @@ export class BreakGlassCaller extends BreakGlassReader {
   clear(): void {
     this.#words.add(Header.OWN + GlassWord.CLEARS, 1);
     // The actor wipes the rest.
-    ring(this.#words, Header.REQUEST);
+    notify(this.#words, Header.REQUEST);
     this.#caller.tell('break-glass:cleared', {});
   }
 

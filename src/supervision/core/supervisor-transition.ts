@@ -31,7 +31,7 @@ const sameMembers = (a: PersistedChild, b: PersistedChild): boolean => {
 export const holdsPlace = (thread: Thread, livedMs: number): boolean =>
   thread.runningSinceMs === undefined && !thread.ended && livedMs < thread.placeUntilMs;
 
-export class Draft {
+export class Transition {
   readonly rules: SupervisorRules;
   readonly now: SupervisorInstant;
   /** The instant in lived time, in which bounds on other threads are measured. */

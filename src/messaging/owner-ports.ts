@@ -4,18 +4,18 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { childNotFound } from '../core/child-not-found.js';
-import type { HomeMessage, WriterMessage } from './remote-ref.js';
+import type { OwnerMessage, RemoteRefMessage } from './remote-ref.js';
 import { describeKind, isPlainObject } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 
-export interface HomeKeeper {
+export interface RemoteRefOwner {
   /** Gives the supervisor thread its end of a line. Rejects if it can't. */
   openLine(line: MessagePort): Promise<void>;
   tell(type: string, details: Readonly<Record<string, unknown>>): void;
 }
 
-const isEvent = (message: unknown): message is WriterMessage => {
-  const { kind, type, details } = (message ?? {}) as Partial<WriterMessage>;
+const isEvent = (message: unknown): message is RemoteRefMessage => {
+  const { kind, type, details } = (message ?? {}) as Partial<RemoteRefMessage>;
   return kind === 'event' && TOLD.has(type) && isPlainObject(details) && Number.isFinite(details['atMs']);
 };
 
@@ -24,15 +24,15 @@ const isEvent = (message: unknown): message is WriterMessage => {
  */
 const TOLD: ReadonlySet<unknown> = new Set(['cast:failed', 'write:failed', 'break-glass:cleared']);
 
-export class WriterHomes {
+export class OwnerPorts {
   readonly #child: string;
-  readonly #keeper: HomeKeeper;
+  readonly #owner: RemoteRefOwner;
   readonly #homes = new Set<MessagePort>();
   #closed = false;
 
-  constructor(child: string, keeper: HomeKeeper) {
+  constructor(child: string, owner: RemoteRefOwner) {
     this.#child = child;
-    this.#keeper = keeper;
+    this.#owner = owner;
   }
 
   /** The number of writers. */
@@ -73,16 +73,16 @@ export class WriterHomes {
 
   /** Reports a malformed message and does not throw: any code that has the port may post to it. */
   #receive(message: unknown): void {
-    if (isEvent(message)) return this.#keeper.tell(message.type, message.details);
+    if (isEvent(message)) return this.#owner.tell(message.type, message.details);
     const text = `Expected a message of a writer of '${this.#child}', got ${describeKind(message)}`;
     const error = new TokenvisorError('INTERNAL', text, { child: this.#child });
-    this.#keeper.tell('error', { error, during: `a message of a writer of '${this.#child}'` });
+    this.#owner.tell('error', { error, during: `a message of a writer of '${this.#child}'` });
   }
 
   async #sendLine(home: MessagePort): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    const message: HomeMessage = { kind: 'line', port: port1 };
+    const message: OwnerMessage = { kind: 'line', port: port1 };
     home.postMessage(message, [port1]);
-    await this.#keeper.openLine(port2);
+    await this.#owner.openLine(port2);
   }
 }

@@ -4,12 +4,12 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { allocateCallCounts, type CallEndpoint } from './call-endpoint.js';
-import type { LineMessage } from './remote-ref.js';
+import type { HubMessage } from './remote-ref.js';
 
 /** Passes the actor's end of a call port to the actor. */
 type Connect = (calls: CallEndpoint) => void;
 
-export class WriterLines {
+export class RemoteRefHub {
   readonly #mailboxLimit: number;
   readonly #lines = new Set<MessagePort>();
   #current: { readonly incarnation: number; readonly connect: Connect } | undefined;
@@ -68,7 +68,7 @@ export class WriterLines {
     this.#send(line, { kind: 'calls', incarnation, calls: { port: port1, ...rest } }, [port1]);
   }
 
-  #send(line: MessagePort, message: LineMessage, transfer: MessagePort[] = []): void {
+  #send(line: MessagePort, message: HubMessage, transfer: MessagePort[] = []): void {
     try {
       line.postMessage(message, transfer);
     } catch {
