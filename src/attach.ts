@@ -48,7 +48,7 @@ const refOf = (child: SharedChild, port: unknown): RemoteRef => {
   if (!isPort(port)) {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
-      `Expected the port of what writer() resolved with, got ${describeKind(port)}. Post it with that port in the ` +
+      `Expected the port of the result of writer(), got ${describeKind(port)}. Post it with that port in the ` +
         'transfer list',
       { child: child.name },
     );
@@ -117,7 +117,7 @@ export function attach(handle: TransferableHandle, options?: unknown): unknown {
   if (tokenvisor !== 1 || typeof name !== 'string' || typeof kind !== 'string') {
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
-      `Expected what handle() of a child returned, got ${describeKind(given)}`,
+      `Expected the result of a child's handle(), got ${describeKind(given)}`,
     );
   }
   // The readers check the memory and the table.

@@ -1,5 +1,5 @@
 /**
- * Supervised credentials, and whatever else an actor can keep: what starts them, what reads them, and what they tell.
+ * Supervised credentials and other actors: how to start and read them, and their events.
  *
  * @module
  */

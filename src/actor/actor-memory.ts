@@ -1,6 +1,6 @@
 /**
- * What an actor writes into the memory of its child, and finds there from incarnations before it: the snapshot that
- * readers see, its status, its sealed state.
+ * The actor's access to its child's memory: the snapshot for readers, the status and the sealed state, as this and
+ * earlier incarnations wrote them.
  */
 import { deserialize, serialize } from 'node:v8';
 import { describeKind } from '../core/describe.js';
@@ -29,7 +29,7 @@ const encode = (what: string, value: unknown): Uint8Array => {
   return encoder.encode(text);
 };
 
-/** Cycles, bigints, what is nested too deep, and a toJSON or getter that throws, have no JSON. */
+/** Throws for values without JSON: cycles, bigints, values nested too deep, and a toJSON or getter that throws. */
 const jsonOf = (what: string, value: unknown): string | undefined => {
   try {
     return JSON.stringify(value);
@@ -43,13 +43,13 @@ const exhausted = (): TokenvisorError =>
   new TokenvisorError(
     'INTERNAL',
     `Expected at most ${LAST_GENERATION} publications over all incarnations of a child, got one more: remove the child, and ` +
-      'start it anew',
+      'start it again',
   );
 
 const damaged = (): TokenvisorError =>
   new TokenvisorError(
     'INTERNAL',
-    'Expected the sealed record as it was written, got one that something else has written into: a native addon, for one',
+    'Expected the sealed record as it was written, got one that was overwritten, by a native addon for example',
   );
 
 export class ActorMemory {
@@ -102,7 +102,7 @@ export class ActorMemory {
     try {
       bytes = serialize(value);
     } catch (error) {
-      throw new TokenvisorError('NOT_CLONEABLE', 'Expected what is sealed to be a value that can be cloned', {
+      throw new TokenvisorError('NOT_CLONEABLE', 'Expected the sealed value to be one that can be cloned', {
         cause: error,
       });
     }
@@ -111,7 +111,7 @@ export class ActorMemory {
 
   sealed(): unknown {
     const record = readRecord(this.#sealed, SEALED);
-    // To begin anew would be to spend a refresh token that may have been spent: better not to begin.
+    // Do not start without it: a refresh token that may be spent would be sent again.
     if (!record.payload) {
       if (record.damaged) throw damaged();
       return undefined;

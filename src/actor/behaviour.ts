@@ -1,8 +1,8 @@
 /**
- * What a kind of child is made of: a module that exports a {@link Behaviour}, as a GenServer module exports callbacks.
+ * The parts of a child's kind: a module that exports a {@link Behaviour}, as a GenServer module exports callbacks.
  *
  * Handlers run one at a time and none waits for I/O: they are synchronous, and a handler that returns a promise is an
- * error. What takes time goes into `context.startTask`, and its result comes back through `handleInfo`.
+ * error. Slow work goes into `context.startTask`, and its result is passed to `handleInfo`.
  */
 import type { Clock, Timer } from '../core/clock.js';
 import type { ActorWords } from '../memory/user-words.js';
@@ -18,7 +18,7 @@ interface Directive<Kind extends string> {
 export interface Continue<State> extends Directive<'continue'> {
   /** The first state. */
   readonly state: State;
-  /** What `handleContinue` is given. */
+  /** The argument of `handleContinue`. */
   readonly argument: unknown;
 }
 
@@ -40,7 +40,7 @@ export interface NoReply<State> extends Directive<'noreply'> {
 export interface Stop<State> extends Directive<'stop'> {
   /** The last state, for `terminate`. */
   readonly state: State;
-  /** What its supervisor is told. */
+  /** The reason that its supervisor gets. */
   readonly reason: 'normal' | 'shutdown';
 }
 
@@ -113,7 +113,7 @@ export const directiveOf = (result: unknown): 'continue' | 'reply' | 'noreply' |
     ? (result as Directive<'continue' | 'reply' | 'noreply' | 'stop'>)[directive]
     : undefined;
 
-/** Who waits for the answer of a call. Opaque: hand it to `context.reply`. */
+/** The caller that waits for the answer of a call. Opaque: pass it to `context.reply`. */
 export interface From {
   /** @hidden */
   readonly resolve: (value: unknown) => void;
@@ -121,20 +121,20 @@ export interface From {
   readonly reject: (error: unknown) => void;
 }
 
-/** What became of a task, as `handleInfo` gets it: `tag` is what `startTask` was given. */
+/** The result of a task, as `handleInfo` gets it: `tag` is the one passed to `startTask`. */
 export type TaskResult =
   | { readonly kind: 'task'; readonly tag: unknown; readonly ok: true; readonly value: unknown }
   | { readonly kind: 'task'; readonly tag: unknown; readonly ok: false; readonly error: unknown };
 
-/** Somebody raised a word in shared memory: read `context.wanted()` and `context.invalidated()`. */
+/** A reader has raised a word in shared memory: read `context.wanted()` and `context.invalidated()`. */
 export interface Requested {
-  /** Tells this message from others that `handleInfo` gets. */
+  /** Distinguishes this message from others that `handleInfo` gets. */
   readonly kind: 'requested';
 }
 
 /** The context of a built-in kind: its tasks may share an `AbortController`. */
 export interface AbortableTasks {
-  /** `controller` is what a cancel, or the actor's end, aborts: by default a new one. */
+  /** `controller` is aborted by a cancel or at the actor's end: by default a new one. */
   startTask(run: (signal: AbortSignal) => unknown, tag: unknown, controller?: AbortController): Task;
 }
 
@@ -142,19 +142,19 @@ export interface AbortableTasks {
 export interface Task {
   /** Aborts the task's signal and drops its result. */
   cancel(): void;
-  /** Resolves when the task has ended, however it did; never rejects. */
+  /** Resolves when the task has ended, in any way; never rejects. */
   readonly settled: Promise<void>;
 }
 
-/** What is published with a snapshot. Instants in ms since the Unix epoch. */
+/** Options of a published snapshot. Instants in ms since the Unix epoch. */
 export interface PublishOptions {
   /**
-   * When what is published was made.
-   * @default 0, which says nothing
+   * When the value was made.
+   * @default 0, which means unknown
    */
   readonly issuedAtMs?: number;
   /**
-   * From then on readers see nothing.
+   * When the value expires: readers no longer see it then.
    * @default Infinity
    */
   readonly expiresAtMs?: number;
@@ -164,15 +164,15 @@ export interface PublishOptions {
    */
   readonly usableUntilMs?: number;
   /**
-   * The number that readers tell it by: 1 to 2^31 - 1. Only ever raised.
+   * The number by which readers identify the value: 1 to 2^31 - 1. Only ever raised.
    * @default the next one
    */
   readonly generation?: number;
 }
 
-/** A snapshot that is there already, from this incarnation or from one before it. */
+/** The current snapshot, from this incarnation or an earlier one. */
 export interface LiveSnapshot {
-  /** What was published. */
+  /** The published value. */
   readonly value: unknown;
   /** Counts what this child has published, from 1, over all incarnations. */
   readonly generation: number;
@@ -184,7 +184,7 @@ export interface LiveSnapshot {
   readonly usableUntilMs: number;
 }
 
-/** All that an actor has of the world. Everything here is synchronous. */
+/** The actor's interface to its runtime. Everything here is synchronous. */
 export interface ActorContext<Options = unknown> {
   /** The child's name. */
   readonly name: string;
@@ -194,83 +194,83 @@ export interface ActorContext<Options = unknown> {
   readonly owner: string;
   /** The child's `options`. */
   readonly options: Options;
-  /** Wall and monotonic time, and timers: to be replaced in tests. */
+  /** Wall and monotonic time, and timers: tests can replace it. */
   readonly clock: Clock;
 
   /**
    * Publishes a JSON value to every reader of this child, at most 64 KiB. Returns its generation.
    *
-   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for what has no JSON, FENCED if a successor has taken over, CONFIG_INVALID for
-   * options that are none, INTERNAL after 2^31 - 1 publications of the child, over all incarnations.
+   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for a value without JSON, FENCED if a successor has taken over,
+   *   CONFIG_INVALID for invalid options, INTERNAL after 2^31 - 1 publications of the child, over all incarnations.
    */
   publish(value: unknown, options?: PublishOptions): number;
   /**
-   * Takes the published value back: readers see none.
+   * Withdraws the published value: readers see none.
    *
    * @throws FENCED if a successor has taken over.
    */
   withdraw(): void;
-  /** What readers see now; undefined for nothing. */
+  /** The snapshot that readers see now; undefined if there is none. */
   live(): LiveSnapshot | undefined;
   /** The last generation ever published, 0 if none. */
   generation(): number;
 
   /**
-   * Keeps state that a crash must not lose: anything that can be cloned, at most 64 KiB. No public object reaches it.
+   * Stores state that must survive a crash: any value that can be cloned, at most 64 KiB. No public object exposes it.
    *
    * @throws RECORD_TOO_LARGE, NOT_CLONEABLE, FENCED if a successor has taken over.
    */
   seal(value: unknown): void;
-  /** What was last sealed, by this incarnation or one before it; undefined for nothing. */
+  /** The value sealed last, by this incarnation or an earlier one; undefined if there is none. */
   sealed(): unknown;
 
   /**
-   * What `status().details` shows of this child: JSON, at most 8 KiB, no secrets.
+   * Sets `status().details` of this child: JSON, at most 8 KiB, no secrets.
    *
-   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for what has no JSON, FENCED if a successor has taken over.
+   * @throws RECORD_TOO_LARGE, NOT_CLONEABLE for a value without JSON, FENCED if a successor has taken over.
    */
   setStatus(value: unknown): void;
 
-  /** The child's own words: small numbers that any thread reads, and may count in. They outlive the actor. */
+  /** The child's words: small numbers that any thread can read and add to. They outlive the actor. */
   readonly words: ActorWords;
 
   /**
-   * The child's table, if it was given one: this actor is its one writer. It outlives the actor; opened, and what was half
-   * done finished, when it is first asked for.
+   * The child's table, if it has one: this actor is its only writer. It outlives the actor; the first access opens it
+   * and completes interrupted changes.
    *
    * @throws CONFIG_INVALID if the child has none.
    */
   readonly table: TableWriter;
 
-  /** The generation that somebody wants; 0 if nobody has asked. */
+  /** The generation that a reader wants; 0 if none was requested. */
   wanted(): number;
-  /** The latest generation that somebody has seen refused; 0 for none. */
+  /** The latest generation that a reader reported as refused; 0 for none. */
   invalidated(): number;
 
   /**
    * Answers a call whose handler returned `noReply`. A second answer, or a late one, is dropped.
    *
-   * @throws CONFIG_INVALID for a `from` that is none.
+   * @throws CONFIG_INVALID for an invalid `from`.
    */
   reply(from: From, value: unknown): void;
-  /** Answers it with an error. @throws CONFIG_INVALID for a `from` that is none. */
+  /** Answers it with an error. @throws CONFIG_INVALID for an invalid `from`. */
   replyError(from: From, error: unknown): void;
-  /** Puts a message into this actor's own mailbox, for `handleInfo`. */
+  /** Puts a message into this actor's mailbox, for `handleInfo`. */
   send(message: unknown): void;
-  /** The same after `delayMs`: ms, on the monotonic clock. @throws CONFIG_INVALID for what is no number. */
+  /** As {@link send}, after `delayMs`: ms, on the monotonic clock. @throws CONFIG_INVALID if it is not a number. */
   sendAfter(message: unknown, delayMs: number): Timer;
   /**
-   * Runs something that takes time beside the mailbox; a {@link TaskResult} with `tag` comes to `handleInfo`. What it
-   * throws is in there as well. `signal` is aborted by `cancel()`.
+   * Runs slow work beside the mailbox; `handleInfo` gets a {@link TaskResult} with `tag`, also for an error that it
+   * throws. `cancel()` aborts `signal`.
    *
-   * @throws CONFIG_INVALID for what is no function.
+   * @throws CONFIG_INVALID if `run` is not a function.
    */
   startTask(run: (signal: AbortSignal) => unknown, tag: unknown): Task;
   /**
-   * Tells the world: an event of the supervisor's, with the child's name added. No secrets.
+   * Emits an event of the supervisor, with the child's name added. No secrets.
    *
-   * @throws NOT_CLONEABLE for details that can't cross, CONFIG_INVALID for a type that is no text, or details that are no
-   * object.
+   * @throws NOT_CLONEABLE for details that can't be cloned, CONFIG_INVALID for a type that is not a string, or details
+   *   that are not an object.
    */
   emit(type: string, details: Readonly<Record<string, unknown>>): void;
 }
@@ -282,7 +282,7 @@ export type TerminateReason = 'normal' | 'shutdown' | { readonly error: unknown 
 type Next<State> = State | Stop<State>;
 
 /**
- * The callbacks of a kind. `State` is whatever you like; each handler returns the next one.
+ * The callbacks of a kind. `State` is any type; each handler returns the next state.
  *
  * @example
  * export const counter: Behaviour<number> = {
@@ -292,11 +292,11 @@ type Next<State> = State | Stop<State>;
  * };
  */
 export interface Behaviour<State = unknown, Options = unknown> {
-  /** Makes the first state, or throws: that is an error of the start. Bounded by `initTimeoutMs`. */
+  /** Makes the first state; a throw is an error of the start. Bounded by `initTimeoutMs`. */
   init(context: ActorContext<Options>): State | Continue<State>;
-  /** After `init`, before any message: for what must not hold up the start. */
+  /** Runs after `init`, before any message: for work that must not delay the start. */
   handleContinue?(argument: unknown, state: State, context: ActorContext<Options>): Next<State>;
-  /** A call: returns {@link reply}, {@link noReply} or {@link stop}. What it throws is the actor's death. */
+  /** A call: returns {@link reply}, {@link noReply} or {@link stop}. A throw crashes the actor. */
   handleCall?(
     message: never,
     from: From,
@@ -306,11 +306,12 @@ export interface Behaviour<State = unknown, Options = unknown> {
   /** A cast: returns the next state, or {@link stop}. */
   handleCast?(message: never, state: State, context: ActorContext<Options>): Next<State>;
   /**
-   * All else: a {@link TaskResult}, a {@link Requested}, and what the actor sends to itself. Without it they are dropped.
+   * All other messages: a {@link TaskResult}, a {@link Requested}, and those that the actor sends to itself. Without it
+   * they are dropped.
    */
   handleInfo?(message: never, state: State, context: ActorContext<Options>): Next<State>;
   /** New options, by `update()`. Without it its options can't be changed. Throw to refuse them. */
   handleOptions?(options: Options, state: State, context: ActorContext<Options>): Next<State>;
-  /** The last word, bounded by the child's `shutdown`: may be a promise. No message is handled any more. */
+  /** Cleans up, bounded by the child's `shutdown`: may return a promise. No message is handled any more. */
   terminate?(reason: TerminateReason, state: State, context: ActorContext<Options>): void | Promise<void>;
 }

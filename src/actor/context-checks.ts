@@ -1,6 +1,4 @@
-/**
- * What a kind hands to its context. Whatever is wrong with it is told by code, and in words.
- */
+/** Checks of the values that a kind passes to its context. Each problem has a code and a message. */
 import { checkTimer } from '../core/clock.js';
 import { checked, custom, number, object, optional, string } from '../config/check.js';
 import { describeKind, describeValue, isPlainObject, propertyOf } from '../core/describe.js';
@@ -8,7 +6,7 @@ import { TokenvisorError } from '../core/errors.js';
 import { LAST_GENERATION } from '../memory/layout.js';
 import type { From, PublishOptions } from './behaviour.js';
 
-/** One that is no number would never come: what has expired would be served for ever. */
+/** NaN would never be reached: an expired value would be served for ever. */
 const instant = custom(
   'ms since the Unix epoch, or Infinity',
   (value): value is number => typeof value === 'number' && !Number.isNaN(value),
@@ -21,7 +19,7 @@ const publishShape = object({
   generation: optional(number({ integer: true, min: 1, max: LAST_GENERATION })),
 });
 
-/** What an actor says beside these is its own business. @throws CONFIG_INVALID */
+/** Checks the options of publish(); other properties are ignored. @throws CONFIG_INVALID */
 export const checkedPublish = (options: unknown): PublishOptions => {
   if (!isPlainObject(options)) throw invalid('options of publish() to be an object', describeKind(options));
   const named = PUBLISHED.map((key) => [key, readProperty(options, key)] as const);
@@ -34,16 +32,16 @@ const readProperty = (options: Readonly<Record<string, unknown>>, key: string): 
   try {
     return options[key];
   } catch {
-    throw invalid(`\`options.${key}\` to be an option that can be read`, 'one that throws');
+    throw invalid(`\`options.${key}\` to be an option that can be read`, 'one that throws when read');
   }
 };
 
-/** Who waits for an answer. @throws CONFIG_INVALID for anything but what a handler was given. */
+/** Checks a `from`. @throws CONFIG_INVALID for anything but the one that a handler got. */
 export const callerOf = (from: unknown): From => {
   if (typeof propertyOf(from, 'resolve') === 'function' && typeof propertyOf(from, 'reject') === 'function') {
     return from as From;
   }
-  throw invalid('`from` to be what handleCall was given', describeKind(from));
+  throw invalid('`from` to be the one that handleCall got', describeKind(from));
 };
 
 /** @throws CONFIG_INVALID */
@@ -56,7 +54,7 @@ export const checkTask = (run: unknown): void => {
 
 const eventType = string({ maxLength: 256 });
 
-/** An event of a kind's own. @throws CONFIG_INVALID */
+/** Checks an event of a kind. @throws CONFIG_INVALID */
 export const checkEvent = (type: unknown, details: unknown): void => {
   checked(eventType, type, 'type');
   if (typeof details !== 'object' || details === null) {
@@ -64,9 +62,11 @@ export const checkEvent = (type: unknown, details: unknown): void => {
   }
 };
 
-/** What could not be copied, or cloned, on its way to another thread. */
+/** The error for a value that could not be cloned on its way to another thread. */
 export const uncloneable = (what: string, cause: unknown): TokenvisorError =>
-  new TokenvisorError('NOT_CLONEABLE', `Expected ${what} to be what can cross to another thread`, { cause });
+  new TokenvisorError('NOT_CLONEABLE', `Expected ${what} to be a value that can be cloned to another thread`, {
+    cause,
+  });
 
 const invalid = (expected: string, came: string): TokenvisorError =>
   new TokenvisorError('CONFIG_INVALID', `Expected ${expected}, got ${came}`);

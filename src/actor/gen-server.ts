@@ -1,6 +1,6 @@
 /**
- * The actor: a GenServer. It owns a state, handles one message at a time, and is not its thread: port, memory and clock
- * are handed to it, and nothing is kept in module globals.
+ * The actor: a GenServer. It owns a state and handles one message at a time. It is independent of its thread: port,
+ * memory and clock are passed in, and nothing is kept in module globals.
  */
 import type { Clock, Timer } from '../core/clock.js';
 import { TokenvisorError } from '../core/errors.js';
@@ -55,7 +55,7 @@ type Message =
 /** How an actor ended; a crash rejects instead. */
 export type ActorEnd = 'normal' | 'shutdown';
 
-/** Nothing in module globals but pure functions: the state of an actor is in here. */
+/** All state of an actor is in here; module globals hold only pure functions. */
 export class GenServer {
   readonly #name: string;
   readonly #behaviour: Behaviour;
@@ -79,28 +79,28 @@ export class GenServer {
     this.#clock = options.clock;
     this.#terminateTimeoutMs = options.terminateTimeoutMs;
     this.#shared = options.shared;
-    // Where time is simulated none passes while a message is handled: none is put off until after the next timer.
+    // Simulated time does not pass while a message is handled, so no message is delayed until after the next timer.
     this.#mailbox = new Mailbox((message) => this.#handle(message), options.shared.clock && ((): number => 0));
     this.#ended = new Promise((resolve, reject) => {
       this.#end = resolve;
       this.#fail = reject;
     });
-    // Whoever asked for the end hears of it; nobody has to.
+    // The end may reject while no caller waits for it.
     this.#ended.catch(() => undefined);
     this.#context = this.#createContext(options);
   }
 
-  /** Resolves when the actor has ended by itself or was asked to; rejects with what it crashed with. */
+  /** Resolves when the actor has ended by itself or on request; rejects with the error of a crash. */
   get ended(): Promise<ActorEnd> {
     return this.#ended;
   }
 
   /**
-   * Runs `init`. What it throws is an error of the start. Messages are handled from the next microtask on, after
+   * Runs `init`. Its error is an error of the start. Messages are handled from the next microtask on, after
    * `handleContinue`: also those that `init` sends to itself.
    */
   start(): void {
-    // Watched from before init reads the words, so that no request falls between the two.
+    // Watched before init reads the words, so that no request is missed between the two.
     this.#watch = watchWord(this.#shared, Header.REQUEST, () => this.#info({ kind: 'requested' }));
     const first = this.#init();
     const proceeds = directiveOf(first) === 'continue';
@@ -129,19 +129,19 @@ export class GenServer {
     });
   }
 
-  /** `handled` is called when its handler is done with it, or has thrown; not if it never had its turn. */
+  /** `handled` is called when its handler has returned or thrown; not if the message was never handled. */
   cast(message: unknown, taken: () => void, handled: () => void = () => undefined): void {
     this.#mailbox.push({ kind: 'cast', message, taken, handled });
   }
 
-  /** New options: resolves when the behaviour has taken them. */
+  /** Passes new options to the behaviour: resolves when it has accepted them. */
   reconfigure(options: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#mailbox.push({ kind: 'options', options, from: { resolve, reject } });
     });
   }
 
-  /** Ends the actor after what is in the mailbox already. */
+  /** Ends the actor after the messages that are already in the mailbox. */
   shutDown(): void {
     this.#mailbox.push({ kind: 'stop' });
   }
@@ -154,7 +154,7 @@ export class GenServer {
     this.#attempt(() => this.#dispatch(message));
   }
 
-  /** Runs something of the behaviour's; what it throws ends the actor. */
+  /** Runs a callback of the behaviour; its error ends the actor. */
   #attempt(run: () => void): void {
     if (this.#ending) return;
     try {
@@ -183,7 +183,7 @@ export class GenServer {
       case 'cast':
         message.taken();
         try {
-          // Whoever can send must not be able to end the actor by it.
+          // A sender must not be able to crash the actor.
           if (!behaviour.handleCast) return context.emit('cast:failed', { code: this.#missing('handleCast').code });
           return this.#take('handleCast', behaviour.handleCast(message.message as never, state, context));
         } finally {
@@ -196,12 +196,12 @@ export class GenServer {
         if (!behaviour.handleOptions) return message.from.reject(this.#missing('handleOptions'));
         return this.#reconfigure(message.options, message.from);
       case 'stop':
-        // The supervisor counts the time, and kills.
+        // The supervisor measures the time, and kills.
         return void this.#finish('shutdown', Infinity);
     }
   }
 
-  /** Options that are refused leave the actor as it was. */
+  /** Refused options leave the actor unchanged. */
   #reconfigure(options: unknown, from: From): void {
     let next: unknown;
     try {
@@ -250,7 +250,7 @@ export class GenServer {
       result.catch(() => undefined);
       throw new TokenvisorError(
         'INTERNAL',
-        `Expected ${handler} to be synchronous, got a promise: start what takes time with context.startTask`,
+        `Expected ${handler} to be synchronous, got a promise: start slow work with context.startTask`,
         { child: this.#name },
       );
     }
@@ -260,7 +260,7 @@ export class GenServer {
   #missing(handler: string): TokenvisorError {
     return new TokenvisorError(
       'CALL_FAILED',
-      `Expected the behaviour of '${this.#name}' to have ${handler}: it has none`,
+      `Expected the behaviour of '${this.#name}' to have ${handler}, got none`,
       {
         child: this.#name,
       },
@@ -353,7 +353,7 @@ export class GenServer {
     checkTask(run);
     const entry = this.#tasks.add(controller);
     const deliver = (result: TaskResult): void => {
-      // A task that was cancelled is not there any more: its result is late, and dropped.
+      // A cancelled task is no longer in the list: its late result is dropped.
       if (this.#tasks.remove(entry)) this.#info(result);
     };
     const settled = Promise.resolve()

@@ -1,5 +1,6 @@
 /**
- * What a kind of one's own is written with, after OTP's GenServer. It is loaded in the actor's thread, so it is small.
+ * The functions and types to write a custom kind with, after OTP's GenServer. It is loaded in the actor's thread, so it
+ * is small.
  *
  * @module
  */

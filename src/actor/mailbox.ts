@@ -1,12 +1,10 @@
-/**
- * A queue of messages, handled one at a time in the order in which they came.
- */
+/** A queue of messages, handled one at a time in order of arrival. */
 
-/** So many messages are handled in one turn of the event loop; then timers and sockets have theirs. */
+/** How many messages are handled in one turn of the event loop, before timers and sockets. */
 const BATCH = 256;
-/** Nor does it go on for longer than this, in ms. A port hands over a thousand messages and more in one turn. */
+/** How long messages are handled in one turn, in ms. A port delivers a thousand messages and more in one turn. */
 const BUSY_MS = 10;
-/** The real one: the fake timers of some test runners replace it later. */
+/** The real `setImmediate`: the fake timers of some test runners replace it later. */
 const { setImmediate: afterThisTurn } = globalThis;
 
 export class Mailbox<Message> {
@@ -14,10 +12,10 @@ export class Mailbox<Message> {
   readonly #nowMs: () => number;
   #queue: Message[] = [];
   #head = 0;
-  /** What was handled without a pause began, and ended, then. */
+  /** When the current run without a pause began, and when its last message ended. */
   #busySinceMs = -Infinity;
   #handledAtMs = -Infinity;
-  /** Messages wait until {@link open}: what comes during a start comes after it. */
+  /** Messages wait until {@link open}: those that arrive during a start are handled after it. */
   #phase: 'shut' | 'idle' | 'draining' | 'closed' = 'shut';
 
   /** `handle` must not throw. */
@@ -32,12 +30,12 @@ export class Mailbox<Message> {
     if (this.#phase === 'idle') this.#drain();
   }
 
-  /** Begins to handle messages: those that have come already, and all that follow. */
+  /** Begins to handle messages: those that have arrived, and all that follow. */
   open(): void {
     if (this.#phase === 'shut') this.#drain();
   }
 
-  /** Drops what waits, and what is still to come. */
+  /** Drops waiting and future messages. */
   close(): void {
     this.#phase = 'closed';
     this.#queue = [];

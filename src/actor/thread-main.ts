@@ -1,6 +1,6 @@
 /**
- * The thread of one incarnation: it wires a GenServer to its ports and lives as long as it does. Launched by Piscina,
- * whose one task this is.
+ * The thread of one incarnation: it connects a GenServer to its ports and lives as long as it does. Launched by
+ * Piscina, as its only task.
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
@@ -21,14 +21,14 @@ import { guardedEndpoint, strangeMessage } from '../messaging/guarded-endpoint.j
 import { loadExport } from '../core/load-module.js';
 import { toWireError, type WireError } from '../core/wire-error.js';
 
-/** All that an incarnation is started with. */
+/** The start data of an incarnation. */
 export interface ActorStart {
   readonly name: string;
   readonly incarnation: number;
   readonly owner: string;
   readonly module: string;
   readonly export: string;
-  /** As encodeOptions made it. */
+  /** From encodeOptions. */
   readonly options: WireOptions;
   readonly memory: ChildMemory;
   readonly leases: ActorLeases;
@@ -43,20 +43,20 @@ export interface ActorStart {
   readonly calls: CallEndpoint;
 }
 
-/** What the supervisor can ask of an actor. */
+/** The requests that the supervisor can make to an actor. */
 export interface ActorControl {
   shutDown(): void;
   reconfigure(options: WireOptions): Promise<WireError | undefined>;
-  /** Serves one more caller: a writer in some thread. */
+  /** Serves one more caller: a writer in another thread. */
   connect(calls: CallEndpoint): void;
 }
 
-/** What an actor tells the supervisor without being asked. */
+/** The messages that an actor sends to the supervisor unasked. */
 export type ActorMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'event'; readonly type: string; readonly details: Readonly<Record<string, unknown>> };
 
-/** What an incarnation's task resolves with. It never rejects: a rejection would lose the error's code. */
+/** The result of an incarnation's task. It never rejects: a rejection would lose the error's code. */
 export type ActorOutcome =
   | { readonly kind: 'start_failed'; readonly error: WireError }
   | { readonly kind: 'crash'; readonly error: WireError }
@@ -66,10 +66,10 @@ export type ActorOutcome =
 const isBehaviour = (value: unknown): value is Behaviour =>
   typeof value === 'object' && value !== null && typeof (value as Behaviour).init === 'function';
 
-/** What it takes of an {@link ActorStart} to have the actor, wherever it runs. */
+/** The part of an {@link ActorStart} that is needed to make the actor, in any thread. */
 type ServerStart = Omit<ActorStart, 'heartbeat' | 'control' | 'events' | 'calls'>;
 
-/** The actor of an incarnation, not started yet. @throws START_FAILED if its module is none. */
+/** Makes the actor of an incarnation, without starting it. @throws START_FAILED if its module is not a behaviour. */
 export const createServer = (
   start: ServerStart,
   emit: (event: Extract<ActorMessage, { kind: 'event' }>) => void,
@@ -94,19 +94,19 @@ export const createServer = (
     table: start.memory.table,
     leases: start.leases,
     terminateTimeoutMs: start.terminateTimeoutMs,
-    // It happened now, whenever it is told.
+    // The time of the event, not of its delivery.
     emit: (type, details) => emit({ kind: 'event', type, details: withChanges(details, { atMs: clock.wallMs() }) }),
   });
 };
 
-/** Hands an actor new options; resolves with its refusal, if any. */
+/** Passes new options to an actor; resolves with its refusal, if any. */
 export const reconfigure = (server: GenServer, options: WireOptions): Promise<WireError | undefined> =>
   server.reconfigure(decodeOptions(options)).then(
     () => undefined,
     (error: unknown) => toWireError(error),
   );
 
-/** Ticks the heartbeat word once now, to show that the entry runs, then at an interval. */
+/** Bumps the heartbeat word at once, to show that the entry runs, then at an interval. */
 const beat = ({ memory, heartbeat }: ActorStart): (() => void) => {
   const words = openWords(memory.shared);
   words.store(heartbeat.threadId, ownThreadId());
@@ -146,7 +146,7 @@ export const runActor = async (start: ActorStart): Promise<ActorOutcome> => {
     return { kind: 'crash', error: toWireError(error) };
   } finally {
     stopBeating();
-    // This thread is ended as soon as its task is; answers that were given are on their way in a turn of their own.
+    // This thread is ended with its task; answers that were given are sent in a separate turn.
     await nextTurn();
   }
 };

@@ -1,13 +1,13 @@
-/** The options of a wait: what every `timeoutMs` and `signal` that a caller gives may be. */
+/** Checks of wait options: the `timeoutMs` and `signal` that callers pass. */
 import { TokenvisorError } from '../core/errors.js';
 import { isAbortSignal } from '../core/realm.js';
 import { custom, number, optional } from './check.js';
 import { describeValue } from '../core/describe.js';
 
-/** The longest that a timer of Node's can take: ms. */
+/** The longest delay of a Node timer: ms. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** The same as a part of a shape: spread it into the shape of the whole. */
+/** The wait options as part of a shape: spread it into the whole shape. */
 export const waitShape = {
   timeoutMs: optional(number({ min: 0, max: MAX_TIMEOUT_MS })),
   signal: optional(custom('an AbortSignal', isAbortSignal)),
@@ -22,7 +22,7 @@ const checkTimeout = (timeoutMs: unknown): void => {
   );
 };
 
-/** Throws CONFIG_INVALID unless it is an object with a `timeoutMs` and a `signal` that are good, or absent. */
+/** Throws CONFIG_INVALID unless it is an object whose `timeoutMs` and `signal` are valid or absent. */
 export const checkWaitOptions = (options: unknown): void => {
   if (typeof options !== 'object' || options === null) {
     throw new TokenvisorError('CONFIG_INVALID', `Expected options in an object, got ${describeValue(options)}`);
@@ -32,20 +32,24 @@ export const checkWaitOptions = (options: unknown): void => {
   checkSignal(signal);
 };
 
-/** @throws CONFIG_INVALID unless it is one, or none */
+/** @throws CONFIG_INVALID unless it is an AbortSignal or absent */
 export const checkSignal = (signal: unknown): void => {
   if (signal === undefined || signal === null || isAbortSignal(signal)) return;
   throw new TokenvisorError('CONFIG_INVALID', `Expected \`signal\` to be an AbortSignal, got ${describeValue(signal)}`);
 };
 
-/** @throws CONFIG_INVALID where one of them can't be read. */
+/** @throws CONFIG_INVALID if one of them can't be read */
 const readWait = (options: object): readonly [timeoutMs: unknown, signal: unknown] => {
   try {
     const { timeoutMs, signal } = options as { readonly timeoutMs?: unknown; readonly signal?: unknown };
     return [timeoutMs, signal];
   } catch (cause) {
-    throw new TokenvisorError('CONFIG_INVALID', "Expected options that can be read, got an object that can't be", {
-      cause,
-    });
+    throw new TokenvisorError(
+      'CONFIG_INVALID',
+      'Expected options that can be read, got an object that throws when read',
+      {
+        cause,
+      },
+    );
   }
 };

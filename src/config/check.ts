@@ -1,6 +1,6 @@
 /**
- * Checks of options: small functions that are put together to the shape of an options object. A check never throws;
- * it collects every problem with its path, so that one error can tell them all.
+ * Checks of options: small functions that combine into the shape of an options object. A check never throws; it
+ * collects every problem with its path, so that one error lists them all.
  *
  * @example
  * const policy = object({ leadMs: optional(number({ min: 0 })), eager: optional(boolean(), true) });
@@ -11,18 +11,21 @@ import { TokenvisorError, type ConfigProblem } from '../core/errors.js';
 import { describeKind, describeValue, isPlainObject, itemsOf } from '../core/describe.js';
 import { nearestName } from './nearest-name.js';
 
-/** Where a check puts what it finds. */
+/** Called by a check for each problem. */
 export type Report = (path: string, expected: string, came: string) => void;
 
-/** Checks `value`, reports problems, and returns it typed (and with defaults); what it returns counts only if none came. */
+/**
+ * Checks `value`, reports problems, and returns it typed (and with defaults). The result is valid only if there were no
+ * problems.
+ */
 export type Check<T> = (value: unknown, path: string, report: Report) => T;
 
-/** A check for a key that may be absent; `T` without a default is absent from the result then. */
+/** A check for a key that may be absent; without a default, the key is then absent from the result. */
 export interface OptionalCheck<T> extends Check<T> {
   readonly optional: true;
 }
 
-/** The type that a check lets through. */
+/** The type that a check produces. */
 export type Checked<C> = C extends Check<infer T> ? T : never;
 
 type Shape = Readonly<Record<string, Check<unknown>>>;
@@ -35,27 +38,27 @@ export type CheckedObject<S extends Shape> = {
   readonly [K in Exclude<keyof S, OptionalKeys<S>>]: Checked<S[K]>;
 } & { readonly [K in OptionalKeys<S>]?: Exclude<Checked<S[K]>, undefined> };
 
-/** The outcome of {@link check}: `value` is only good if there are no problems. */
+/** The outcome of {@link check}: `value` is valid only if there are no problems. */
 export interface CheckResult<T> {
   readonly value: T;
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Runs a check over `input`. `path` is put before the path of every problem. */
+/** Runs a check over `input`. `path` is the prefix of each problem's path. */
 export const check = <T>(shape: Check<T>, input: unknown, path = ''): CheckResult<T> => {
   const problems: ConfigProblem[] = [];
   const value = shape(input, path, (at, expected, came) => problems.push({ path: at, expected, came }));
   return { value, problems };
 };
 
-/** The value, if the check has nothing against it. @throws CONFIG_INVALID with all that it has. */
+/** Returns the checked value. @throws CONFIG_INVALID with all problems */
 export const checked = <T>(shape: Check<T>, input: unknown, path: string, child?: string): T => {
   const { value, problems } = check(shape, input, path);
   if (problems.length > 0) throw configError(problems, child);
   return value;
 };
 
-/** What is longer is no name, and may be what was to be its value. */
+/** A longer key is hardly a name, and may be a misplaced value. */
 const MAX_KEY = 64;
 
 /** `github` and `clientId` to `github.clientId`; `list` and 2 to `list[2]`. */
@@ -70,14 +73,14 @@ export const joinPath = (path: string, key: string | number): string => {
 export const problemText = ({ path, expected, came }: ConfigProblem): string =>
   `Expected ${path === '' ? 'the options' : `\`${path}\``} to be ${expected}, got ${came}`;
 
-/** One `CONFIG_INVALID` error that tells all the problems. */
+/** One `CONFIG_INVALID` error that lists all problems. */
 export const configError = (problems: readonly ConfigProblem[], child?: string): TokenvisorError => {
   const texts = problems.map(problemText);
   const message = texts.length === 1 ? texts[0]! : [`${texts.length} options are not usable:`, ...texts].join('\n  ');
   return new TokenvisorError('CONFIG_INVALID', message, { problems, ...(child === undefined ? {} : { child }) });
 };
 
-/** A value that `accepts` says is a T; `expected` completes "Expected `x` to be ...". */
+/** Accepts a value if `accepts` does; `expected` completes "Expected `x` to be ...". */
 export const custom =
   <T>(
     expected: string,
@@ -89,7 +92,7 @@ export const custom =
     return value as T;
   };
 
-/** Whatever it is. */
+/** Accepts any value. */
 export const anything: Check<unknown> = (value) => value;
 
 export interface StringRules {
@@ -97,7 +100,7 @@ export interface StringRules {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: RegExp;
-  /** What to say instead of `a non-empty string`; needed with `pattern`. */
+  /** Replaces `a non-empty string` in the message; needed with `pattern`. */
   readonly expected?: string;
 }
 
@@ -153,7 +156,7 @@ export const oneOf = <const T extends string | number | boolean>(...choices: rea
   return custom(expected, (value): value is T => choices.includes(value as T));
 };
 
-/** The first of the checks that finds no problem; if none, `expected` is what is told. */
+/** Uses the first check that finds no problem; if every check finds one, reports `expected`. */
 export const anyOf =
   <T>(expected: string, ...checks: readonly Check<T>[]): Check<T> =>
   (value, path, report) => {
@@ -165,7 +168,7 @@ export const anyOf =
     return value as T;
   };
 
-/** A list, each of whose members passes `member`. */
+/** A list whose members pass `member`. */
 export const list = <T>(
   member: Check<T>,
   rules: { readonly min?: number; readonly max?: number } = {},
@@ -186,8 +189,8 @@ export const list = <T>(
 };
 
 /**
- * What an object has, read once: what is checked is what is used, whatever its getters say the next time. One that throws
- * is a problem, and so is a proxy that won't be looked at.
+ * Reads each property of an object once, so that a getter can't return one value to the check and another later. A
+ * getter that throws is a problem, and so is a proxy that can't be read.
  */
 export const readAll = (value: object, path: string, report: Report): Readonly<Record<string, unknown>> => {
   // With no prototype, so that `__proto__` is a key like any other.
@@ -197,18 +200,18 @@ export const readAll = (value: object, path: string, report: Report): Readonly<R
       try {
         given[key] = (value as Readonly<Record<string, unknown>>)[key];
       } catch {
-        report(joinPath(path, key), 'an option that can be read', 'one that throws');
+        report(joinPath(path, key), 'an option that can be read', 'one that throws when read');
       }
     }
   } catch {
-    report(path, 'an object', "an object that can't be looked at");
+    report(path, 'an object', "an object that can't be read");
   }
   return given;
 };
 
 /**
- * Options to be taken apart, as a copy that was read once; in it, whatever keys there are. What is no plain object, or can't
- * be read, is told. @throws CONFIG_INVALID
+ * A copy of an options object, read once; any keys are allowed. @throws CONFIG_INVALID for anything but a plain object
+ * that can be read
  */
 export const optionsOf = <T extends object>(value: T, what: string, child?: string): T =>
   checked<Readonly<Record<string, unknown>>>(
@@ -222,7 +225,7 @@ export const optionsOf = <T extends object>(value: T, what: string, child?: stri
     child,
   ) as T;
 
-/** A plain object with any keys, each of whose values passes `member`. */
+/** A plain object with any keys, whose values pass `member`. */
 export const record =
   <T>(member: Check<T>): Check<Readonly<Record<string, T>>> =>
   (value, path, report) => {
@@ -238,7 +241,7 @@ export const record =
     );
   };
 
-/** A key that may be absent (or `undefined`): then it takes the default, or stays absent. */
+/** A key that may be absent (or `undefined`): it then takes the default, or stays absent. */
 export function optional<T>(inner: Check<T>): OptionalCheck<T | undefined>;
 export function optional<T>(inner: Check<T>, byDefault: T): OptionalCheck<T>;
 export function optional<T>(inner: Check<T>, byDefault?: T): OptionalCheck<T | undefined> {
@@ -247,14 +250,14 @@ export function optional<T>(inner: Check<T>, byDefault?: T): OptionalCheck<T | u
   return Object.assign(whole, { optional: true as const });
 }
 
-/** More are no slips, but another object altogether. */
+/** More unknown keys are not misspellings but a wrong object. */
 const MOST_UNKNOWN = 50;
 
 /**
- * A plain object of exactly this shape. An unknown key is a problem that names the nearest known one; its value is not
- * told, because it may be a secret under a misspelt name.
+ * A plain object of exactly this shape. An unknown key is a problem that names the nearest known key; its value is not
+ * shown, because it may be a secret under a misspelt name.
  *
- * `also` checks what concerns several keys at once; it is called with the raw object.
+ * `also` checks several keys together; it gets the raw object.
  */
 export const object = <S extends Shape>(
   shape: S,

@@ -1,11 +1,11 @@
-/** The check for a module of the user's: a `file:` URL, whose default export or a named one is meant. */
+/** The check for a user's module: a `file:` URL, and the default or a named export. */
 import { isUrl } from '../core/realm.js';
 import type { Check } from './check.js';
 import { describeKind, isPlainObject } from '../core/describe.js';
 
 /**
- * A module by its `file:` URL, for its default export: `new URL('./billing.js', import.meta.url)`; or with the name of an
- * export. It is loaded in the child's thread.
+ * A user's module: its `file:` URL (`new URL('./billing.js', import.meta.url)`), for its default export; or the URL and
+ * the name of an export. It is loaded in the child's thread.
  */
 export type ModuleReference = URL | string | { readonly module: URL | string; readonly export?: string };
 

@@ -1,4 +1,4 @@
-/** The one of `known` that `name` is most likely a slip of; undefined if none is near. */
+/** The name in `known` of which `name` is most likely a misspelling; undefined if none is near. */
 export const nearestName = (name: string, known: readonly string[]): string | undefined => {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -9,7 +9,7 @@ export const nearestName = (name: string, known: readonly string[]): string | un
   return best;
 };
 
-/** Levenshtein's distance, or `bound` if it is not below it. */
+/** Levenshtein distance, or `bound` if the distance is not below it. */
 const editDistance = (a: string, b: string, bound: number): number => {
   if (Math.abs(a.length - b.length) >= bound) return bound;
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);

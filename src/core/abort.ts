@@ -1,6 +1,6 @@
 /**
- * Waits that end with a caller's AbortSignal. One listener a signal, however many waits share it: a request's signal may
- * guard dozens of them, and Node warns of a leak from the eleventh listener on.
+ * Waits that a caller's AbortSignal ends. Any number of waits share one listener per signal: one signal may guard
+ * dozens of them, and Node warns of a leak from the eleventh listener on.
  */
 import { TokenvisorError } from './errors.js';
 import { UnderWay } from './under-way.js';
@@ -25,13 +25,13 @@ const watch = (signal: AbortSignal): UnderWay<() => void> => {
   return listeners;
 };
 
-/** The error of a wait, a `call` or a `wait`, that its signal ended. */
+/** The error of a wait (a `call` or a `wait`) that its signal ended. */
 export const abortError = (what: string, signal: AbortSignal | undefined): TokenvisorError =>
   new TokenvisorError('ABORTED', `The ${what} was aborted by its signal`, { cause: signal?.reason });
 
 /**
- * What a promise comes to; undefined if the signal was aborted first. Not a race with one promise for many waits: that one
- * would hold on to all that it was ever raced with.
+ * Resolves with the result of `work`, or with undefined if the signal is aborted first. Not `Promise.race` with one
+ * promise shared by many waits: that promise would retain all the others.
  */
 export const orAborted = <T>(work: T | PromiseLike<T>, signal: AbortSignal | undefined): Promise<T | undefined> =>
   new Promise((resolve, reject) => {
@@ -40,7 +40,7 @@ export const orAborted = <T>(work: T | PromiseLike<T>, signal: AbortSignal | und
     if (signal?.aborted) resolve(undefined);
   });
 
-/** Tells a source that no more of it is wanted. Not waited for: it may be in the middle of something that does not end. */
+/** Closes a source early. Not awaited: the source may be in the middle of a step that never ends. */
 export const letGo = (source: Iterator<unknown> | AsyncIterator<unknown>): void => {
   void (async () => source.return?.())().catch(() => undefined);
 };

@@ -1,27 +1,29 @@
 /**
- * A bound on what others do, in time that this thread has lived: what passes while it does not run (a suspend, a stop, a
- * throttled processor) does not count, and what has arrived meanwhile is read before the bound is over.
+ * Timeouts in lived time: time in which this thread does not run (a suspend, a stop, a throttled processor) does not
+ * count, and messages that arrived meanwhile are handled before the timeout fires.
  */
 import type { Clock, Timer } from './clock.js';
 
-/** What a bound takes of a clock. */
+/** The part of a clock that a bound needs. */
 export type BoundClock = Pick<Clock, 'monoMs' | 'setTimer'>;
 
-/** A bound that was set. */
+/** A running bound. */
 export interface Bound extends Timer {
-  /** What is left of it: ms of lived time, 0 when it is over. */
+  /** The time left: ms of lived time, 0 when it is over. */
   leftMs(): number;
 }
 
 const LONGEST_SLICE_MS = 1_000;
 const SHORTEST_SLICE_MS = 20;
-/** A thread that is late at each turn reaches the end of its bounds even so. */
+/**
+ * How many late slices in a row are forgiven: a thread that is always late must reach the end of its bounds as well.
+ */
 const MOST_GRACES = 5;
 
 /**
- * Calls `callback` once this thread has lived `boundMs` (ms, any finite number). It waits in slices. One that is late
- * counts as if it had been in time, and does not end the bound: on a thaw timers come before sockets and messages, which
- * have their turn in the slice that follows.
+ * Calls `callback` once this thread has lived `boundMs` (ms, any finite number). It waits in slices. A late slice
+ * counts with its nominal length and does not end the bound: after a suspend, timers fire before sockets and messages
+ * are read, so those are handled in the slice that follows.
  */
 export const setBound = (clock: BoundClock, boundMs: number, callback: () => void = () => undefined): Bound => {
   const sliceMs = Math.min(LONGEST_SLICE_MS, Math.max(SHORTEST_SLICE_MS, boundMs / 10));
@@ -33,7 +35,7 @@ export const setBound = (clock: BoundClock, boundMs: number, callback: () => voi
     waitMs = Math.max(0, Math.min(sliceMs, leftMs));
     armedMs = clock.monoMs();
     timer = clock.setTimer(waitMs, () => {
-      // A timer is never early; one that a test replaces may ring while its clock stands still.
+      // A timer is never early; a fake timer of a test may fire while its clock stands still.
       const elapsedMs = Math.max(waitMs, clock.monoMs() - armedMs);
       const isLate = elapsedMs > waitMs + sliceMs;
       leftMs -= isLate ? waitMs : elapsedMs;

@@ -1,6 +1,6 @@
 import { TokenvisorError } from './errors.js';
 
-/** There is no child of that name, or not any more. */
+/** The error for a child name that does not exist, or no longer does. */
 export const childNotFound = (name: string): TokenvisorError =>
   new TokenvisorError(
     'NOT_FOUND',

@@ -1,24 +1,22 @@
-/**
- * The clock port: everything that asks for the time, or waits, does it through one of these.
- */
+/** The clock port: all code that reads the time or waits uses a {@link Clock}. */
 import { describeValue } from './describe.js';
 import { TokenvisorError } from './errors.js';
 
 /** A moment on both clocks, in milliseconds. */
 export interface Instant {
-  /** Wall time: what expiries are in. It can step. */
+  /** Wall time, used for expiries. It can step. */
   readonly wallMs: number;
-  /** Monotonic time, of the same origin in every thread of the process: what waits are in. */
+  /** Monotonic time, with the same origin in every thread of the process; used for waits. */
   readonly monoMs: number;
 }
 
-/** A timer that was set: what `setTimer` and `sendAfter` return. */
+/** A pending timer: what `setTimer` and `sendAfter` return. */
 export interface Timer {
-  /** Takes it back; does nothing if it has fired. */
+  /** Cancels the timer; does nothing if it has fired. */
   cancel(): void;
 }
 
-/** What everything that asks for the time, or waits, is given. */
+/** The source of time and timers. */
 export interface Clock {
   /** Milliseconds since the Unix epoch; can step. */
   wallMs(): number;
@@ -38,7 +36,9 @@ const monoMs = (): number => {
   return seconds * 1_000 + nanoseconds / 1e6;
 };
 
-/** How far wall time is ahead of monotonic time: it changes where the wall clock is stepped, or the machine suspended. */
+/**
+ * How far wall time is ahead of monotonic time. It changes when the wall clock is stepped or the machine is suspended.
+ */
 export const wallOffsetMs = (clock: Clock): number => {
   const { wallMs, monoMs } = clock.now();
   return wallMs - monoMs;
@@ -48,8 +48,8 @@ export const wallOffsetMs = (clock: Clock): number => {
 export const CLOCK_STEP_MS = 2_000;
 
 /**
- * Sees when the wall clock was set, for a thread that looks now and then. Small changes in one direction add up; one in the
- * other direction (a short suspend, before the clock is set back) hides nothing of a step.
+ * Detects steps of the wall clock, for a thread that checks now and then. Small changes in one direction add up; a
+ * change in the other direction (a short suspend, before the clock is set back) hides no part of a step.
  */
 export class ClockSteps {
   readonly #clock: Clock;
@@ -62,7 +62,7 @@ export class ClockSteps {
     this.#leastMs = this.#greatestMs = wallOffsetMs(clock);
   }
 
-  /** By how much it was set since the last time that it was; undefined if it was not. */
+  /** The size of the step since the last one reported; undefined if there was none. */
   byMs(): number | undefined {
     const offsetMs = wallOffsetMs(this.#clock);
     this.#leastMs = Math.min(this.#leastMs, offsetMs);
@@ -92,7 +92,7 @@ const machineClock = (hold: (timer: NodeJS.Timeout) => NodeJS.Timeout): Clock =>
   },
 });
 
-/** What is no number would be waited for in slices of a ms, for ever. @throws CONFIG_INVALID */
+/** Checks the arguments of a timer: NaN would make it wait in slices of 1 ms for ever. @throws CONFIG_INVALID */
 export const checkTimer = (delayMs: unknown, callback: unknown): void => {
   const isDelay = typeof delayMs === 'number' && delayMs === delayMs;
   if (isDelay && typeof callback === 'function') return;
@@ -103,5 +103,5 @@ export const checkTimer = (delayMs: unknown, callback: unknown): void => {
 /** The machine's clock. */
 export const systemClock = machineClock((timer) => timer);
 
-/** The same, but none of its timers holds the process open: for what runs beside the code that it is for. */
+/** The machine's clock with timers that don't hold the process open: for background work. */
 export const idleClock = machineClock((timer) => timer.unref());

@@ -1,6 +1,6 @@
 /**
- * What came, in words, for messages about options. Never more of a value than helps to find the mistake: a long string
- * may be a secret in the wrong place, so it is described and not quoted.
+ * Describes a value for messages about options. It shows no more of a value than helps to find the mistake: a long
+ * string may be a misplaced secret, so it is described and not quoted.
  */
 
 const QUOTABLE = /^[\x20-\x7e]{0,32}$/;
@@ -13,7 +13,7 @@ export const describeValue = (value: unknown): string => {
     case 'string':
       return QUOTABLE.test(value) ? `'${value}' (string)` : `a string of ${value.length} characters`;
     case 'bigint':
-      // One of a million digits is a bigint, too.
+      // A bigint may have a million digits.
       return value === BigInt.asIntN(64, value) ? `${value} (bigint)` : 'a bigint of more than 64 bits';
     case 'number':
     case 'boolean':
@@ -27,14 +27,14 @@ export const describeValue = (value: unknown): string => {
   }
 };
 
-/** The kind of value alone, for places where a secret belongs. */
+/** The kind of a value without the value, for options that hold secrets. */
 export const describeKind = (value: unknown): string => {
   if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return `a ${typeof value}`;
   return describeValue(value);
 };
 
-/** The text of anything, also of what has none. Never throws. */
+/** Converts any value to text, also one that can't be converted. Never throws. */
 export const textOf = (value: unknown): string => {
   try {
     return String(value);
@@ -43,7 +43,7 @@ export const textOf = (value: unknown): string => {
   }
 };
 
-/** A proxy, or a getter, may throw where it is looked at. */
+/** Describes an object. A proxy or a getter may throw on access. */
 const describeObject = (value: object | null): string => {
   if (value === null) return 'null';
   try {
@@ -54,11 +54,11 @@ const describeObject = (value: object | null): string => {
       ? `an instance of ${name}`
       : 'an object of a class';
   } catch {
-    return "an object that can't be looked at";
+    return "an object that can't be read";
   }
 };
 
-/** True for `{}` and for objects with no prototype, also those of another realm. Never throws. */
+/** True for `{}` and for objects without a prototype, also those of another realm. Never throws. */
 export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
   if (typeof value !== 'object' || value === null) return false;
   try {
@@ -67,12 +67,12 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
     if (prototype === null || prototype === Object.prototype) return true;
     return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
   } catch {
-    // A proxy that was revoked, or whose traps throw.
+    // A revoked proxy, or one whose traps throw.
     return false;
   }
 };
 
-/** A property of something that anybody may have made: undefined where it can't be read. Never throws. */
+/** Reads a property of an untrusted value: undefined if it can't be read. Never throws. */
 export const propertyOf = (value: unknown, key: PropertyKey): unknown => {
   try {
     return (value as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[key];
@@ -81,7 +81,10 @@ export const propertyOf = (value: unknown, key: PropertyKey): unknown => {
   }
 };
 
-/** A list, read once, and with `undefined` in its holes; undefined if it is none, or one that can't be read. Never throws. */
+/**
+ * A list, read once, with `undefined` in its holes; undefined if the value is not a list or can't be read. Never
+ * throws.
+ */
 export const itemsOf = (value: unknown): readonly unknown[] | undefined => {
   try {
     return Array.isArray(value) ? Array.from<unknown>(value) : undefined;

@@ -1,9 +1,7 @@
-/**
- * Messages that are here already.
- */
+/** Takes the messages that a port has already received. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 
-/** Takes what has come by a port and has not had its turn, in order; it will not come as an event any more. */
+/** Takes the pending messages of a port, in order; they are not delivered as events any more. */
 export const drainPort = (port: MessagePort, take: (message: unknown) => void): void => {
   for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
     take(received.message);

@@ -11,11 +11,11 @@ import { textOf } from './describe.js';
 export type TokenvisorErrorCode =
   /** The options are not usable; `problems` lists each with its path. */
   | 'CONFIG_INVALID'
-  /** No token has been minted yet, or it was withdrawn and its replacement is not here. */
+  /** No token has been minted yet, or it was withdrawn and there is no replacement yet. */
   | 'TOKEN_NOT_READY'
-  /** The last token is at or past its expiry less the margin. */
+  /** The last token has reached its expiry less the margin. */
   | 'TOKEN_EXPIRED'
-  /** The child has no live token and tries no more by itself; see `status().parked`. */
+  /** The child has no live token and does not retry by itself; see `status().parked`. */
   | 'PARKED'
   /** The child, or its supervisor, has been stopped. */
   | 'STOPPED'
@@ -31,7 +31,7 @@ export type TokenvisorErrorCode =
   | 'NO_PROC'
   /** More messages wait for the actor than its mailbox may hold. */
   | 'MAILBOX_FULL'
-  /** A handler of the actor threw, or answered a call with an error of its own. */
+  /** A handler of the actor threw, or answered a call with an error. */
   | 'CALL_FAILED'
   /** A child did not start; `cause` has the reason. */
   | 'START_FAILED'
@@ -41,63 +41,68 @@ export type TokenvisorErrorCode =
   | 'NOT_FOUND'
   /** The operation needs a child that is not running. */
   | 'RUNNING'
-  /** `restartChild` on a child that is between two incarnations. */
+  /** `restartChild` was called on a child that is between two incarnations. */
   | 'RESTARTING'
   /** A record does not fit into its 64 KiB slot. */
   | 'RECORD_TOO_LARGE'
-  /** A successor has taken over: this writer may not write any more. */
+  /** A successor has taken over: this writer may no longer write. */
   | 'FENCED'
   /** A value can't cross to a thread. */
   | 'NOT_CLONEABLE'
-  /** A file that the package needs at run time is not where it should be (most often: a bundler moved us). */
+  /** A file that the package needs at run time is missing (most often: a bundler moved the package). */
   | 'FILE_MISSING'
   /** A handle, or the memory behind it, was made by a version of the package with another layout. */
   | 'LAYOUT_MISMATCH'
-  /** The refresh-token store can't be read or written: within an actor, the cause of a `store_failed` failure. Or what
-   * a ledger's store answers will not change by itself: a wrong password, a table that is not there. */
+  /**
+   * The refresh-token store can't be read or written: within an actor, the cause of a `store_failed` failure. Or a
+   * ledger's store failed in a way that a retry does not fix: a wrong password, a missing table.
+   */
   | 'STORE_FAILED'
-  /** Another process, or another credential of this one, uses the refresh-token store, or a ledger's file: as above. */
+  /**
+   * Another process, or another credential of this one, uses the refresh-token store or a ledger's file; reported as
+   * above.
+   */
   | 'STORE_LOCKED'
-  /** A ledger's store is away, or did not answer within its bound: a write may have been carried out or not. */
+  /** A ledger's store is unreachable, or did not answer within its bound: a write may have been carried out or not. */
   | 'STORE_UNAVAILABLE'
-  /** A shared table has no room for so many more entries. */
+  /** A shared table has no room for the new entries. */
   | 'TABLE_FULL'
-  /** A token that was to be verified is refused: its signature, its form or a claim. */
+  /** A token failed verification: its signature, its form or a claim. */
   | 'TOKEN_REFUSED'
-  /** The keys that tokens are verified with can't be had: fetched, or read. */
+  /** The keys to verify tokens with can't be fetched or read. */
   | 'KEYS_UNAVAILABLE'
   /** The attempt to mint failed; a {@link ProviderError} has more. */
   | 'MINT_FAILED'
-  /** A listener or the runtime itself threw where nothing may be thrown. */
+  /** A listener or the runtime itself threw unexpectedly. */
   | 'INTERNAL';
 
-/** One problem of a configuration: what each of an error's `problems` tells. */
+/** One problem of a configuration: an item of an error's `problems`. */
 export interface ConfigProblem {
-  /** Where: `github.provider.clientId`. */
+  /** The path of the option: `github.provider.clientId`. */
   readonly path: string;
-  /** What was expected there: `a non-empty string`. */
+  /** The expected value: `a non-empty string`. */
   readonly expected: string;
-  /** What came: `42 (number)`. Never a secret. */
+  /** The given value, described: `42 (number)`. Never a secret. */
   readonly came: string;
 }
 
 export interface TokenvisorErrorOptions extends ErrorOptions {
-  /** The child that the error is about. */
+  /** The child that the error concerns. */
   readonly child?: string;
   /** With `CONFIG_INVALID`. */
   readonly problems?: readonly ConfigProblem[];
 }
 
 /**
- * `instanceof` for errors of any copy of this module: an actor's bundle has one, a module of a user's may load another.
- * A subclass of a user's is told apart as ever.
+ * `instanceof` for errors of any copy of this module: an actor's bundle has one copy, a user's module may load another.
+ * A user's subclass keeps the usual `instanceof`.
  */
 const isBranded = (brand: symbol, ours: boolean, constructor: unknown, value: unknown): boolean => {
   try {
     if (!ours) return Function.prototype[Symbol.hasInstance].call(constructor, value);
     return typeof value === 'object' && value !== null && brand in value;
   } catch {
-    // A proxy whose traps throw: anything may be thrown, and is looked at by us.
+    // A proxy whose traps throw: any value may be thrown and tested here.
     return false;
   }
 };
@@ -106,9 +111,9 @@ const errorBrand = Symbol.for('tokenvisor.error');
 const providerErrorBrand = Symbol.for('tokenvisor.provider-error');
 
 /**
- * Every error that tokenvisor throws or rejects with is one of these, or a subclass. Match on `code`: an error that has
- * crossed a thread, or that comes from a second copy of the package, has the same code, but not the same class. No
- * message holds a token or a secret. `cause` is what led to it.
+ * The base class of every error that tokenvisor throws or rejects with. Match on `code`: an error that has crossed a
+ * thread, or that comes from a second copy of the package, has the same code, but not the same class. No message holds
+ * a token or a secret. `cause` is the underlying error.
  *
  * @example
  * try {
@@ -123,12 +128,12 @@ export class TokenvisorError extends Error {
     return isBranded(errorBrand, this === TokenvisorError, this, value);
   }
 
-  /** What to match on. */
+  /** The code to match on. */
   readonly code: TokenvisorErrorCode;
-  // Declared, so that what an error does not have does not print.
-  /** The name of the child that the error is about, if it is about one. */
+  // Declared, so that absent properties do not print.
+  /** The name of the child that the error concerns, if any. */
   declare readonly child?: string;
-  /** With `CONFIG_INVALID` and `NOT_CLONEABLE`: all that is wrong, at once. */
+  /** With `CONFIG_INVALID` and `NOT_CLONEABLE`: all the problems at once. */
   declare readonly problems?: readonly ConfigProblem[];
 
   constructor(code: TokenvisorErrorCode, message: string, options: TokenvisorErrorOptions = {}) {
@@ -144,28 +149,28 @@ export class TokenvisorError extends Error {
 }
 
 /**
- * How a failed mint is to be treated.
+ * How a failed mint is treated.
  *
- * - `transient`: tried again with back-off, for ever.
+ * - `transient`: retried with back-off, for ever.
  * - `fatal`: the answer will not change by itself (`invalid_client`): parked, probed slowly.
- * - `park`: as `fatal`, for a cause that a person must mend outside (a certificate, an unreadable secret).
- * - `ambiguous`: a single-use refresh token may have been spent: parked, and never tried again unasked.
+ * - `park`: as `fatal`, for a cause outside that a person must fix (a certificate, an unreadable secret).
+ * - `ambiguous`: a single-use refresh token may have been spent: parked, and retried only on request.
  */
 export type FailureClass = 'transient' | 'fatal' | 'park' | 'ambiguous';
 
-/** What kind of failure it was: a literal for code to match on, as `error` of RFC 6749 §5.2 is for the server's. */
+/** The kind of failure: a literal to match on, as `error` of RFC 6749 §5.2 is for the server's errors. */
 export type FailureReason =
-  /** The server answered with an OAuth error (RFC 6749 §5.2); `oauthError` has it, if it is one that is known. */
+  /** The server answered with an OAuth error (RFC 6749 §5.2); `oauthError` has it, if it is a known one. */
   | 'oauth_error'
-  /** The server answered with a status that is no success, and with no OAuth error; `status` has it. */
+  /** The server answered with an error status and no OAuth error; `status` has it. */
   | 'http_status'
   /** No connection: refused, unreachable, name not found. Nothing was sent. */
   | 'connect_failed'
   /** The connection ended after the request may have been sent. */
   | 'connection_lost'
-  /** No whole answer within the attempt's bound. */
+  /** No complete answer within the attempt's bound. */
   | 'timed_out'
-  /** TLS could not be agreed on: a certificate that is wrong, expired or unknown. */
+  /** TLS could not be negotiated: a wrong, expired or unknown certificate. */
   | 'tls_failed'
   /** The answer could not be understood. */
   | 'malformed_answer'
@@ -173,28 +178,28 @@ export type FailureReason =
   | 'expired_answer'
   /** A secret could not be read. */
   | 'secret_unreadable'
-  /** Another credential's token, which this one is minted from, is not to be had. */
+  /** The token of another credential, from which this one is minted, is not available. */
   | 'token_unavailable'
   /** The refresh-token store could not be read or written, or is locked. */
   | 'store_failed'
   /** A single-use refresh token may have been spent and the answer is lost. */
   | 'exchange_interrupted'
-  /** The provider module threw, or returned something that is no token. */
+  /** The provider module threw, or returned a value that is not a token. */
   | 'provider_threw';
 
-/** A failed mint as it is kept, shown and sent: no secret, no text of the server's. */
+/** A failed mint as it is stored, shown and sent: without secrets and without text from the server. */
 export interface MintFailure {
   /** How it is treated. */
   readonly class: FailureClass;
-  /** What kind of failure it was. */
+  /** The kind of failure. */
   readonly reason: FailureReason;
-  /** What happened, in words of ours. */
+  /** A description, written by tokenvisor and not by the server. */
   readonly message: string;
-  /** The `error` member of the server's answer, if it is one that is known: a server may say anything there. */
+  /** The `error` member of the server's answer, if it is a known one; any other text is dropped. */
   readonly oauthError?: string;
   /** The HTTP status of the server's answer. */
   readonly status?: number;
-  /** The server's Retry-After, or the module's own: milliseconds, at least 0. */
+  /** The server's Retry-After, or the provider's: milliseconds, at least 0. */
   readonly retryAfterMs?: number;
 }
 
@@ -210,8 +215,8 @@ export interface ProviderErrorOptions extends ErrorOptions {
 }
 
 /**
- * What a provider throws to say how its failure is to be treated, and the `cause` of a wait that timed out. Its `code` is
- * `MINT_FAILED`. A provider that throws anything else has failed in passing.
+ * Thrown by a provider to say how its failure is treated; also the `cause` of a wait that timed out. Its `code` is
+ * `MINT_FAILED`. Any other error that a provider throws counts as `transient`.
  *
  * @example
  * throw ProviderError.transient('the vault is sealed', { retryAfterMs: 5_000 });
@@ -224,13 +229,13 @@ export class ProviderError extends TokenvisorError {
 
   /** How it is treated. */
   readonly class: FailureClass;
-  /** What kind of failure it was. */
+  /** The kind of failure. */
   readonly reason: FailureReason;
-  /** The `error` of the server's answer (RFC 6749 §5.2), if it had one that is known. */
+  /** The `error` of the server's answer (RFC 6749 §5.2), if it is a known one. */
   declare readonly oauthError?: string;
   /** The HTTP status of the server's answer, if there was one. */
   declare readonly status?: number;
-  /** Not to be tried again before: ms from now, at least 0. The server's Retry-After, or the provider's own. */
+  /** The least delay before a retry: ms from now, at least 0. The server's Retry-After, or the provider's. */
   declare readonly retryAfterMs?: number;
 
   /**
@@ -251,18 +256,18 @@ export class ProviderError extends TokenvisorError {
   /** @internal */
   [providerErrorBrand](): void {}
 
-  /** A failure that goes away by itself: tried again, not before `retryAfterMs` if it is given. */
+  /** A failure that goes away by itself: retried, not before `retryAfterMs` if it is given. */
   static transient(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
     return new ProviderError(message, { ...readable(options), class: 'transient' });
   }
 
-  /** A failure that stays until somebody acts: the credential is parked. */
+  /** A failure that stays until a person acts: the credential is parked. */
   static fatal(message: string, options: Omit<ProviderErrorOptions, 'class'> = {}): ProviderError {
     return new ProviderError(message, { ...readable(options), class: 'fatal' });
   }
 }
 
-/** An error about an error is of no help: what can't be read is left out. */
+/** Drops the options that can't be read, rather than throw a second error. */
 const readable = (options: ProviderErrorOptions): ProviderErrorOptions => {
   try {
     return { ...options };
@@ -271,5 +276,5 @@ const readable = (options: ProviderErrorOptions): ProviderErrorOptions => {
   }
 };
 
-/** A recorded failure as the error that it was. */
+/** Turns a recorded failure back into an error. */
 export const mintError = ({ message, ...details }: MintFailure): ProviderError => new ProviderError(message, details);

@@ -1,5 +1,6 @@
 /**
- * Loads a user's module into an actor: by require, which needs no thread of libuv's pool and so works while it is full.
+ * Loads a user's module into an actor, by require: it needs no thread of libuv's pool and so works while the pool is
+ * full.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -23,15 +24,17 @@ const hint = (error: unknown, url: string): string => {
   const { name, message, code } = toWireError(error);
   const isTypeScript = /\.[cm]?tsx?$/.test(url);
   const known = HINTS[isTypeScript && name === 'SyntaxError' ? 'ERR_UNKNOWN_FILE_EXTENSION' : (code ?? '')];
-  // Node's advice on a top-level await is not for those who can't choose how the file is loaded.
+  // Node's advice on a top-level await does not apply: the user can't choose how the file is loaded.
   if (code === 'ERR_REQUIRE_ASYNC_MODULE') return HINTS[code] ?? '';
   const said = `${name}: ${message.split('\n')[0] ?? ''}`;
-  // A package that is not there is no matter of a build.
+  // A missing package has nothing to do with a build.
   const isPackage = message.startsWith('Cannot find package');
   return known === undefined || isPackage ? said : `${said.replace(/\.+$/, '')}. ${known}`;
 };
 
-/** Modules of ours that are in the entry's bundle: loaded from there, they cost a third of what their files would. */
+/**
+ * The package's own modules in the entry's bundle: loading them from there takes a third of the time that files would.
+ */
 const bundled = new Map<string, () => unknown>();
 
 /** Called by the entry, with URLs relative to it. */
@@ -39,13 +42,13 @@ export const registerBundled = (modules: Readonly<Record<string, () => unknown>>
   for (const [path, load] of Object.entries(modules)) bundled.set(new URL(path, import.meta.url).href, load);
 };
 
-/** Makes a module of what is in this thread already, under a URL of its own; returns what takes it back. */
+/** Registers a module that is already in this thread under a URL; returns a function that removes it. */
 export const provideModule = (url: string, module: Exports): (() => void) => {
   bundled.set(url, () => module);
   return () => void bundled.delete(url);
 };
 
-/** The export of a module. Throws START_FAILED with what to do. */
+/** Loads a module and returns one export. Throws START_FAILED with what to do. */
 export const loadExport = (moduleUrl: string, exportName: string): unknown => {
   let loaded: unknown;
   try {
@@ -65,7 +68,7 @@ export const loadExport = (moduleUrl: string, exportName: string): unknown => {
     const names = Object.keys(exported ?? {}).filter((key) => key !== '__esModule');
     throw new TokenvisorError(
       'START_FAILED',
-      `Expected ${moduleUrl} to export '${exportName}', it exports ${names.join(', ') || 'nothing of a name'}`,
+      `Expected ${moduleUrl} to export '${exportName}', it exports ${names.join(', ') || 'nothing by name'}`,
     );
   }
   return value;

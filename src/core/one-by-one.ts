@@ -2,7 +2,7 @@
  * Work that must not overlap.
  */
 
-/** Runs what has the same key one after the other, in the order in which it came; other keys do not wait for it. */
+/** Runs work with the same key one after the other, in the order of arrival; other keys do not wait for it. */
 export class OneByOne {
   readonly #last = new Map<string, Promise<unknown>>();
 

@@ -1,12 +1,12 @@
 /**
- * Where our own files are. A bundler may have put the code that asks into a file of its own, so nothing is looked up when
- * a module is loaded, and what is not there is told with what to do.
+ * Locates the package's own files. A bundler may have moved the calling code into another file, so nothing is looked up
+ * at load time, and the error for a missing file says what to do.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { TokenvisorError } from './errors.js';
 
-/** What does not keep a bundle from being loaded: in one of CommonJS, nothing is left of `import.meta`. */
+/** Reading it this way does not break a CommonJS bundle, in which `import.meta` is empty. */
 const here = (import.meta as { readonly url?: string }).url;
 
 const OWN = 'tokenvisor:';
@@ -19,18 +19,18 @@ const ADVICE =
 const fileMissing = (expected: string): TokenvisorError =>
   new TokenvisorError('FILE_MISSING', `Expected ${expected}. ${ADVICE}`);
 
-/** What the supervisor thread loads, unless `workerUrl` says so. @throws FILE_MISSING where there is no telling. */
+/** The file that the supervisor thread loads, unless `workerUrl` is set. @throws FILE_MISSING if it can't be located */
 export const supervisorEntry = (base = here): URL => {
-  // Not written as bundlers look for it: one would copy this file alone, and give it another name.
+  // A literal `new URL(…)` here would make a bundler copy this file alone, under another name.
   const path = '../runtime/supervisor-entry.cjs';
   if (base?.startsWith('file:')) return new URL(path, base);
   throw fileMissing(`import.meta.url to be where tokenvisor's files are, got ${base ?? 'nothing'}`);
 };
 
-/** The path of a file that is there. @throws FILE_MISSING */
+/** The path of an existing file. @throws FILE_MISSING */
 export const presentFile = (url: URL): string => {
   const path = fileURLToPath(url);
-  // Under the permission model, what may not be read is as good as not there.
+  // Under the permission model, a file that may not be read looks as if it were missing.
   const permission = process.permission as typeof process.permission | undefined;
   if (permission && !permission.has('fs.read', path)) {
     throw new TokenvisorError(
@@ -38,7 +38,7 @@ export const presentFile = (url: URL): string => {
       `Expected to be allowed to read ${path}. Start Node with --allow-fs-read`,
     );
   }
-  if (!existsSync(path)) throw fileMissing(`${path} to be there`);
+  if (!existsSync(path)) throw fileMissing(`${path} to exist`);
   return path;
 };
 
@@ -54,7 +54,7 @@ export const isOwnModule = (url: string): boolean => url.startsWith(OWN);
 export const resolveModule = (url: string, base: string): string =>
   isOwnModule(url) ? new URL(`../${url.slice(OWN.length)}`, base).href : url;
 
-/** A file of the package by its path in it, for a caller that is this file, or a bundle in a folder beside this one's. */
+/** A file of the package by its path in it. The caller is this file, or a bundle in a folder beside this one's. */
 export const ownFile = (path: string, base = here): URL => {
   if (base?.startsWith('file:')) return new URL(`../${path}`, base);
   throw fileMissing(`import.meta.url to be where tokenvisor's files are, got ${base ?? 'nothing'}`);

@@ -1,6 +1,6 @@
 /**
- * What a value is, also one of another realm: a test runner runs code in a `vm` context, whose classes are not ours, and
- * what a port delivers there may be of either.
+ * Type tests that also accept values of another realm: a test runner runs code in a `vm` context with its own classes,
+ * and a port delivers values of either realm there.
  */
 import { types } from 'node:util';
 
@@ -16,7 +16,7 @@ export const isError = (value: unknown): value is Error => {
 /** True for a `URL` of any realm, or of a library that stands in for it (jsdom's). Never throws. */
 export const isUrl = (value: unknown): value is URL => {
   try {
-    // What only has the prototype of one throws where it is read.
+    // An object that only has the prototype of URL throws when `href` is read.
     return (value instanceof URL || tagOf(value) === 'URL') && typeof (value as Partial<URL>).href === 'string';
   } catch {
     return false;

@@ -1,13 +1,14 @@
 /**
- * What the scheduler has given a thread of this process: silence of a thread that waits for a processor is not its own.
- * From Linux's `/proc/self/task/TID/schedstat`, whose second field counts the wait for a processor, a throttled control
- * group included. Elsewhere, and where the permission model forbids the look, it is unknown.
+ * Reads how long a thread has run and how long it waited for a processor, so that a thread the scheduler starves does
+ * not count as silent. The source is Linux's `/proc/self/task/TID/schedstat`; its second field counts the wait for a
+ * processor, including a throttled control group. Elsewhere, and where the permission model forbids the read, the times
+ * are unknown.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const TASKS = '/proc/self/task';
 
-/** The system's number of this thread; 0 if it is unknown. */
+/** The operating system's id of this thread; 0 if it is unknown. */
 export const ownThreadId = (): number => {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1)) || 0;
@@ -24,7 +25,10 @@ const threadIds = (): readonly string[] => {
   }
 };
 
-/** Runs what makes one thread. Its number is 0 if it is unknown, or if another thread was made meanwhile. */
+/**
+ * Runs `make`, which starts a thread, and finds the thread's id: 0 if it is unknown, or if another thread started
+ * meanwhile.
+ */
 export const threadMadeBy = <T>(make: () => T): { readonly made: T; readonly threadId: number } => {
   const before = new Set(threadIds());
   const made = make();
@@ -32,7 +36,7 @@ export const threadMadeBy = <T>(make: () => T): { readonly made: T; readonly thr
   return { made, threadId: fresh.length === 1 ? Number(fresh[0]) : 0 };
 };
 
-/** Since the thread was made. */
+/** Times since the thread started. */
 export interface ThreadTimes {
   /** How long it has run: ms. */
   readonly ranMs: number;
@@ -45,7 +49,9 @@ export interface ThreadTimes {
 const statisticsOf = (threadId: number): readonly number[] =>
   readFileSync(`${TASKS}/${threadId}/schedstat`, 'latin1').split(' ').map(Number);
 
-/** False where the kernel is built without these times: it has 0 for each thread, this one included, which has run. */
+/**
+ * False where the kernel is built without these times: it reports 0 for every thread, also for this one, which has run.
+ */
 let isCounted: boolean | undefined;
 
 /** Reads the times of a thread; undefined if they are unknown, or the thread has ended. */
@@ -54,7 +60,7 @@ export const threadTimes = (threadId: number): ThreadTimes | undefined => {
   try {
     isCounted ??= statisticsOf(ownThreadId())[0] !== 0;
     const [ranNs = NaN, waitedNs = NaN] = statisticsOf(threadId);
-    // The name before the state, in parentheses, may hold anything.
+    // The name before the state is in parentheses and may hold any character.
     const stat = readFileSync(`${TASKS}/${threadId}/stat`, 'latin1');
     const state = stat[stat.lastIndexOf(')') + 2];
     if (!isCounted || Number.isNaN(ranNs + waitedNs)) return undefined;
@@ -64,7 +70,7 @@ export const threadTimes = (threadId: number): ThreadTimes | undefined => {
   }
 };
 
-/** How much of the time that a watcher has seen pass was a thread's own. */
+/** Measures how much of the time that a watcher saw pass the thread could run. */
 export class LivedTime {
   readonly #read: () => ThreadTimes | undefined;
   #last: ThreadTimes | undefined;
@@ -75,8 +81,9 @@ export class LivedTime {
   }
 
   /**
-   * Since the last call: `seenMs`, of the `elapsedMs` that have passed, less what the thread has waited for a processor.
-   * Below 0 if the end of a wait shows that earlier answers were too high. All of `seenMs` if its times are unknown.
+   * The time since the last call: `seenMs`, of the `elapsedMs` that have passed, less the thread's wait for a
+   * processor. Below 0 if the end of a wait shows that earlier answers were too high. All of `seenMs` if the times are
+   * unknown.
    */
   of(seenMs: number, elapsedMs: number): number {
     const last = this.#last;
@@ -85,7 +92,7 @@ export class LivedTime {
     if (!last || !now) return seenMs;
     const ranMs = now.ranMs - last.ranMs;
     const waitedMs = now.waitedMs - last.waitedMs;
-    // It may wait since long ago: only what it has run is sure. That is how a loop is found.
+    // It may have been waiting for long: only its run time is certain. This is how a busy loop is found.
     if (now.isRunnable) return ranMs + Math.min(0, elapsedMs - ranMs - waitedMs);
     return Math.max(seenMs - waitedMs, -elapsedMs);
   }

@@ -1,11 +1,11 @@
 /**
- * What is under way: tasks, timers, waits.
+ * A list of pending things: tasks, timers, waits.
  *
- * Not a Set. A small Set gets a new table with nearly each change, and an old table that has reached V8's old heap keeps
- * all tables after it there until the next full collection, which a quiet thread sees once in hours.
+ * Not a Set. A small Set gets a new table with nearly each change, and an old table that has reached V8's old heap
+ * retains all later tables until the next full collection, which takes hours in a quiet thread.
  */
 
-/** The place of one value in the list. */
+/** A value's entry in the list. */
 export interface Entry<T> {
   readonly value: T;
   previous: Entry<T> | undefined;
@@ -13,7 +13,7 @@ export interface Entry<T> {
   present: boolean;
 }
 
-/** A list of which any entry can be taken out, in the order in which they were added. */
+/** A list in insertion order, from which any entry can be removed. */
 export class UnderWay<T> {
   #first: Entry<T> | undefined;
   #last: Entry<T> | undefined;
@@ -26,7 +26,7 @@ export class UnderWay<T> {
     return entry;
   }
 
-  /** True if it was there. */
+  /** Removes an entry; true if it was present. */
   remove(entry: Entry<T>): boolean {
     if (!entry.present) return false;
     const { previous, next } = entry;
@@ -41,7 +41,7 @@ export class UnderWay<T> {
     return true;
   }
 
-  /** Takes all out. */
+  /** Removes and returns all values. */
   removeAll(): readonly T[] {
     const values: T[] = [];
     while (this.#first) {

@@ -1,6 +1,4 @@
-/**
- * What crosses between threads, and the one form in which an error does.
- */
+/** The form in which errors cross between threads. */
 import { textOf } from './describe.js';
 import {
   type ConfigProblem,
@@ -13,21 +11,21 @@ import {
 } from './errors.js';
 import { isError } from './realm.js';
 
-/** An error as it crosses threads, and as events tell it: plain data, with no stack and no secret. */
+/** An error as it crosses threads and appears in events: plain data, without a stack or a secret. */
 export interface WireError {
-  /** The error's name: `TokenvisorError`, or that of any other. */
+  /** The error's name: `TokenvisorError`, or another one. */
   readonly name: string;
-  /** What it said, at most 1,000 characters. */
+  /** The error's message, at most 1,000 characters. */
   readonly message: string;
   /** Its code, if it has one. */
   readonly code?: string;
-  /** The child that it is about. */
+  /** The child that the error concerns. */
   readonly child?: string;
-  /** What led to it. */
+  /** The underlying error. */
   readonly cause?: WireError;
-  /** Of CONFIG_INVALID: what is wrong, one by one. */
+  /** Of CONFIG_INVALID: the problems, one by one. */
   readonly problems?: readonly ConfigProblem[];
-  /** Of a ProviderError: how it is to be treated, and what the server said. */
+  /** Of a ProviderError: how it is treated, and the server's answer. */
   readonly failure?: Omit<MintFailure, 'message'>;
 }
 
@@ -37,7 +35,7 @@ const MAX_PROBLEMS = 100;
 
 const text = (value: unknown): string => textOf(value).slice(0, MAX_MESSAGE);
 
-/** A property of something that anybody may have made: a getter of it may throw. */
+/** Reads a property of an untrusted object: its getter may throw. */
 const propertyOf = (thing: object, key: string): unknown => {
   try {
     return (thing as Record<string, unknown>)[key];
@@ -48,7 +46,7 @@ const propertyOf = (thing: object, key: string): unknown => {
 
 const OURS: readonly string[] = ['TokenvisorError', 'ProviderError'];
 
-/** By name, not by class: a module of the user's may have loaded a copy of the package of its own. */
+/** By name, not by class: a user's module may have loaded another copy of the package. */
 const isOurs = (name: string, code: unknown): boolean => OURS.includes(name) && typeof code === 'string';
 
 const problemsOf = (error: Error): readonly ConfigProblem[] => {
@@ -74,9 +72,9 @@ const failureOf = (error: Error): NonNullable<WireError['failure']> => {
   };
 };
 
-/** Any thrown value, as it crosses. Never throws, and what it returns can always cross. */
+/** Converts any thrown value to its wire form. Never throws, and the result can always be cloned. */
 export const toWireError = (thrown: unknown, depth = 0): WireError => {
-  if (!isError(thrown)) return { name: 'Error', message: `a thrown value that is no Error: ${text(thrown)}` };
+  if (!isError(thrown)) return { name: 'Error', message: `a thrown value that is not an Error: ${text(thrown)}` };
   const [name, message] = [text(propertyOf(thrown, 'name')), text(propertyOf(thrown, 'message'))];
   const [code, cause, child] = ['code', 'cause', 'child'].map((key) => propertyOf(thrown, key));
   const ours = isOurs(name, code);
@@ -92,14 +90,14 @@ export const toWireError = (thrown: unknown, depth = 0): WireError => {
   };
 };
 
-/** What no error of ours looks like when it has crossed: who sent it is broken, and its caller gets an error all the same. */
+/** Replaces a malformed wire error, so that the caller gets an error even if the sender is broken. */
 const asWire = (came: unknown): WireError => {
   const { name, message, ...rest } = (came ?? {}) as Partial<WireError>;
   const isOne = typeof name === 'string' && typeof message === 'string';
   return isOne ? { ...rest, name, message } : { name: 'Error', message: 'an error that could not be read' };
 };
 
-/** One of ours as what it was; another with its name, message and code. */
+/** Restores an error: one of the package as its class, any other with its name, message and code. */
 const revive = (came: WireError, depth = 0): Error => {
   const wire = asWire(came);
   const cause = wire.cause && depth < MAX_CAUSES ? { cause: revive(wire.cause, depth + 1) } : undefined;
@@ -118,8 +116,8 @@ const revive = (came: WireError, depth = 0): Error => {
 };
 
 /**
- * An error that has crossed, as an Error again. One that was none of ours is the `cause` of one with the code
- * `fallback`, and has kept its name and its own code.
+ * Restores an error that crossed a thread. An error that is not the package's becomes the `cause` of one with the code
+ * `fallback`, and keeps its name and code.
  */
 export const fromWireError = (wire: WireError, fallback: TokenvisorErrorCode = 'CALL_FAILED'): TokenvisorError => {
   const error = revive(wire);

@@ -5,8 +5,8 @@ import { setBound } from './bound.js';
 import { systemClock, type Clock } from './clock.js';
 
 /**
- * Waits for `work` for at most `timeoutMs` of lived time (see `setBound`; `Infinity`: no limit). Resolves with true if it is done in
- * time, with false if not, and rejects as it does. A late result is ignored.
+ * Waits for `work` for at most `timeoutMs` of lived time (see `setBound`; `Infinity`: no limit). Resolves with true if
+ * it is done in time and with false if not; rejects if it rejects. A late result is ignored.
  */
 export const within = async (
   timeoutMs: number,

@@ -1,12 +1,13 @@
 /**
  * A lock on a file, against other processes and against other credentials of this one.
  *
- * A claim is a small file that says who holds the lock. The first claim is `PATH.lock`; it is made by link(2), which is
- * atomic and fails if there is one. A claim whose holder is gone is not removed, because two processes that remove it
- * at once would remove each other's next claim. It is succeeded: the claim after claim N is `PATH.lock.after-N`, again
- * made by link(2), so exactly one process can succeed N. The lock's holder is the end of this chain. The holder then
- * renames its claim onto `PATH.lock`, so chains stay short; a process that was still looking at the old chain finds, when
- * it checks after its link, that the chain no longer leads to its claim, and begins again.
+ * A claim is a small file that names the holder of the lock. The first claim is `PATH.lock`; it is made by link(2),
+ * which is atomic and fails if the file exists. The claim of a dead holder is not removed, because two processes that
+ * remove it at once would remove each other's next claim. It is succeeded: the claim after claim N is
+ * `PATH.lock.after-N`, again made by link(2), so exactly one process can succeed N. The lock's holder is the end of
+ * this chain. The holder then renames its claim onto `PATH.lock`, so chains stay short; a process that was still
+ * reading the old chain finds, when it checks after its link, that the chain no longer leads to its claim, and starts
+ * again.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
@@ -16,15 +17,15 @@ import { whyUnreadable, type RegularFile } from './regular-file.js';
 import { errorCode, readIfThere, removeIfThere, type StoreFs } from './files.js';
 
 export interface FileLockOptions {
-  /** What is locked; the lock is beside it. */
+  /** The file to lock; the lock is beside it. */
   readonly path: string;
-  /** A claim of the same owner is one's own, left by a crash, and may be succeeded at once. */
+  /** Identifies the owner: a claim of the same owner was left by a crash, and may be succeeded at once. */
   readonly owner: string;
   readonly clock: Clock;
   readonly fs: StoreFs;
   readonly identity?: ProcessIdentity;
   /**
-   * What it is that is locked, for the error.
+   * Names the locked thing, for the error.
    * @default 'refresh-token store'
    */
   readonly what?: string;
@@ -40,12 +41,12 @@ interface FoundClaim {
   readonly file: string;
   readonly nonce: string;
   readonly touchedAtMs: number;
-  /** Undefined if its text is not a claim. */
+  /** Undefined if the text is not a claim. */
   readonly claim?: Claim;
 }
 
 const TOUCH_EVERY_MS = 5_000;
-/** A claim that can only be judged by its age is given up after six missed touches. */
+/** A claim that can only be judged by its age counts as abandoned after six missed touches. */
 const STALE_AFTER_MS = 30_000;
 const MAX_TRIES = 50;
 const MAX_CLAIM_BYTES = 4 * 1024;
@@ -72,9 +73,9 @@ export class FileLock {
   }
 
   /**
-   * Takes the lock, or makes sure that it is still held. Never waits.
+   * Takes the lock, or confirms that it is still held. Never waits.
    *
-   * @throws `STORE_LOCKED`, and errors of the file system as they are
+   * @throws `STORE_LOCKED`, and errors of the file system unchanged
    */
   acquire(): void {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -89,22 +90,22 @@ export class FileLock {
       if (now.at(-1)?.nonce === this.#claim.nonce) return this.#taken(now);
       removeIfThere(this.#options.fs, place); // The chain was shortened meanwhile: this claim is part of no chain.
     }
-    throw new TokenvisorError('STORE_LOCKED', `The lock ${this.#root} changes hands too fast to be taken`);
+    throw new TokenvisorError('STORE_LOCKED', `The lock ${this.#root} changes its holder too often to be taken`);
   }
 
-  /** True if the lock is held by this very object, as the files say now. */
+  /** True if this object holds the lock, by the files as they are now. */
   isHeld(): boolean {
     return this.#held && this.#readChain().at(-1)?.nonce === this.#claim.nonce;
   }
 
-  /** Gives the lock back, if it is held. Never throws. */
+  /** Releases the lock, if it is held. Never throws. */
   release(): void {
     this.#cancelTouch?.();
     this.#cancelTouch = undefined;
     try {
       if (this.isHeld()) removeIfThere(this.#options.fs, this.#root);
     } catch {
-      // What is left is stale as soon as this process has ended.
+      // A leftover claim is stale as soon as this process has ended.
     }
     this.#held = false;
   }
@@ -134,7 +135,7 @@ export class FileLock {
       return readIfThere(this.#options.fs, file, MAX_CLAIM_BYTES);
     } catch (error) {
       if (errorCode(error) !== undefined) throw error;
-      throw new Error(`${file} is no lock: ${whyUnreadable(error)}`, { cause: error });
+      throw new Error(`${file} is not a lock file: ${whyUnreadable(error)}`, { cause: error });
     }
   }
 
@@ -143,13 +144,14 @@ export class FileLock {
     if (claim === undefined) return isOld;
     if (claim.owner === this.#claim.owner) return true;
     if (claim.machine !== this.#claim.machine) return isOld;
-    // A thread of this process that has ended without a word can't be told from its pid, but by its silence.
+    // A thread of this process that has ended can't be recognised by its pid, only by a claim that it no longer
+    // touches.
     if (claim.pid === this.#claim.pid && claim.startTime === this.#claim.startTime) return isOld;
     const liveness = livenessOf(claim);
     return liveness === 'unknown' ? isOld : liveness === 'gone';
   }
 
-  /** Makes the claim's file at `place`, whole at once; false if there is one. */
+  /** Creates the claim's file at `place`, complete in one step; false if the file exists. */
   #place(place: string): boolean {
     const { fs } = this.#options;
     const text = JSON.stringify(this.#claim);
@@ -168,7 +170,7 @@ export class FileLock {
     }
   }
 
-  /** Some file systems have no hard links. A reader may meet the file empty: an unreadable claim counts by its age. */
+  /** For file systems without hard links. A reader may see the file empty: an unreadable claim counts by its age. */
   #placeWithoutLinks(place: string, text: string): boolean {
     try {
       this.#options.fs.writeFileSync(place, text, { flag: 'wx', mode: 0o600 });
@@ -196,7 +198,7 @@ export class FileLock {
         const now = new Date(this.#options.clock.wallMs());
         if (this.isHeld()) this.#options.fs.utimesSync(this.#root, now, now);
       } catch {
-        // Not touched is found out at the next write, by isHeld().
+        // isHeld() detects a missed touch before the next write.
       }
     });
     this.#cancelTouch = () => timer.cancel();
@@ -211,7 +213,7 @@ export class FileLock {
   }
 }
 
-/** Only checked parts are shown: other processes can write the claim, and this text goes into events and logs. */
+/** Only validated parts are shown: other processes can write the claim, and this text goes into events and logs. */
 const holderOf = ({ pid, machine }: Claim): string => {
   const [host = ''] = machine.split(' ');
   return `process ${pid} on ${/^[\w.-]{1,255}$/.test(host) ? host : 'a machine with an invalid name'}`;
@@ -225,16 +227,16 @@ const parseClaim = (text: string): Claim | undefined => {
     const claim = JSON.parse(text) as Partial<Claim> | null;
     const strings = [claim?.nonce, claim?.owner, claim?.machine, claim?.hostAndPid];
     const whole = strings.every((one) => typeof one === 'string' && one !== '') && isProcessId(claim?.pid);
-    // What can't be compared says nothing: a lock that is held would count as left behind.
+    // Unknown values must not be compared: a lock that is held would count as left behind.
     const { startTime } = claim ?? {};
     if (!whole || (startTime !== undefined && typeof startTime !== 'string')) return undefined;
-    // It is a part of a file's name.
+    // The nonce is part of a file name.
     return /^[\w-]{1,64}$/.test(claim!.nonce!) ? (claim as Claim) : undefined;
   } catch {
     return undefined;
   }
 };
 
-/** Of one process: 0 and below are groups of them, or all. */
+/** A process id; 0 and below stand for groups or all processes. */
 const isProcessId = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31;

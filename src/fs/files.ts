@@ -1,9 +1,9 @@
-/** The file system as the refresh-token store uses it: all synchronous, because libuv's pool may be full. */
+/** The file system as the refresh-token store uses it: synchronous, because libuv's pool may be full. */
 import * as fs from 'node:fs';
 import { readRegularFile, type RegularFile } from './regular-file.js';
 import { whoElseWrites } from './shared-directory.js';
 
-/** A port, so that tests can let every single step fail. */
+/** A port, so that tests can make every single step fail. */
 export type StoreFs = Pick<
   typeof fs,
   | 'closeSync'
@@ -34,7 +34,7 @@ export const machineFs: StoreFs = {
   whoElseWrites,
 };
 
-/** The file, or undefined if there is none of that name. */
+/** Reads the file; undefined if it does not exist. */
 export const readIfThere = (port: StoreFs, path: string, maxBytes: number): RegularFile | undefined => {
   try {
     return port.readRegularFile(path, maxBytes);
@@ -44,7 +44,7 @@ export const readIfThere = (port: StoreFs, path: string, maxBytes: number): Regu
   }
 };
 
-/** Removes the file if it is there. */
+/** Removes the file if it exists. */
 export const removeIfThere = (port: StoreFs, path: string): void => {
   try {
     port.unlinkSync(path);

@@ -1,12 +1,12 @@
-/** Which process this is, in a way that another one can check later: a process id alone is given again. */
+/** Identifies a process so that another process can check it later: process ids alone are reused. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it began, in the kernel's ticks since the boot; undefined where /proc does not tell. */
+  /** The start time, in the kernel's ticks since boot; undefined where /proc does not have it. */
   readonly startTime?: string;
-  /** Host, boot and pid namespace: only where all three are the same does a pid say anything. */
+  /** Host, boot and pid namespace: a pid has meaning only where all three are the same. */
   readonly machine: string;
 }
 
@@ -16,15 +16,12 @@ export const thisProcess = (): ProcessIdentity => {
   return { pid: process.pid, machine: machine(), ...(startTime === undefined ? {} : { startTime }) };
 };
 
-/**
- * Whether that process, of this machine, lives: `unknown` where there is a process of that id and nothing says whether
- * it is the same one.
- */
+/** Whether a process of this machine is alive: `unknown` if its id is in use and its start time can't be compared. */
 export const livenessOf = ({ pid, startTime }: ProcessIdentity): 'alive' | 'gone' | 'unknown' => {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'gone'; // EPERM: there is one, somebody else's.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'gone'; // EPERM: it exists, as another user's.
   }
   if (hasEnded(pid)) return 'gone';
   const startedNow = startTimeOf(pid);
@@ -32,16 +29,16 @@ export const livenessOf = ({ pid, startTime }: ProcessIdentity): 'alive' | 'gone
   return startTime === startedNow ? 'alive' : 'gone';
 };
 
-/** Fields of /proc/PID/stat (proc(5)) from the third on; the second may have spaces and brackets in it. */
+/** Fields of /proc/PID/stat (proc(5)) from the third on; the second may contain spaces and brackets. */
 const statOf = (pid: number): readonly string[] | undefined => {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 };
 
-/** Field 22. */
+/** Field 22: the start time. */
 const startTimeOf = (pid: number): string | undefined => statOf(pid)?.[19];
 
-/** Field 3: it has ended, and nobody has asked how. */
+/** Field 3, the state: it has ended, and its parent has not waited for it yet. */
 const hasEnded = (pid: number): boolean => /^[ZX]/.test(statOf(pid)?.[0] ?? '');
 
 const machine = (): string => {

@@ -1,21 +1,21 @@
 /** Reads files that other users may have replaced: regular files only, with a size limit. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
-/** A file as it is read: all of it by one handle, so that it is of one file. */
+/** A file as read: its contents and stat through one handle, so that both are of one file. */
 export interface RegularFile {
   readonly bytes: Buffer;
   readonly mtimeMs: number;
   readonly ino: number;
 }
 
-/** Windows has none. */
+/** Undefined on Windows. */
 const nonBlocking = (constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0;
 
 /**
- * Reads a file of at most `maxBytes`. A pipe that nobody writes to would block this thread for ever, and the end of the process with
- * it; a device may have no end.
+ * Reads a file of at most `maxBytes`. A pipe without a writer would block this thread for ever, and the end of the
+ * process with it; a device may be endless.
  *
- * @throws errors of the file system as they are, and an Error without a code if it is not a regular file or is too large
+ * @throws errors of the file system unchanged, and an Error without a code if it is not a regular file or is too large
  */
 export const readRegularFile = (path: string, maxBytes: number): RegularFile => {
   const handle = openSync(path, constants.O_RDONLY | nonBlocking);
@@ -35,6 +35,6 @@ export const readRegularFile = (path: string, maxBytes: number): RegularFile => 
   }
 };
 
-/** Why a file could not be read: the code of the file system, or what {@link readRegularFile} said. */
+/** Why a file could not be read: the file system's error code, or the message of {@link readRegularFile}. */
 export const whyUnreadable = (error: unknown): string =>
   (error as NodeJS.ErrnoException).code ?? (error as Error).message;

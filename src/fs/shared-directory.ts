@@ -1,4 +1,4 @@
-/** Who else can write to a directory, or replace it: they could put another file in the place of one in it. */
+/** Finds out who else can write to a directory or replace it: they could replace the files in it. */
 import { statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -8,11 +8,12 @@ const BY_OTHERS = 0o002;
 const STICKY = 0o1000;
 
 /**
- * Who can write to this directory, or put another one in its place, beside this process' user and root, as text; undefined if there is
- * none. It checks the owner, the groups that this process is not in, and everybody: of the directory, and of each above it. In a sticky
- * one above it only the owner can move what belongs to others. Access-control lists are not read. Undefined on Windows, which has no modes.
+ * Names a user or group, other than this process' user and root, that can write to this directory or replace it;
+ * undefined if there is none. It checks the owner, the groups that this process is not in, and all others: of the
+ * directory, and of each one above it. In a sticky directory above it only the owner can move an entry. Access-control
+ * lists are not read. Undefined on Windows, which has no modes.
  *
- * @throws errors of the file system as they are
+ * @throws errors of the file system unchanged
  */
 export const whoElseWrites = (directory: string): string | undefined => {
   const user = process.geteuid?.();

@@ -1,4 +1,4 @@
-/** Which built-in grant a spec is, and whether its options are usable. */
+/** Finds the built-in grant of a spec, and checks its options. */
 import type { CheckResult } from '../config/check.js';
 import type { ProviderSpec } from '../oauth/provider.js';
 import { checkClientCredentials, clientCredentialsModule } from './client-credentials.js';
@@ -18,8 +18,8 @@ const CHECKS: ReadonlyMap<string, CheckOptions> = new Map<string, CheckOptions>(
 ]);
 
 /**
- * The problems of a spec's options, for the starting thread; none for providers that are not built in, which check
- * their own when they are opened.
+ * The problems of a spec's options, for the starting thread; none for custom providers, which check their options when
+ * they are opened.
  */
 export const checkProviderSpec = ({ module, options }: ProviderSpec, path: string): CheckResult<unknown> =>
   CHECKS.get(module)?.(options, path) ?? { value: options, problems: [] };

@@ -1,4 +1,4 @@
-/** The options of a grant, checked again where they are used: a spec may have been written by hand. */
+/** Checks the options of a grant again in the actor: a spec may have been written by hand. */
 import { configError, type CheckResult } from '../config/check.js';
 import type { ProviderContext } from '../oauth/provider.js';
 

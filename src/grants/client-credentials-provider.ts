@@ -1,4 +1,4 @@
-/** The client credentials grant (RFC 6749 §4.4), as it runs in the actor. */
+/** The client credentials grant (RFC 6749 §4.4) in the actor. */
 import { checkClientCredentials, type ClientCredentialsOptions } from './client-credentials.js';
 import type { ProviderObject } from '../oauth/provider.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';

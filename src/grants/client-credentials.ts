@@ -12,7 +12,7 @@ import type { ProviderSpec } from '../oauth/provider.js';
 import { grantModule, grantSpec } from './grant-spec.js';
 
 /**
- * Options of {@link clientCredentials}: the client must prove who it is, by a `clientSecret`, a `clientAssertion` or a
+ * Options of {@link clientCredentials}: the client must authenticate by a `clientSecret`, a `clientAssertion` or a
  * certificate in `tls`.
  */
 export type ClientCredentialsOptions = GrantOptions;

@@ -1,4 +1,4 @@
-/** Google's service accounts: the JWT bearer grant from a key file, as it runs in the actor. */
+/** Google's service accounts in the actor: the JWT bearer grant from a key file. */
 import { check } from '../config/check.js';
 import { url } from '../net/url.js';
 import { isPlainObject } from '../core/describe.js';
@@ -16,7 +16,7 @@ import { JWT_BEARER_GRANT } from './jwt-bearer-provider.js';
 
 const DEFAULT_TOKEN_ENDPOINT = 'https://oauth2.googleapis.com/token';
 
-/** As long as Google accepts one. */
+/** The longest lifetime that Google accepts. */
 const ASSERTION_LIFETIME_MS = 3_600_000;
 
 export const provider: ProviderObject<GoogleServiceAccountOptions> = {
@@ -29,7 +29,7 @@ export const provider: ProviderObject<GoogleServiceAccountOptions> = {
     warm(() => endpointOf(readKeyFile(context, options)));
     return {
       async mint({ signal }) {
-        // All of it may have been replaced since the last mint, the endpoint too.
+        // The whole file may have been replaced since the last mint, including the endpoint.
         const account = readKeyFile(context, options);
         const { issuer, exchange } = await endpointOf(account).prepare(signal);
         const { privateKey, keyId, email } = account;
@@ -47,7 +47,7 @@ export const provider: ProviderObject<GoogleServiceAccountOptions> = {
   },
 };
 
-/** What is read of a key file. */
+/** The parts of a key file that are used. */
 interface KeyFile {
   readonly privateKey: string;
   readonly keyId: string | undefined;
@@ -64,9 +64,9 @@ const readKeyFile = (
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw unusable('it is no JSON (a path is given as file(path))');
+    throw unusable('it is not JSON (a path is given as file(path))');
   }
-  if (!isPlainObject(parsed)) throw unusable('it is no JSON object');
+  if (!isPlainObject(parsed)) throw unusable('it is not a JSON object');
   const { type, private_key, private_key_id, client_email, token_uri = DEFAULT_TOKEN_ENDPOINT } = parsed;
   if (type !== 'service_account') throw unusable('its `type` is not service_account');
   if (!isText(private_key)) throw unusable('it has no `private_key`');
@@ -84,7 +84,7 @@ const readKeyFile = (
 
 const isText = (member: unknown): member is string => typeof member === 'string' && member !== '';
 
-/** The addresses are looked up early if they can be; what is wrong with the file, the first mint tells. */
+/** Resolves the addresses early if possible; problems of the file are reported by the first mint. */
 const warm = (open: () => unknown): void => {
   try {
     open();

@@ -1,4 +1,4 @@
-/** Google's service accounts as data: the JWT bearer grant, with all that it needs in one key file. */
+/** Google's service accounts as data: the JWT bearer grant, with all its parameters in one key file. */
 import { check, object, optional, string, type CheckResult } from '../config/check.js';
 import { allowsInsecureHttp, strings, tokenRequestShape, type TokenRequestOptions } from '../oauth/request-options.js';
 import type { ProviderSpec } from '../oauth/provider.js';
@@ -12,14 +12,13 @@ export interface GoogleServiceAccountOptions extends Pick<
   'tls' | 'allowInsecureHttp' | 'timeoutMs'
 > {
   /**
-   * The JSON key file as Google hands it out. Read at every mint, so a file that is replaced is picked up by the next
-   * one: the key, its id, the account and the token endpoint are all in it. A string is its contents; a path is given as
-   * `file(path)`.
+   * The JSON key file as Google issues it. Read at every mint, so a replaced file is used by the next one: it has the
+   * key, its id, the account and the token endpoint. A string is its contents; a path is given as `file(path)`.
    */
   readonly keyFile: SecretReference | string;
   /** Scopes, space-separated or a list. */
   readonly scope: string | readonly string[];
-  /** The user on whose behalf, by domain-wide delegation. */
+  /** The user to act for, by domain-wide delegation. */
   readonly subject?: string;
   /**
    * Another token endpoint than the one in the key file.

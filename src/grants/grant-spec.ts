@@ -6,7 +6,7 @@ import { hideSecrets } from '../secrets/hide-secrets.js';
 /** The name of a grant's code, which the actor loads. */
 export const grantModule = (grant: string): string => packageModule(`grants/${grant}-provider.js`);
 
-/** A user's options for a grant, as a spec. */
+/** A spec from a user's options for a grant. */
 export const grantSpec = <Options>(module: string, options: Options, fenceable = true): ProviderSpec<Options> => ({
   module,
   export: 'provider',

@@ -1,5 +1,5 @@
 /**
- * The built-in grants, references to secrets, and what a provider of one's own needs.
+ * The built-in grants, references to secrets, and the types for a custom provider.
  *
  * @module
  */

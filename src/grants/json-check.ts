@@ -1,9 +1,9 @@
-/** A check for JSON. */
+/** A check for JSON values. */
 import type { Check } from '../config/check.js';
 import { describeValue, isPlainObject } from '../core/describe.js';
 import type { Json } from '../core/json.js';
 
-/** A value that JSON can say, with nothing left out. */
+/** A value that JSON represents without loss. */
 export const json: Check<Json> = (value, path, report) => {
   if (!isJson(value)) report(path, 'JSON', describeValue(value));
   return value as Json;

@@ -1,4 +1,4 @@
-/** The JWT bearer grant (RFC 7523 §2.1), as it runs in the actor. */
+/** The JWT bearer grant (RFC 7523 §2.1) in the actor. */
 import { loadSigner } from '../oauth/client-authentication.js';
 import { presentedAssertion } from '../oauth/presented-assertion.js';
 import { isPresented, presentedToken } from './presented-token.js';
@@ -10,7 +10,7 @@ import { checkedOptions } from './checked-options.js';
 /** RFC 7523 §2.1. */
 export const JWT_BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-/** The assertion of one attempt, for a server that calls itself `issuer`. */
+/** Makes the assertion of one attempt, for a server whose issuer is `issuer`. */
 type Assert = (issuer: string, attempt: MintAttempt) => string | Promise<string>;
 
 export const provider: ProviderObject<JwtBearerOptions> = {

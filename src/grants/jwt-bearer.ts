@@ -28,37 +28,37 @@ import type { TokenReference } from '../secrets/token-reference.js';
 import { grantModule, grantSpec } from './grant-spec.js';
 import { json } from './json-check.js';
 
-/** A key, and what the assertions say that it signs (RFC 7523 §3). */
+/** A key, and the claims of the assertions that it signs (RFC 7523 §3). */
 export interface AssertionOptions extends SigningKey {
   /** The `iss` claim. */
   readonly issuer: string;
   /**
-   * The `sub` claim: on whose behalf.
+   * The `sub` claim: the subject to act for.
    * @default `issuer`
    */
   readonly subject?: string;
   /**
    * The `aud` claim.
-   * @default the issuer of the tokens, or the token endpoint where no issuer is given
+   * @default the issuer of the tokens, or without one the token endpoint
    */
   readonly audience?: string;
   /**
-   * How long an assertion is good: ms, 10,000 to 3,600,000.
+   * The lifetime of an assertion: ms, 10,000 to 3,600,000.
    * @default 300_000
    */
   readonly lifetimeMs?: number;
-  /** Further claims. Those above, `iat`, `nbf`, `exp` and `jti` can't be given. */
+  /** Further claims, except those above, `iat`, `nbf`, `exp` and `jti`. */
   readonly claims?: Readonly<Record<string, Json>>;
 }
 
 /**
- * Options of {@link jwtBearer}. Most servers need no client beside the assertion; one that does is told by the members of
+ * Options of {@link jwtBearer}. Most servers need no client authentication beside the assertion; for those that do, set
  * {@link ClientOptions}, all of them optional here.
  */
 export interface JwtBearerOptions extends TokenRequestOptions, Partial<ClientOptions> {
   /**
-   * A key, by which an assertion is signed afresh for each attempt; or one that is there already: a secret, or another
-   * credential's token by `tokenOf()`.
+   * A key that signs a new assertion for each attempt; or a ready assertion: a secret, or another credential's token by
+   * `tokenOf()`.
    */
   readonly assertion: AssertionOptions | SecretReference | TokenReference | string;
 }
@@ -74,7 +74,7 @@ export interface CheckedJwtBearerOptions extends CheckedGrantOptions {
 export const jwtBearerModule = grantModule('jwt-bearer');
 
 /**
- * Tokens by the JWT bearer grant (RFC 7523 §2.1): service accounts, and identities that a platform vouches for.
+ * Tokens by the JWT bearer grant (RFC 7523 §2.1): for service accounts, and for identities that a platform asserts.
  *
  * @example
  * credential({

@@ -11,17 +11,17 @@ import { refreshTokenModule } from './refresh-token.js';
 import { tokenExchangeModule } from './token-exchange.js';
 
 const CLIENT = ['clientId', 'clientSecret', 'clientAssertion', 'clientAuthentication'];
-/** Of `tls`: whom to trust is no proof of who asks. */
+/** Of `tls`: the trusted authorities don't authenticate the client. */
 const CERTIFICATE = ['cert', 'key'];
 
-/** The options that prove who asks, and the OAuth errors that say that the proof is not known. */
+/** The options that authenticate the client, and the OAuth errors that say that they are not accepted. */
 interface Proof {
   readonly keys: readonly string[];
   readonly refusals: readonly string[];
 }
 
 const byClient: Proof = { keys: CLIENT, refusals: ['invalid_client'] };
-/** An assertion that is not known is an invalid grant (RFC 7523 §3.1). */
+/** An unknown assertion is an invalid grant (RFC 7523 §3.1). */
 const byAssertion: Proof = {
   keys: [...CLIENT, 'assertion', 'keyFile'],
   refusals: ['invalid_client', 'invalid_grant'],
@@ -44,7 +44,7 @@ export interface ProviderOverlap {
 export const previousAuthentication = (before: ProviderSpec, next: ProviderSpec): ProviderOverlap | undefined => {
   if (before.module !== next.module || before.export !== next.export) return undefined;
   const proof = PROOFS.get(next.module);
-  // A module of the user's knows by itself which of its options are secrets.
+  // Only a custom provider knows which of its options are secrets.
   if (!proof) return { previous: before, refusals: byClient.refusals };
   const options = without(mixed(before.options, next.options, proof.keys), ['tls']);
   const tls = mixed(tlsOf(before.options), tlsOf(next.options), CERTIFICATE);
@@ -52,7 +52,7 @@ export const previousAuthentication = (before: ProviderSpec, next: ProviderSpec)
   return { previous, refusals: proof.refusals };
 };
 
-/** `next`, but with those members as they were. */
+/** `next`, with those options from before. */
 const mixed = (before: unknown, next: unknown, keys: readonly string[]): object => ({
   ...without(next, keys),
   ...only(before, keys),

@@ -1,8 +1,9 @@
 /**
- * The refresh token grant (RFC 6749 §6), as it runs in the actor.
+ * The refresh token grant (RFC 6749 §6) in the actor.
  *
- * A single-use refresh token is spent by the request that carries it. A server that sees it twice takes it for stolen
- * and revokes the whole grant (RFC 9700 §4.14.2). So an exchange whose outcome is not known is never repeated unasked.
+ * A single-use refresh token is spent by the request that carries it. A server that receives it twice treats it as
+ * stolen and revokes the whole grant (RFC 9700 §4.14.2). So an exchange with an unknown outcome is repeated only on
+ * request.
  */
 import { ProviderError } from '../core/errors.js';
 import { FileStore, type StoreMachine } from '../refresh-store/file.js';
@@ -21,7 +22,7 @@ import { refreshTokenIn } from '../oauth/token-answer.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
 import { checkedOptions } from './checked-options.js';
 
-/** The grant on a machine: the one that it runs on, or a simulated one. */
+/** The grant on a machine: the real one, or a simulated one. */
 export const refreshTokenOn = (machine: StoreMachine = {}): ProviderObject<RefreshTokenOptions> => ({
   open(context) {
     const options = checkedOptions(context, checkRefreshToken);
@@ -72,7 +73,7 @@ class RefreshTokenSession implements ProviderSession {
     this.#allowed ||= attempt.resumed;
     this.#admit();
     const { exchange } = await this.#endpoint.prepare(attempt.signal);
-    const before = this.#admit(); // Again: what is in the file may have changed during the wait.
+    const before = this.#admit(); // Again: the file may have changed during the wait.
     const earlier = lastIntent(before);
     const record = this.singleUse ? this.#journal.begin(before, this.#intentOf(before, attempt)) : before;
     let body = '';
@@ -96,7 +97,7 @@ class RefreshTokenSession implements ProviderSession {
     this.#journal.close();
   }
 
-  /** The record, unless an exchange is open and nobody has allowed another one. */
+  /** Returns the record, unless an exchange is open and no other one was requested. */
   #admit(): RefreshRecord {
     const record = this.#journal.load();
     const intent = openIntent(record);
@@ -114,7 +115,7 @@ class RefreshTokenSession implements ProviderSession {
     return { attempt: attempt.number, token: digestOf(record.refreshToken), replays };
   }
 
-  /** Records what a failed exchange did to the refresh token, and says how the failure is to be treated. */
+  /** Records the effect of a failed exchange on the refresh token, and returns the failure with its class. */
   #conclude(
     error: unknown,
     record: RefreshRecord,
@@ -122,9 +123,9 @@ class RefreshTokenSession implements ProviderSession {
     newToken: string | undefined,
   ): ProviderError {
     const failure =
-      error instanceof ProviderError ? error : ProviderError.transient('The exchange failed in an unforeseen way');
+      error instanceof ProviderError ? error : ProviderError.transient('The exchange failed with an unexpected error');
     if (!leavesOpen(failure)) {
-      // An earlier exchange that is open stays so, unless the server has now said that the token is no good.
+      // An earlier open exchange stays open, unless the server has now refused the token.
       const isRefused = failure.oauthError === 'invalid_grant';
       this.#record(() =>
         this.#journal.takeBack(record, earlier && isRefused ? { ...earlier, refused: true } : earlier),
@@ -138,7 +139,7 @@ class RefreshTokenSession implements ProviderSession {
     return interrupted(failure.message, failure);
   }
 
-  /** If it can't be written now, load() tries again before the next exchange; the failure at hand tells more. */
+  /** If the write fails, load() repeats it before the next exchange; the original failure says more. */
   #record(write: () => void): void {
     try {
       write();
@@ -151,7 +152,7 @@ class RefreshTokenSession implements ProviderSession {
 const isStoreFailure = (error: unknown): boolean => error instanceof ProviderError && error.reason === 'store_failed';
 
 const interrupted = (what: string, failure?: ProviderError): ProviderError => {
-  const message = `${what}: the refresh token may be spent. Give a new one, or resume() to send it once more`;
+  const message = `${what}: the refresh token may be spent. Give a new one, or call resume() to send it once more`;
   const status = failure?.status === undefined ? {} : { status: failure.status };
   return new ProviderError(message, { class: 'ambiguous', reason: 'exchange_interrupted', ...status });
 };

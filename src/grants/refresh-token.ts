@@ -14,9 +14,9 @@ import { secret } from '../secrets/secret-check.js';
 import type { SecretReference } from '../secrets/references.js';
 import { grantModule, grantSpec } from './grant-spec.js';
 
-/** A file that keeps a refresh token; made by {@link fileStore}. */
+/** A file that stores a refresh token; made by {@link fileStore}. */
 export interface FileStoreSpec {
-  /** Tells it from other stores. */
+  /** Distinguishes it from other stores. */
   readonly kind: 'file';
   /** The absolute path. */
   readonly path: string;
@@ -27,8 +27,8 @@ export interface FileStoreSpec {
 /** Options of {@link fileStore}. */
 export interface FileStoreOptions {
   /**
-   * Lets the file be in a directory that others can write: its owner if that is another user, a group that this process is not in, or
-   * everybody; or in one below a directory in which they can replace it. They can put another token, or a lock, in the place of this one.
+   * Allows a directory that others can write to: its owner if that is another user, a group that this process is not
+   * in, or everybody; or a directory above which is writable in the same way. They can replace the token, or its lock.
    * @default false: the credential is parked
    */
   readonly allowSharedDirectory?: boolean;
@@ -36,7 +36,7 @@ export interface FileStoreOptions {
 
 /** Options of {@link refreshToken}. A public client gives neither a `clientSecret` nor a `clientAssertion`. */
 export interface RefreshTokenOptions extends GrantOptions {
-  /** The first refresh token. A later change of it means that somebody has authorised anew. */
+  /** The first refresh token. A later change of it means that a person has authorised again. */
   readonly refreshToken: SecretReference | string;
   /**
    * `single-use`: every exchange replaces it. `reusable`: it may be sent again.
@@ -44,13 +44,13 @@ export interface RefreshTokenOptions extends GrantOptions {
    */
   readonly rotation?: 'single-use' | 'reusable';
   /**
-   * What to do if it is not known whether a single-use token was spent. `hold`: park until somebody acts. `replayOnce`:
-   * send the same token once more, for servers that allow it for a while.
+   * What to do if a single-use token may have been spent. `hold`: park until a person acts. `replayOnce`: send the same
+   * token once more, for servers that allow it for a while.
    * @default 'hold'
    */
   readonly onAmbiguous?: 'hold' | 'replayOnce';
   /**
-   * Where the current refresh token is kept. `'memory'`: lost with the process.
+   * Where the current refresh token is stored. `'memory'`: lost with the process.
    * @default required for `single-use`; else `'memory'`
    */
   readonly store?: FileStoreSpec | 'memory';
@@ -79,15 +79,15 @@ export const refreshTokenModule = grantModule('refresh-token');
  * });
  */
 export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> => {
-  // No fence reaches a file, so the next incarnation waits for the exit of the one before.
+  // A file can't be fenced, so the next incarnation waits for the exit of the previous one.
   const fenceable = typeof propertyOf(options, 'store') !== 'object';
   return grantSpec(refreshTokenModule, options, fenceable);
 };
 
 /**
- * Keeps a refresh token in a file of its own (mode 0600, replaced as a whole, locked against other processes), so that
- * it survives the process. The directory must be there, and writable by this user alone. A relative path counts from the working
- * directory of now.
+ * Stores a refresh token in a file (mode 0600, replaced as a whole, locked against other processes), so that it
+ * survives the process. The directory must exist, and be writable by this user alone. A relative path is resolved now,
+ * against the working directory.
  */
 export const fileStore = (path: string | URL, options: FileStoreOptions = {}): FileStoreSpec => ({
   kind: 'file',
@@ -102,7 +102,7 @@ export const checkRefreshToken = (options: unknown, path: string): CheckResult<C
     refreshToken: secret(),
     rotation: optional(oneOf('single-use', 'reusable'), 'single-use'),
     onAmbiguous: optional(oneOf('hold', 'replayOnce'), 'hold'),
-    // Losing a single-use token costs a new authorisation, so where it is kept must be said.
+    // Losing a single-use token costs a new authorisation, so its store must be explicit.
     store: propertyOf(options, 'rotation') === 'reusable' ? optional(store, 'memory') : store,
   };
   return check(object(shape, checkGrant), options, path);

@@ -1,4 +1,4 @@
-/** Token exchange (RFC 8693), as it runs in the actor. */
+/** Token exchange (RFC 8693) in the actor. */
 import { presentedToken } from './presented-token.js';
 import type { ProviderObject } from '../oauth/provider.js';
 import { checkTokenExchange, type TokenExchangeOptions } from './token-exchange.js';
@@ -15,7 +15,7 @@ export const provider: ProviderObject<TokenExchangeOptions> = {
     const endpoint = new TokenEndpoint(context, options);
     return {
       async mint({ signal }) {
-        // The tokens last: what was waited for is sent at once.
+        // The tokens last, so that they are sent right after the wait.
         const { exchange } = await endpoint.prepare(signal);
         const wait = { signal, timeoutMs };
         const subject = await presentedToken(context, subjectToken, wait);

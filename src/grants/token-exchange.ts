@@ -16,29 +16,29 @@ import type { TokenReference } from '../secrets/token-reference.js';
 import { grantModule, grantSpec } from './grant-spec.js';
 
 /**
- * Options of {@link tokenExchange}. Some servers need no client beside the tokens; one that does is told by the members of
- * {@link ClientOptions}, all of them optional here.
+ * Options of {@link tokenExchange}. Some servers need no client authentication beside the tokens; for those that do,
+ * set {@link ClientOptions}, all of them optional here.
  */
 export interface TokenExchangeOptions extends TokenRequestOptions, Partial<ClientOptions> {
   /**
-   * The token to be exchanged: a secret, or another credential's token by `tokenOf()`. That one is waited for, and when
-   * it is refreshed, or refused, the exchange is made anew.
+   * The token to exchange: a secret, or another credential's token by `tokenOf()`. The exchange waits for that token,
+   * and is repeated when it is refreshed or refused.
    */
   readonly subjectToken: SecretReference | TokenReference | string;
   /**
-   * What it is: a URI of RFC 8693 §3.
+   * Its type: a URI of RFC 8693 §3.
    * @default 'urn:ietf:params:oauth:token-type:access_token'
    */
   readonly subjectTokenType?: string;
-  /** The token of who acts for the subject (RFC 8693 §1.1, delegation); given as `subjectToken` is. */
+  /** The token of the party that acts for the subject (RFC 8693 §1.1, delegation); given like `subjectToken`. */
   readonly actorToken?: SecretReference | TokenReference | string;
   /**
-   * What it is: a URI of RFC 8693 §3.
+   * Its type: a URI of RFC 8693 §3.
    * @default with an `actorToken`, 'urn:ietf:params:oauth:token-type:access_token'
    */
   readonly actorTokenType?: string;
   /**
-   * What is wanted: a URI of RFC 8693 §3.
+   * The type of the requested token: a URI of RFC 8693 §3.
    * @default the server decides
    */
   readonly requestedTokenType?: string;
@@ -55,8 +55,8 @@ export interface CheckedTokenExchangeOptions extends CheckedGrantOptions {
 export const tokenExchangeModule = grantModule('token-exchange');
 
 /**
- * Tokens in exchange for other tokens (RFC 8693): to impersonate, to delegate, or to narrow down. What kind of token the
- * server has issued is in `token.fields.issuedTokenType`.
+ * Tokens in exchange for other tokens (RFC 8693): to impersonate, to delegate, or to reduce scope.
+ * `token.fields.issuedTokenType` has the type that the server issued.
  *
  * @example
  * startSupervisor({
@@ -92,7 +92,7 @@ export const checkTokenExchange = (options: unknown, path: string): CheckResult<
     (value, at, report) => {
       checkGrant(value, at, report);
       if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
-        report(joinPath(at, 'actorTokenType'), 'given beside an `actorToken` only', 'one without it');
+        report(joinPath(at, 'actorTokenType'), 'absent without an `actorToken`', 'a value');
       }
     },
   );

@@ -1,6 +1,6 @@
 /**
- * The algorithms that tokens may be signed by (RFC 7518 §3, RFC 8037), in two families that never meet: what is checked
- * by a shared secret is not checked by a public key, whatever a token says of itself.
+ * The algorithms that tokens may be signed by (RFC 7518 §3, RFC 8037), in two separate families: a token for a shared
+ * secret is never checked with a public key, whatever its header says.
  */
 
 /** An algorithm that a token may be signed by, by its name in RFC 7518 and RFC 8037; `EdDSA` is Ed25519. */
@@ -19,10 +19,10 @@ export type JwtAlgorithm =
   | 'ES512'
   | 'EdDSA';
 
-/** By a shared secret. */
+/** With a shared secret. */
 export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const satisfies readonly JwtAlgorithm[];
 
-/** By a public key. */
+/** With a public key. */
 export const KEY_ALGORITHMS = [
   'RS256',
   'RS384',
@@ -39,6 +39,6 @@ export const KEY_ALGORITHMS = [
 export const isHmac = (algorithm: unknown): algorithm is (typeof HMAC_ALGORITHMS)[number] =>
   HMAC_ALGORITHMS.includes(algorithm as never);
 
-/** A secret is to be as long as the hash at least: RFC 7518 §3.2. */
+/** The least length of a secret, in bytes: that of the hash (RFC 7518 §3.2). */
 export const leastSecretBytes = (algorithms: readonly JwtAlgorithm[]): number =>
   Math.max(...algorithms.map((algorithm) => Number(algorithm.slice(2)) / 8));

@@ -1,19 +1,21 @@
-/** Keys in a file: its contents are looked at again, and only parsed when they are others. */
+/** Keys in a file: its contents are read again, and parsed only if they have changed. */
 import type { Clock, Instant } from '../core/clock.js';
 import type { TokenvisorError } from '../core/errors.js';
 import { elapsedMs, keysUnavailable, type Keys, type KeySource } from './key-source.js';
 
 export interface FileKeysOptions {
   readonly clock: Clock;
-  /** What it is, for messages: `The JWK set in /etc/keys.json`. */
+  /** The name of the keys in messages: `The JWK set in /etc/keys.json`. */
   readonly what: string;
   readonly read: () => string;
-  /** Undefined for a text that has no keys in it. */
+  /** Returns undefined for a text without keys. */
   readonly parse: (text: string) => Keys | undefined;
   readonly staleMs: number;
 }
 
-/** The file is read at most so often; at once for a token that its keys do not fit. */
+/**
+ * The least interval between two reads: ms. A token that no key fits is checked against the file at most this often.
+ */
 const LOOK_MS = 1_000;
 
 export class FileKeys implements KeySource {
@@ -21,7 +23,7 @@ export class FileKeys implements KeySource {
   #text: string | undefined;
   #keys: Keys | undefined;
   #failure: TokenvisorError | undefined;
-  /** When the file was last read, and when that went well. */
+  /** When the file was last read, and last read successfully. */
   #lookedMonoMs = -Infinity;
   #goodAt: Instant | undefined;
 
@@ -60,7 +62,7 @@ export class FileKeys implements KeySource {
       const text = read();
       if (text !== this.#text) {
         const keys = parse(text);
-        if (!keys) throw keysUnavailable(`${what} can't be used: it is not what it should be`);
+        if (!keys) throw keysUnavailable(`${what} can't be used: its contents are invalid`);
         this.#text = text;
         this.#keys = keys;
       }
@@ -68,7 +70,7 @@ export class FileKeys implements KeySource {
       this.#goodAt = clock.now();
     } catch (error) {
       const isOurs = (error as TokenvisorError).code === 'KEYS_UNAVAILABLE';
-      // Kept beside the keys: a file that is being replaced may not be there, or not whole, for a moment.
+      // The keys are kept too: a file that is being replaced may be missing or incomplete for a moment.
       this.#failure = isOurs ? (error as TokenvisorError) : keysUnavailable(`${what} can't be read`, error);
     }
   }

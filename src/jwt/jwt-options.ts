@@ -1,4 +1,4 @@
-/** How a token's signature is verified: the options, and their check. The starting thread loads no JWT library for it. */
+/** The options of signature verification, and their check. The starting thread loads no JWT library for it. */
 import {
   check,
   joinPath,
@@ -22,73 +22,74 @@ import { keysOfSecret, keysOfSet } from './verification-key.js';
 
 /** A JWK set (RFC 7517 §5). */
 export interface JsonWebKeySet {
-  /** The keys: public ones. */
+  /** The keys: public ones only. */
   readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** How tokens are verified. Exactly one of `jwksUrl`, `jwks`, `jwksFile` and `secret` is given. */
+/** Options of token verification. Exactly one of `jwksUrl`, `jwks`, `jwksFile` and `secret` is given. */
 export interface JwtVerification {
-  /** Where the issuer's JWK set is: https, or http to this machine (see `allowInsecureHttp`). */
+  /** The URL of the issuer's JWK set: https, or http to this machine (see `allowInsecureHttp`). */
   readonly jwksUrl?: string | URL;
-  /** The JWK set itself: public keys alone. */
+  /** A literal JWK set: public keys only. */
   readonly jwks?: JsonWebKeySet;
   /** The path of a file with a JWK set, at most 64 KiB; read again when its contents change. */
   readonly jwksFile?: string;
-  /** The secret of HMAC algorithms: as many bytes as the hash has, or more (RFC 7518 §3.2). */
+  /** The secret of HMAC algorithms: at least as many bytes as the hash (RFC 7518 §3.2). */
   readonly secret?: SecretReference | string;
-  /** The algorithms that are accepted: those of HMAC with `secret` alone, the others with keys alone. `none` never is. */
+  /** The accepted algorithms: those of HMAC with `secret` only, the others with keys only. `none` is never accepted. */
   readonly algorithms: readonly JwtAlgorithm[];
   /**
-   * Who must have issued the token (`iss`): one, or any of the names that one issuer has; see `sharedNames`.
-   * @default not looked at
+   * The issuer that the token must have (`iss`): one name, or several names of one issuer; see `sharedNames`.
+   * @default not checked
    */
   readonly issuer?: string | readonly string[];
   /**
-   * With several names in `issuer`: they are of one issuer (an old URL and a new one), which gives no `jti` and no `sub` twice. A ledger
-   * knows tokens and subjects by these alone, so of two issuers each could revoke the other's tokens: they have a ledger each.
+   * Confirms that several names in `issuer` belong to one issuer (an old URL and a new one), which never assigns a
+   * `jti` or a `sub` twice. A ledger identifies tokens and subjects by these alone, so of two issuers each could revoke
+   * the other's tokens: use a ledger for each.
    * @default false: several are refused
    */
   readonly sharedNames?: boolean;
   /**
-   * Whom it must be for (`aud`): any of several.
-   * @default not looked at
+   * The accepted audiences (`aud`): the token must have one of them.
+   * @default not checked
    */
   readonly audience?: string | readonly string[];
   /**
-   * With `jwksUrl`: how long a fetched set is used without a look at the server: ms, 1,000 to 86,400,000. A key that
-   * is gone from the set is accepted for so long.
+   * With `jwksUrl`: how long a fetched set is used without fetching it again: ms, 1,000 to 86,400,000. A key that was
+   * removed from the set is accepted for that long.
    * @default 600_000
    */
   readonly jwksCacheMs?: number;
   /**
-   * With `jwksUrl`: a key that is not in the set makes us fetch it at most once in so long: ms, 0 to 3,600,000.
+   * With `jwksUrl`: the least interval between fetches because of a key that is not in the set: ms, 0 to 3,600,000.
    * @default 30_000
    */
   readonly jwksCooldownMs?: number;
   /**
-   * With `jwksUrl`: for one fetch in all: ms, 100 to 30,000.
+   * With `jwksUrl`: the bound of one whole fetch: ms, 100 to 30,000.
    * @default 5_000
    */
   readonly jwksTimeoutMs?: number;
   /**
-   * How long keys are used on where they can't be had anew: after `jwksCacheMs` while the server is away, and while a
-   * file can't be read. ms, 0 to 604,800,000.
+   * How long old keys are used if they can't be renewed: after `jwksCacheMs` while the server is unreachable, and while
+   * a file can't be read. ms, 0 to 604,800,000.
    * @default 86_400_000
    */
   readonly jwksStaleMs?: number;
   /**
-   * With `jwksUrl`: certificates, where the machine's will not do.
+   * With `jwksUrl`: certificates, if the machine's are not sufficient.
    * @default those of the machine
    */
   readonly tls?: TlsOptions;
   /**
-   * With `jwksUrl`: lets the request leave the machine over http.
+   * With `jwksUrl`: allows http to another machine.
    * @default false
    */
   readonly allowInsecureHttp?: boolean;
 }
 
-/** {@link JwtVerification}, checked and with its defaults. */
+/** {@link JwtVerification}, checked, with its defaults. */
 export type CheckedJwtVerification = Omit<JwtVerification, 'jwksUrl' | OfUrl> & {
   readonly jwksUrl?: string;
 } & Required<Pick<JwtVerification, OfUrl>>;
@@ -170,7 +171,9 @@ export const jwtVerification =
     return checked;
   };
 
-/** Is there anything that these algorithms could be checked with? Of what only the actor reads, it will say so. */
+/**
+ * Checks that the given keys fit at least one of these algorithms. Secrets that only the actor reads are checked there.
+ */
 const checkMaterial = (
   { jwks: set, secret: given, algorithms }: Pick<CheckedJwtVerification, 'jwks' | 'secret' | 'algorithms'>,
   path: string,

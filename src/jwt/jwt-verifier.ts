@@ -1,4 +1,4 @@
-/** Verifies tokens in the actor's thread: synchronously wherever the keys are at hand. */
+/** Verifies tokens in the actor's thread: synchronously if the keys are loaded. */
 import type { VerifyResult } from './verify-result.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { TokenvisorError } from '../core/errors.js';
@@ -16,19 +16,19 @@ import { verifyMany, type VerifyManyOptions } from './verify-many.js';
 export interface JwtVerifierOptions {
   /** @default the machine's */
   readonly clock?: Clock;
-  /** @default one of its own */
+  /** @default a new one */
   readonly addresses?: AddressBook;
 }
 
 const REASONS: Readonly<Record<Refusal, string>> = {
-  malformed: 'it is no signed JWT in the compact form (RFC 7515 §3.1)',
-  algorithm: 'its algorithm is none of `algorithms`',
-  unknown_key: 'there is no key that it can have been signed by',
+  malformed: 'it is not a signed JWT in the compact form (RFC 7515 §3.1)',
+  algorithm: 'its algorithm is not one of `algorithms`',
+  unknown_key: 'no key fits it',
   ambiguous_key: 'several keys fit, and it does not name one (`kid`)',
-  signature: 'its signature is not of the key',
-  critical_header: 'its header demands what is not understood (`crit`)',
-  issuer_or_audience: 'its issuer or its audience is none of those that are allowed',
-  claims: 'it has no `jti`, or one of `jti`, `sub`, `exp` and `iat` is not what RFC 7519 says',
+  signature: 'its signature is invalid',
+  critical_header: 'its header requires an unsupported extension (`crit`)',
+  issuer_or_audience: 'its issuer or its audience is not allowed',
+  claims: 'it has no `jti`, or one of `jti`, `sub`, `exp` and `iat` is not as RFC 7519 requires',
 };
 
 const tokenRefused = (why: Refusal): TokenvisorError =>
@@ -46,7 +46,7 @@ export class JwtVerifier {
     this.#source = sourceOf(options, clock, addresses ?? new AddressBook({ clock }));
   }
 
-  /** Never throws and never rejects. A promise only where keys have to be fetched first. */
+  /** Verifies a token. Never throws and never rejects. Returns a promise only if keys have to be fetched first. */
   verify(token: unknown): VerifyResult | Promise<VerifyResult> {
     try {
       const keys = this.#source.current();
@@ -58,7 +58,7 @@ export class JwtVerifier {
   }
 
   /**
-   * Verifies batches of tokens in threads of their own, for as long as the generator runs; gives a list of results for
+   * Verifies batches of tokens in dedicated threads, for as long as the generator runs; yields a list of results for
    * each batch, in order.
    */
   verifyMany(
@@ -80,7 +80,7 @@ export class JwtVerifier {
 
   /** Ends a fetch and the threads of `verifyMany`. */
   close(): void {
-    this.#closing.abort(new TokenvisorError('STOPPED', 'What verifies the tokens has been stopped'));
+    this.#closing.abort(new TokenvisorError('STOPPED', 'The token verifier has been stopped'));
     this.#source.close();
   }
 
@@ -123,12 +123,12 @@ const sourceOf = (options: CheckedJwtVerification, clock: Clock, addresses: Addr
     return new UrlKeys({ clock, request, url: jwksUrl, init, cacheMs, cooldownMs, staleMs });
   }
   const parse = (text: string): Keys | undefined => keysOfSecret(text, algorithms);
-  const what = 'The secret that tokens are signed with';
+  const what = 'The secret of the token signatures';
   const isFile = secret instanceof SecretReference && secret.kind === 'file';
   if (isFile) return new FileKeys({ clock, what, read: () => readSecret(secret), parse, staleMs });
   const keys = parse(readSecret(secret ?? ''));
   if (keys) return new FixedKeys(keys);
-  throw keysUnavailable(`${what} is shorter than its hash (RFC 7518 §3.2), or a key that is no secret`);
+  throw keysUnavailable(`${what} is shorter than its hash (RFC 7518 §3.2), or a key that is not secret`);
 };
 
 const parseSet = (text: string): Keys | undefined => {

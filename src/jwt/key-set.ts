@@ -1,18 +1,18 @@
 /**
- * Checks tokens with a set of keys: synchronously and in this thread, by node:crypto through fast-jwt. It is pure but for
- * the signature, and the same in the actor and in the threads that verify many.
+ * Checks tokens with a set of keys: synchronously, in the calling thread, by node:crypto through fast-jwt. The same
+ * code runs in the actor and in the threads that verify batches.
  *
- * `exp` and `nbf` are not looked at. A token is revoked after its expiry too, because verifiers accept it for a while
- * longer by their tolerance; and one that is not valid yet will be, and then it had better be known to be revoked.
+ * `exp` and `nbf` are not checked. A token may need to be revoked after its expiry, because verifiers accept it a while
+ * longer by their tolerance, and before `nbf`, so that the revocation is known in time.
  *
- * No token is kept: the library's cache of tokens is off.
+ * No token is kept: the library's token cache is off.
  */
 import { createVerifier, type Algorithm } from 'fast-jwt';
 import type { JwtAlgorithm } from './algorithms.js';
 import { claimsOf, MAX_TOKEN_LENGTH, type JwtClaims } from './claims.js';
 import type { VerificationKey } from './verification-key.js';
 
-/** What a token has to say beside its signature. */
+/** The requirements for a token beside its signature. */
 export interface TokenRules {
   readonly algorithms: readonly JwtAlgorithm[];
   readonly issuer?: string | readonly string[];
@@ -36,7 +36,7 @@ type Verify = (token: string) => unknown;
 
 const refused = (why: Refusal): Outcome => ({ refused: why });
 
-/** The library's codes; what is not among them is about the form of the token. Its errors carry the token's payload. */
+/** The library's error codes; all others concern the form of the token. Its errors contain the token's payload. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   FAST_JWT_INVALID_SIGNATURE: 'signature',
   FAST_JWT_MISSING_SIGNATURE: 'signature',
@@ -51,7 +51,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 export class KeySet {
   readonly #keys: readonly VerificationKey[];
   readonly #rules: TokenRules;
-  /** One for a key and an algorithm, made when it is first needed. */
+  /** A verifier for each key and algorithm, made at first use. */
   readonly #verifiers = new Map<VerificationKey, Map<JwtAlgorithm, Verify>>();
 
   constructor(keys: readonly VerificationKey[], rules: TokenRules) {
@@ -59,7 +59,7 @@ export class KeySet {
     this.#rules = rules;
   }
 
-  /** Never throws. */
+  /** Checks a token. Never throws. */
   check(token: unknown): Outcome {
     if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return refused('malformed');
     const header = headerOf(token);
@@ -78,10 +78,10 @@ export class KeySet {
     }
   }
 
-  /** The keys that this token can have been signed by. A key without a name answers to none but tokens without one. */
+  /** The verifiers of the keys that may have signed this token. A key without a `kid` fits only tokens without one. */
   #fitting(algorithm: JwtAlgorithm, kid: string | undefined): readonly VerificationKey[] {
     const able = this.#keys.filter((key) => key.algorithms.includes(algorithm));
-    // A secret has no name, and is the only key that there is.
+    // A secret has no `kid`, and is the only key.
     if (kid === undefined || algorithm.startsWith('HS')) return able;
     return able.filter((key) => key.kid === kid);
   }
@@ -96,7 +96,7 @@ export class KeySet {
 
   #makeVerifier({ material }: VerificationKey, algorithm: JwtAlgorithm): Verify {
     const { issuer, audience } = this.#rules;
-    // A claim that is absent is not checked by the library, unless it is required.
+    // The library does not check an absent claim unless it is required.
     const requiredClaims = [...(issuer === undefined ? [] : ['iss']), ...(audience === undefined ? [] : ['aud'])];
     return createVerifier({
       key: material,

@@ -1,9 +1,9 @@
-/** Recognises keys and certificates given as an HMAC secret. A public key is public, so anyone could sign with it. */
+/** Detects keys and certificates given as an HMAC secret. A public key is not secret, so anyone could sign with it. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 
 /** PEM (RFC 7468), and SSH's form of it (RFC 4716). */
 const PEM = /-{4,5} ?BEGIN [A-Z0-9 ]+ ?-{4,5}/;
-/** Also within JSON, where its quotes have backslashes. */
+/** Also within JSON strings, where its quotes are escaped. */
 const JWK = /["']kty\\*["']\s*:\s*\\*["'](?:RSA|EC|OKP|AKP)\\*["']/;
 /** A line of `authorized_keys` (sshd(8)), or of a `.pub` file. */
 const SSH = /(?:^|\s)(?:ssh-[\w@.-]+|ecdsa-sha2-[\w@.-]+|sk-[\w@.-]+)\s+AAAA/;
@@ -17,12 +17,12 @@ export const isPublished = (secret: string): boolean =>
 
 const isText = (text: string): boolean => PEM.test(text) || JWK.test(text) || SSH.test(text);
 
-/** What has been decoded once: no more than one level is looked into. */
+/** Tests decoded data: only one level of encoding is removed. */
 const isPublishedText = (text: string): boolean => isText(text) || binariesOf(text).some(isBinaryKey);
 
 /**
- * What a text may be the Base64 or the hexadecimal digits of: with what a program's source, a URL or an environment may have put around
- * them or between.
+ * The binary data of which a text may be the Base64 or hexadecimal form: without the characters that source code, a URL
+ * or an environment may have added around it or inside.
  */
 const binariesOf = (text: string): readonly Buffer[] => {
   const plain = text.replace(/^\W*data:[^,]*,/i, '').replaceAll(/\\[rn]|[\s"'`,;]/g, '');
@@ -35,14 +35,14 @@ const binariesOf = (text: string): readonly Buffer[] => {
 
 const isBinaryKey = (bytes: Buffer): boolean => isSshKey(bytes) || isDer(bytes);
 
-/** RFC 4253 §6.6: it begins with the length of its name, and the name. */
+/** RFC 4253 §6.6: an SSH key begins with the length of its type's name, and the name. */
 const isSshKey = (bytes: Buffer): boolean => {
   if (bytes.length < 4) return false;
   const name = bytes.toString('latin1', 4, 4 + Math.min(bytes.readUInt32BE(0), 64));
   return /^(?:ssh-|ecdsa-sha2-|sk-)[\w@.-]+$/.test(name);
 };
 
-/** Each as DER (X.690). All begin with a SEQUENCE. */
+/** The DER (X.690) forms. All begin with a SEQUENCE. */
 const DER_FORMS: readonly ((key: Buffer) => unknown)[] = [
   (key) => createPublicKey({ key, format: 'der', type: 'spki' }),
   (key) => createPublicKey({ key, format: 'der', type: 'pkcs1' }),

@@ -1,9 +1,9 @@
-/** What a token says of itself, unverified: for readers, of a token that their caller has verified. */
+/** Reads the claims of a token without verifying it: for readers whose caller has verified it. */
 import { claimsOf, MAX_TOKEN_LENGTH, type JwtClaims } from './claims.js';
 
 /**
- * The claims in the payload of a compact JWS (RFC 7515 §3.1); undefined if it is none, or if a claim is missing or of
- * another type. Nothing is verified. Never throws.
+ * The claims in the payload of a compact JWS (RFC 7515 §3.1); undefined if it is not one, or if a claim is missing or
+ * of another type. Nothing is verified. Never throws.
  */
 export const readClaims = (token: unknown): JwtClaims | undefined => {
   if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return undefined;

@@ -1,11 +1,11 @@
 /**
- * Keys that a server publishes: fetched when they are first needed, kept, and fetched again.
+ * Keys that a server publishes: fetched when they are first needed, cached, and fetched again.
  *
- * - A set is good for `cacheMs`. After that it is fetched before the next token is checked; so a key that is gone from
- *   the set is not accepted any more.
- * - If that fails, the set is used on for `staleMs` at most, nobody waits, and it is tried again beside.
- * - A key that is not in the set has it fetched, once for all who ask, and at most once in `cooldownMs`: whoever sends
- *   tokens with made-up names of keys has nothing else fetched.
+ * - A set is valid for `cacheMs`. After that it is fetched before the next token is checked; so a key that was removed
+ *   from the set is not accepted any more.
+ * - If that fails, the set is used for `staleMs` at most without waiting, and fetched again in the background.
+ * - A key that is not in the set causes a fetch, one for all waiting tokens, and at most one in `cooldownMs`: tokens
+ *   with made-up key names cause no more requests than that.
  */
 import type { Clock, Instant } from '../core/clock.js';
 import type { TokenvisorError } from '../core/errors.js';
@@ -18,14 +18,14 @@ export interface UrlKeysOptions {
   readonly clock: Clock;
   readonly request: HttpDoor;
   readonly url: string;
-  /** What a request says beside the URL: certificates, `allowInsecureHttp`, `timeoutMs`. */
+  /** Options of the request: certificates, `allowInsecureHttp`, `timeoutMs`. */
   readonly init: HttpRequest;
   readonly cacheMs: number;
   readonly cooldownMs: number;
   readonly staleMs: number;
 }
 
-/** After a fetch that failed the next one waits for so long, or for the cool-down, whichever is shorter. */
+/** The least delay after a failed fetch, or the cool-down if that is shorter. */
 const RETRY_MS = 1_000;
 
 export class UrlKeys implements KeySource {
@@ -36,7 +36,7 @@ export class UrlKeys implements KeySource {
   #fetchedAt: Instant | undefined;
   #fetching: Promise<Keys> | undefined;
   #beganMonoMs = -Infinity;
-  /** Of the last fetch, if it failed. */
+  /** The error of the last fetch, if it failed. */
   #failure: TokenvisorError | undefined;
 
   constructor(options: UrlKeysOptions) {
@@ -48,7 +48,7 @@ export class UrlKeys implements KeySource {
     const { cacheMs } = this.#options;
     if (this.#ageMs() < cacheMs) return this.#keys;
     if (!this.#failure) return undefined;
-    if (this.#retryIsDue()) this.#fetch().catch(() => {}); // Beside: its failure is kept.
+    if (this.#retryIsDue()) this.#fetch().catch(() => {}); // In the background: its failure is stored.
     return this.#stale();
   }
 
@@ -64,7 +64,7 @@ export class UrlKeys implements KeySource {
   }
 
   newer(why: 'unknown_key' | 'signature'): Promise<Keys> | undefined {
-    // A forged signature is no reason to ask anybody: a key that is replaced gets another name.
+    // A forged signature must not cause a fetch: a replaced key gets a new `kid`.
     if (why === 'signature') return undefined;
     if (this.#fetching) return this.#fetching;
     if (this.#failure) {
@@ -95,7 +95,7 @@ export class UrlKeys implements KeySource {
     return this.#sinceLastMs() >= Math.min(RETRY_MS, this.#options.cooldownMs);
   }
 
-  /** One at a time: whoever asks meanwhile gets the same. */
+  /** One fetch at a time, shared by all callers. */
   #fetch(): Promise<Keys> {
     this.#fetching ??= this.#ask().finally(() => (this.#fetching = undefined));
     return this.#fetching;
@@ -110,13 +110,13 @@ export class UrlKeys implements KeySource {
       const answer = await request(url, { ...init, headers: { accept: 'application/json' } }, this.#closing.signal);
       if (answer.status !== 200) throw keysUnavailable(`${this.#host} answered with status ${answer.status}, not 200`);
       const keys = keysOfSet(answer.json());
-      if (!keys) throw keysUnavailable(`The answer of ${this.#host} is no JWK set (RFC 7517 §5)`);
+      if (!keys) throw keysUnavailable(`The answer of ${this.#host} is not a JWK set (RFC 7517 §5)`);
       this.#failure = undefined;
       this.#fetchedAt = askedAt;
       return (this.#keys = keys);
     } catch (error) {
       throw (this.#failure = keysUnavailable(
-        `The keys of ${this.#host} can't be had: ${(error as Error).message}`,
+        `The keys of ${this.#host} can't be fetched: ${(error as Error).message}`,
         error,
       ));
     }

@@ -1,8 +1,8 @@
 /**
- * Keys in the one form that tokens are checked with: plain data, so that it crosses to threads.
+ * Verification keys in a common form: plain data that can be cloned to threads.
  *
- * A key of a set has asymmetric algorithms only and a secret has HMAC ones only. The algorithms are the key's own, by its
- * kind: a token chooses among them, and can't add any.
+ * A key of a set has asymmetric algorithms only and a secret has HMAC ones only. A key's type determines its
+ * algorithms: a token chooses among them, and can't add any.
  */
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { isPlainObject } from '../core/describe.js';
@@ -11,7 +11,7 @@ import { HMAC_ALGORITHMS, type JwtAlgorithm, KEY_ALGORITHMS, leastSecretBytes } 
 import { isPublished } from './published-key.js';
 
 export interface VerificationKey {
-  /** RFC 7517 §4.5; undefined for a key that has no name. */
+  /** RFC 7517 §4.5; undefined for a key without an id. */
   readonly kid: string | undefined;
   readonly algorithms: readonly JwtAlgorithm[];
   /** A PEM of the public key, or the secret. */
@@ -25,12 +25,12 @@ const BY_CURVE: Readonly<Record<string, readonly JwtAlgorithm[]>> = {
   'P-521': ['ES512'],
   Ed25519: ['EdDSA'],
 };
-/** What a public key is made of (RFC 7518 §6, RFC 8037 §2): nothing private is looked at. */
+/** The parameters of public keys (RFC 7518 §6, RFC 8037 §2): private ones are not read. */
 const PUBLIC_MEMBERS = ['kty', 'n', 'e', 'crv', 'x', 'y'];
 
 /**
- * The keys of a JWK set (RFC 7517 §5) that signatures can be checked with; undefined if it is no set. What is of a kind
- * that we do not know, or is no good, is left out, as the RFC says: a symmetric key always.
+ * The keys of a JWK set (RFC 7517 §5) that can verify signatures; undefined if it is not a set. Unknown and invalid
+ * keys are left out, as the RFC says, and symmetric ones always.
  */
 export const keysOfSet = (set: unknown): readonly VerificationKey[] | undefined => {
   const keys: unknown = isPlainObject(set) ? set['keys'] : undefined;
@@ -57,11 +57,11 @@ const keyOf = (jwk: Readonly<Record<string, unknown>>): readonly VerificationKey
 
 const algorithmsOf = ({ kty, crv }: Readonly<Record<string, unknown>>): readonly JwtAlgorithm[] => {
   if (kty === 'RSA') return BY_RSA;
-  // A `kty` that is not the curve's is no key for node:crypto.
+  // node:crypto does not accept a `kty` that does not match the curve.
   return typeof crv === 'string' && Object.hasOwn(BY_CURVE, crv) ? BY_CURVE[crv]! : [];
 };
 
-/** The one key that a shared secret is; undefined if it is too short for these algorithms, or a key that is no secret. */
+/** The key for a shared secret; undefined if it is too short for these algorithms, or a key that is not secret. */
 export const keysOfSecret = (
   secret: string,
   algorithms: readonly JwtAlgorithm[],

@@ -1,6 +1,6 @@
 /**
- * Verifies many tokens in threads beside the actor's: a signature takes 30 to 100 us, and the actor has other things to
- * do. Piscina is loaded and its threads are started when the first batch comes; they end with the last, or by the signal.
+ * Verifies many tokens in threads beside the actor's: a signature takes 30 to 100 us, and would block the actor.
+ * Piscina is loaded and its threads are started with the first batch; they end with the last, or by the signal.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -22,31 +22,31 @@ export interface VerifyManyProgress {
 
 export interface VerifyManyOptions {
   readonly signal?: AbortSignal;
-  /** Called after each batch, with what has been done in all. */
+  /** Called after each batch, with the totals so far. */
   readonly onProgress?: (progress: VerifyManyProgress) => void;
   /**
-   * How many threads at most.
+   * The most threads.
    * @default one less than the machine can run at once, from 1 to 4
    */
   readonly threads?: number;
 }
 
-/** What it needs of the verifier. */
+/** The verifier's interface for batches. */
 export interface ManyVerifier {
   readonly rules: TokenRules;
   readonly keys: () => Promise<Keys>;
   readonly resultOf: (outcome: Outcome) => VerifyResult;
-  /** For a token whose key is not among those that were handed out. */
+  /** For a token whose key is not among those that the threads have. */
   readonly verify: (token: string) => VerifyResult | Promise<VerifyResult>;
   readonly closing: AbortSignal;
 }
 
 type Batches = Iterable<readonly string[]> | AsyncIterable<readonly string[]>;
 
-/** A thread that has nothing to do for so long ends: the batches may come slowly. */
+/** An idle thread ends after this time: ms. Batches may arrive slowly. */
 const IDLE_TIMEOUT_MS = 5_000;
 
-/** One batch is taken more than there are threads, so that none of them has to wait for us. */
+/** One more batch is in progress than there are threads, so that none of them waits for this thread. */
 export const verifyMany = async function* (
   verifier: ManyVerifier,
   batches: Batches,
@@ -69,7 +69,7 @@ export const verifyMany = async function* (
       if (!exhausted && underWay.length <= threads) incoming ??= Promise.resolve(iterator.next());
       const [first] = underWay;
       if (!incoming && !first) return;
-      // Whichever comes first: a slow source keeps no results back, and a silent one no abort.
+      // Whichever is first: a slow source must not delay results, and a silent one must not delay an abort.
       const either = Promise.race([
         ...(first ? [first.then((results) => ({ results }))] : []),
         ...(incoming ? [incoming.then((next) => ({ next }))] : []),
@@ -90,7 +90,7 @@ export const verifyMany = async function* (
         if (came.next.done === true) continue;
         pool ??= createPool(threads);
         const running = runBatch(verifier, pool, came.next.value, ending.signal);
-        running.catch(() => {}); // It is told in its turn.
+        running.catch(() => {}); // Its error is reported in its turn.
         underWay.push(running);
       }
     }
@@ -100,7 +100,7 @@ export const verifyMany = async function* (
   } finally {
     ending.abort();
     incoming?.catch(() => {});
-    // Not waited for: a source that is in the middle of something answers when that is done.
+    // Not awaited: a busy source answers only when it is done.
     if (!exhausted) void Promise.resolve(iterator.return?.()).catch(() => {});
     await pool?.destroy();
   }
@@ -108,7 +108,7 @@ export const verifyMany = async function* (
 
 interface Ending {
   readonly signal: AbortSignal;
-  /** Also lets go of the signals. */
+  /** Also removes the listeners of the signals. */
   abort(): void;
 }
 
@@ -134,7 +134,7 @@ const createPool = (threads: number): Piscina => {
     argv: [],
     execArgv: [],
   });
-  pool.on('error', () => {}); // The job that it concerns rejects.
+  pool.on('error', () => {}); // The job in question rejects.
   return pool;
 };
 
@@ -156,7 +156,7 @@ const runBatch = async (
   const results: VerifyResult[] = [];
   for (const [index, outcome] of outcomes.entries()) {
     const isUnknown = 'refused' in outcome && outcome.refused === 'unknown_key';
-    // The set may have a new key by now: asked for once for all of them, and no more often than for single tokens.
+    // The set may have a new key: fetched once for all of them, and no more often than for single tokens.
     results.push(isUnknown ? await verify(tokens[index]!) : resultOf(outcome));
   }
   return results;

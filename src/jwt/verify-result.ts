@@ -1,4 +1,4 @@
-/** What became of a token. */
+/** The result of verifying a token. */
 import type { TokenvisorError } from '../core/errors.js';
 import type { JwtClaims } from './claims.js';
 

@@ -1,4 +1,4 @@
-/** One job of a thread that verifies many tokens: they are checked with the keys that come with it. */
+/** A job of a thread that verifies many tokens: it checks them with the keys of the job. */
 import { KeySet, type Outcome, type TokenRules } from './key-set.js';
 import type { VerificationKey } from './verification-key.js';
 

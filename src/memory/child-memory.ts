@@ -1,6 +1,4 @@
-/**
- * The memory of one child: what the main thread allocates, and the views that each thread has of it.
- */
+/** The memory of one child: allocated by the main thread, opened by every thread that uses it. */
 import { inspect, types } from 'node:util';
 import { TokenvisorError } from '../core/errors.js';
 import { Header, LAYOUT_VERSION, MAGIC, SEALED_BYTES, SHARED_BYTES } from './layout.js';
@@ -27,7 +25,9 @@ export const allocateChildMemory = (): ChildMemory => ({
   sealed: allocate(SEALED_BYTES),
 });
 
-/** A token lies in it, and whoever prints a handle prints the buffer: so it prints as its name. It clones as before. */
+/**
+ * Makes the buffer print as its name: it holds a token, and printing a handle prints its buffer. It clones as before.
+ */
 const silence = (buffer: SharedArrayBuffer): void => {
   if (Object.hasOwn(buffer, inspect.custom) || !Object.isExtensible(buffer)) return;
   Object.defineProperty(buffer, inspect.custom, { value: () => `SharedArrayBuffer(${buffer.byteLength} bytes)` });
@@ -35,12 +35,15 @@ const silence = (buffer: SharedArrayBuffer): void => {
 
 const bound = new WeakMap<SharedArrayBuffer, AtomicWords>();
 
-/** Whoever opens this buffer in this thread is given these words: a child that runs beside its readers has its own. */
+/**
+ * Makes every reader of this buffer in this thread use these words: a child that runs in its readers' thread brings its
+ * own.
+ */
 export const bindWords = (buffer: SharedArrayBuffer, words: AtomicWords): void => void bound.set(buffer, words);
 
-/** The words of a buffer that somebody handed us. Throws LAYOUT_MISMATCH for one that is not ours. */
+/** Opens an untrusted buffer. Throws LAYOUT_MISMATCH for one that tokenvisor did not make. */
 export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWords => {
-  // By its brand: what comes over a port may be of another realm.
+  // Tested by brand: a buffer from a port may be of another realm.
   const isShared = types.isSharedArrayBuffer(buffer);
   if (!isShared || buffer.byteLength !== byteLength) {
     throw new TokenvisorError(
@@ -55,7 +58,7 @@ export const openWords = (buffer: unknown, byteLength = SHARED_BYTES): AtomicWor
   const version = words.load(Header.LAYOUT_VERSION);
   const isOurs = words.load(Header.MAGIC) === MAGIC;
   if (!isOurs || version !== LAYOUT_VERSION) {
-    const came = isOurs ? String(version) : 'memory that is not of tokenvisor, or was overwritten';
+    const came = isOurs ? String(version) : 'memory that tokenvisor did not make, or that was overwritten';
     throw new TokenvisorError(
       'LAYOUT_MISMATCH',
       `Expected memory of layout ${LAYOUT_VERSION}, got ${came}. Use one version of tokenvisor in all threads`,

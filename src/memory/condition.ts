@@ -1,9 +1,9 @@
 /**
- * Waiting for shared memory to say what one waits for, in any thread.
+ * Condition variables in shared memory, for any thread.
  *
  * Who changes something rings (bumps a counter, notifies). Who waits reads the counter, checks its condition, and waits
  * for the counter to be another. The order is what makes it safe: a notification between the check and the wait makes the wait
- * return at once. A ringer that is killed between its bump and its notify strands nobody, because waits go in slices.
+ * return at once. A notifier killed between its increment and its notify strands no waiter, because waits go in slices.
  */
 import { abortError, listenForAbort } from '../core/abort.js';
 import { type BoundClock, setBound } from '../core/bound.js';
@@ -11,7 +11,7 @@ import { type Clock, systemClock, type Timer } from '../core/clock.js';
 import { nextTurn } from '../core/next-turn.js';
 import type { SharedWords } from './words.js';
 
-/** How long a lost notify can cost. */
+/** The longest delay that a lost notify can cause: ms. */
 export const SLICE_MS = 250;
 
 /** How often a changing word is read in one turn of the event loop before other work runs. */
@@ -19,14 +19,14 @@ const ROUNDS = 100;
 
 export interface WaitOptions {
   readonly timeoutMs: number;
-  /** Bounds the wait in lived time instead of by the clock: for waits that can't be repeated. */
+  /** Bounds the wait in lived time instead of clock time: for waits that can't be repeated. */
   readonly lived?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Makes the error for a wait that reached its bound. */
   readonly onTimeout: () => Error;
 }
 
-/** A plain timer: it holds the process open, and is what fake timers of a test replace. */
+/** A plain timer: it holds the process open, and a test's fake timers replace it. */
 const setTimer = (delayMs: number, callback: () => void): Timer => {
   const timeout = setTimeout(callback, delayMs);
   return { cancel: () => clearTimeout(timeout) };
@@ -35,8 +35,8 @@ const setTimer = (delayMs: number, callback: () => void): Timer => {
 const plainClock: BoundClock = { monoMs: () => systemClock.monoMs(), setTimer };
 
 /**
- * Calls `callback` at the end of a wait. By the machine's clock it comes a turn later: where the thread stood still, what
- * has arrived meanwhile has its turn first.
+ * Calls `callback` at the end of a wait. By the machine's clock it runs a turn later: after the thread stood still,
+ * messages that arrived meanwhile are handled first.
  */
 const setEnd = (clock: Clock | undefined, { timeoutMs, lived }: WaitOptions, callback: () => void): Timer => {
   if (lived) return setBound(clock ?? plainClock, timeoutMs, callback);
@@ -96,14 +96,14 @@ export class ConditionVariable {
       };
       const timeout = setEnd(this.#words.clock, options, end);
       this.#waiters.add(waiter);
-      // Where time is simulated none passes in a slice.
+      // Simulated time does not pass in a slice.
       if (!this.#words.clock) this.#slice ??= setInterval(() => this.#attemptAll(), SLICE_MS);
       if (!this.#listening) this.#listen();
       else waiter.attempt();
     });
   }
 
-  /** The same, blocking the thread: for threads that may. Returns undefined at `timeoutMs`. */
+  /** As {@link wait}, but blocks the thread: for threads that may block. Returns undefined at `timeoutMs`. */
   waitSync<T>(check: () => T | undefined, timeoutMs: number): T | undefined {
     const { clock = systemClock } = this.#words;
     const deadlineMs = clock.monoMs() + timeoutMs;
@@ -147,8 +147,8 @@ export class ConditionVariable {
 }
 
 /**
- * A later turn, for which the thread is not held open. By a timer: an immediate that holds nothing open does not wake an
- * event loop that waits for its next timer or message.
+ * A later turn, without holding the thread open. By a timer: an unref'd immediate does not wake an event loop that
+ * waits for its next timer or message.
  */
 const idleTurn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 0).unref());
 

@@ -1,34 +1,34 @@
 /**
  * Every shared-memory offset, in one file. All indices are in 32-bit words.
  *
- * A child has two buffers that the main thread allocates and that outlive every incarnation of it:
- * `shared`, which any thread may be handed, and `sealed`, which only the supervisor thread and the actor ever see.
+ * A child has two buffers that the main thread allocates and that outlive each incarnation: `shared`, which any thread
+ * may get, and `sealed`, which only the supervisor thread and the actor get.
  *
  *     shared:  header | snapshot 2 x 2 slots | status 2 x 2 slots | supervision 2 x 2 slots
  *     sealed:  header | sealed   2 x 2 slots
  *
- * Pages that are never touched cost no memory, so the slots have their full size from the start.
+ * Untouched pages cost no memory, so the slots have their full size from the start.
  */
 
 const WORD_BYTES = 4;
 const words = (bytes: number): number => bytes / WORD_BYTES;
 
-/** 'TKVS': what a buffer of ours begins with. */
+/** 'TKVS': the first word of each buffer. */
 export const MAGIC = 0x544b5653;
-/** Raised with every change of what this file says; {@link checkLayout} refuses any other. */
+/** Raised with every change of this file; {@link checkLayout} refuses any other version. */
 export const LAYOUT_VERSION = 3;
 
 /** The words of the header, the same in both buffers. */
 export const Header = {
   MAGIC: 0,
   LAYOUT_VERSION: 1,
-  /** Bumped and notified at every publish, failure, status change and fence: what waiters wait on. */
+  /** Bumped and notified at every publish, failure, status change and fence: readers wait on it. */
   CHANGE: 2,
-  /** Bumped and notified when somebody wants something of the actor: what the actor waits on. */
+  /** Bumped and notified at each request to the actor: the actor waits on it. */
   REQUEST: 3,
-  /** Somebody wants a generation of at least this; only ever raised. */
+  /** The highest generation that a reader has asked for; only ever raised. */
   WANTED: 4,
-  /** Somebody has seen this generation refused; only ever raised. */
+  /** The highest generation that a reader reported as refused; only ever raised. */
   INVALIDATED: 5,
   /** The last generation ever published; only ever raised, over all incarnations. */
   GENERATION: 6,
@@ -41,51 +41,51 @@ export const Header = {
   SEALED_CONTROL: 12,
   /** Not 0 while the child is stopped: for readers that can't afford to decode the supervision record at each read. */
   STOPPED: 13,
-  /** The system's number of the actor's thread in bank 0, and in bank 1; 0 if it is unknown. */
+  /** The operating system's thread id of the actor in bank 0, and in bank 1; 0 if it is unknown. */
   THREAD_ID: 14,
-  /** The first of {@link OWN_WORDS}: a cache line of their own, so that whoever counts in them holds up no reader. */
+  /** The first of {@link OWN_WORDS}: in a separate cache line, so that counting in them does not slow down readers. */
   OWN: 16,
   /**
-   * The least and the greatest by which the wall clock was ahead of the monotonic one since the instants in this memory were
-   * last known to be right, in units of 100 ms; 0: not looked yet. The supervisor thread's.
+   * The least and the greatest offset of the wall clock to the monotonic one since the instants in this memory were
+   * last known to be right, in units of 100 ms; 0: not measured yet. Written by the supervisor thread.
    */
   CLOCK_LEAST: 32,
   CLOCK_GREATEST: 33,
 } as const;
 
-/** How many words of the header are the child's own. */
+/** How many words of the header are reserved for the child. */
 export const OWN_WORDS = 16;
 
 const HEADER_BYTES = 4_096;
 
-/** Where a record lives. */
+/** The location of a record. */
 export interface RecordPlace {
   /** The index of its control word. */
   readonly control: number;
   /** The index of its first slot; bank 0 slot 0, bank 0 slot 1, bank 1 slot 0, bank 1 slot 1. */
   readonly slots: number;
   readonly slotWords: number;
-  /** The index of the word that remembers its last generation when the record is gone, if generations matter. */
+  /** The index of the word that keeps the last generation after the record is gone, if the record uses generations. */
   readonly generation?: number;
 }
 
 const SLOT_BYTES = { snapshot: 65_536, status: 8_192, supervision: 32_768, sealed: 65_536 } as const;
 const SLOTS = 4;
 
-/** The token: written by the actor, read by anyone. */
+/** The token: written by the actor, read by any thread. */
 export const SNAPSHOT: RecordPlace = {
   control: Header.SNAPSHOT_CONTROL,
   slots: words(HEADER_BYTES),
   slotWords: words(SLOT_BYTES.snapshot),
   generation: Header.GENERATION,
 };
-/** What the actor says of itself: written by the actor, read by anyone. */
+/** The actor's status: written by the actor, read by any thread. */
 export const STATUS: RecordPlace = {
   control: Header.STATUS_CONTROL,
   slots: SNAPSHOT.slots + SLOTS * SNAPSHOT.slotWords,
   slotWords: words(SLOT_BYTES.status),
 };
-/** What the supervisor knows of the child: written by the supervisor thread alone. */
+/** The supervisor's state of the child: written by the supervisor thread alone. */
 export const SUPERVISION: RecordPlace = {
   control: Header.SUPERVISION_CONTROL,
   slots: STATUS.slots + SLOTS * STATUS.slotWords,
@@ -93,7 +93,7 @@ export const SUPERVISION: RecordPlace = {
 };
 export const SHARED_BYTES = (SUPERVISION.slots + SLOTS * SUPERVISION.slotWords) * WORD_BYTES;
 
-/** What a crash must not lose and nobody may see: in the sealed buffer. */
+/** Secrets that must survive a crash and that no reader may see: in the sealed buffer. */
 export const SEALED: RecordPlace = {
   control: Header.SEALED_CONTROL,
   slots: words(HEADER_BYTES),
@@ -101,12 +101,12 @@ export const SEALED: RecordPlace = {
 };
 export const SEALED_BYTES = (SEALED.slots + SLOTS * SEALED.slotWords) * WORD_BYTES;
 
-/** A generation is a word that is compared as a signed one: the last one there is, after 68 years at one a second. */
+/** The highest generation: it is compared as a signed word. One a second reaches it after 68 years. */
 export const LAST_GENERATION = 2 ** 31 - 1;
 
 /** The words of a slot. Instants are doubles, in two words each. */
 export const Slot = {
-  /** The control word under which the slot was published: it counts under no other. */
+  /** The control word under which the slot was published: the slot is valid under no other. */
   STAMP: 0,
   EPOCH: 1,
   GENERATION: 2,
@@ -114,23 +114,23 @@ export const Slot = {
   ISSUED_AT: 4,
   EXPIRES_AT: 6,
   USABLE_UNTIL: 8,
-  /** Over every other word of the header and the payload. */
+  /** A checksum of every other word of the header and the payload. */
   CHECKSUM: 10,
   PAYLOAD: 11,
 } as const;
 
-/** How many bytes of payload a record can carry. */
+/** How many bytes of payload a record can hold. */
 export const payloadBytes = (place: RecordPlace): number => (place.slotWords - Slot.PAYLOAD) * WORD_BYTES;
 
 /*
- * A control word: which slot of which bank is live, and how many changes there have been.
+ * A control word: which slot of which bank is live, and a count of changes.
  *
  *     31                                   3       2       1      0
  *     | change, 29 bits, never 0 once written | refused | bank | slot |
  *
- * 0 is a record that was never written. Every publish, withdrawal and fence is a change, so that a control word comes
- * back after 2^29 of them: 17 years at one a second. `refused` is set from outside, by a reader that has seen the record
- * refused: it changes nothing for the writer, and makes every other reader look again.
+ * 0 is a record that was never written. Every publish, withdrawal and fence is a change, so a control word repeats
+ * after 2^29 of them: 17 years at one a second. `refused` is set by a reader that has seen the token refused: the
+ * writer ignores it, and every other reader looks again.
  */
 const CHANGES = 2 ** 29;
 const CHANGE_SHIFT = 3;
@@ -145,7 +145,7 @@ export const nextControl = (control: number, bank: number, slot: number): number
   return (change << CHANGE_SHIFT) | (bank << 1) | slot;
 };
 
-/** The control word with its record refused, and what it was before: the stamp of the record. */
+/** The control word with its record refused, and without: the stamp of the record. */
 export const refusedControl = (control: number): number => control | REFUSED;
 export const stampOf = (control: number): number => control & ~REFUSED;
 

@@ -1,10 +1,10 @@
 /**
- * A record: one writer, any readers, no lock. See docs/explanation/memory-model.md.
+ * A record: one writer, any number of readers, no lock. See docs/explanation/memory-model.md.
  *
- * Two banks of two slots; the control word says which slot is live. The writer fills the slot of its bank that is not
- * live, then makes it live by a compareExchange of the control word from the value that it knows to be there. Whoever
- * changes the control word in between (a fence, a withdrawal) makes that compareExchange fail, for good: a writer never
- * reads the control word again, so a fenced one can't come back.
+ * Two banks of two slots; the control word says which slot is live. The writer fills the other slot of its bank, then
+ * makes it live by a compareExchange of the control word from the value that it expects. Any change of the control word
+ * in between (a fence, a withdrawal) makes that compareExchange fail, for good: a writer never reads the control word
+ * again, so a fenced writer can't come back.
  */
 import { TokenvisorError } from '../core/errors.js';
 import {
@@ -20,35 +20,35 @@ import {
 } from './layout.js';
 import { raise, type SharedWords } from './words.js';
 
-/** What a record says, beside its payload. */
+/** The header of a record. */
 export interface RecordHeader {
   readonly generation: number;
-  /** Instants in ms since the Unix epoch; `Infinity` is never. 0 where the record has no use for them. */
+  /** Instants in ms since the Unix epoch; `Infinity` is never. 0 in a record that does not use them. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
   readonly usableUntilMs: number;
 }
 
-/** Of a record that has no use for generations and instants. */
+/** The header of a record without generations and instants. */
 export const NO_INSTANTS: RecordHeader = { generation: 0, issuedAtMs: 0, expiresAtMs: 0, usableUntilMs: 0 };
 
 export interface ReadRecord extends RecordHeader {
   /** The control word under which it was read. */
   readonly control: number;
-  /** Which incarnation wrote it. */
+  /** The incarnation that wrote it. */
   readonly epoch: number;
   readonly payload: Uint8Array;
 }
 
-/** There is no record: never written, withdrawn, or (`control` undefined) never the same twice while we looked. */
+/** No record: never written, withdrawn, or (`control` undefined) changed during every attempt to read it. */
 export interface NoRecord {
   readonly control: number | undefined;
   readonly payload?: undefined;
-  /** There is one, and it is not what was written: something else has written there. */
+  /** The record is there but its checksum is wrong: something else has written to this memory. */
   readonly damaged?: true;
 }
 
-/** A writer changes a record once a second at most, so a reader that fails this often is being lied to. */
+/** A writer changes a record once a second at most, so a reader that fails this often reads corrupt memory. */
 const READ_ATTEMPTS = 1_000;
 
 const doubles = new Float64Array(1);
@@ -66,7 +66,7 @@ const loadDouble = (words: Int32Array, index: number): number => {
   return doubles[0]!;
 };
 
-/** FNV-1a over words: it tells a torn record from a whole one, and is no defence against an adversary. */
+/** FNV-1a over words: it detects a torn record, and is no defence against an adversary. */
 const checksum = (slot: Int32Array): number => {
   let hash = 0x811c9dc5 | 0;
   for (let i = 0; i < slot.length; i += 1) {
@@ -82,7 +82,7 @@ const loadLength = (words: SharedWords, place: RecordPlace, base: number): numbe
   return byteLength >= 0 && byteLength <= payloadBytes(place) ? byteLength : undefined;
 };
 
-/** The live record, whole, or none. Lock-free; safe beside any writer, dead or alive. */
+/** Reads the live record, whole, or none. Lock-free; safe beside any writer, alive or dead. */
 export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord | NoRecord => {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt += 1) {
     const control = words.load(place.control);
@@ -95,7 +95,8 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
     }
     const byteLength = loadLength(words, place, base);
     if (byteLength === undefined) {
-      // A slot is wiped from its end to its stamp, and its length last: one that counts has the length that it was given.
+      // A wipe clears the slot from its end to its stamp, and the length last: while the stamp counts, the length is
+      // intact.
       if (words.load(place.control) !== control) continue;
       return words.load(base + Slot.STAMP) === stamp ? { control, damaged: true } : { control };
     }
@@ -118,8 +119,8 @@ export const readRecord = (words: SharedWords, place: RecordPlace): ReadRecord |
 };
 
 /**
- * The last generation that was ever published. The record may know better than the word (its writer was killed before
- * it raised it), but the word is raised before a record goes: so the record is read first.
+ * The last generation ever published. The record is read first: it may be ahead of the word (its writer was killed
+ * before it raised the word), and the word is raised before a record is removed.
  */
 export const lastGeneration = (words: SharedWords, place: RecordPlace): number => {
   const record = readRecord(words, place);
@@ -146,7 +147,7 @@ const encodeSlot = (stamp: number, epoch: number, header: RecordHeader, payload:
   return slot;
 };
 
-/** Fills a slot that is not live. Its length goes first: a wipe must find all of a record that was cut short. */
+/** Fills a slot that is not live. The length is written first: a wipe must cover all of a record that was cut short. */
 const fillSlot = (words: SharedWords, base: number, slot: Int32Array): void => {
   words.store(base + Slot.BYTE_LENGTH, slot[Slot.BYTE_LENGTH]!);
   for (let i = slot.length - 1; i >= 0; i -= 1) words.store(base + i, slot[i]!);
@@ -162,7 +163,9 @@ const wipeSlot = (words: SharedWords, place: RecordPlace, bank: number, slot: nu
   words.store(base + Slot.BYTE_LENGTH, 0);
 };
 
-/** Wipes a bank, but for the slot that `control` makes live. The bank belongs to the caller, or to no living thread. */
+/**
+ * Wipes a bank except for the slot that `control` makes live. The bank belongs to the caller, or to no living thread.
+ */
 const wipeBank = (words: SharedWords, place: RecordPlace, bank: 0 | 1, control: number): void => {
   for (const slot of [0, 1]) {
     const pointedAt = bankOf(control) === bank && slotOf(control) === slot;
@@ -172,12 +175,12 @@ const wipeBank = (words: SharedWords, place: RecordPlace, bank: 0 | 1, control: 
   }
 };
 
-/** What an incarnation needs to write: handed to it at its start, by whoever made sure that it is the only one. */
+/** What an incarnation needs to write. The supervisor hands it over at the start, after making sure that there is one writer. */
 export interface FencingLease {
   readonly epoch: number;
   /** The bank that no other living thread writes to. */
   readonly bank: 0 | 1;
-  /** The control word that the writer will find: it points at that bank. */
+  /** The control word that the writer expects: it points at that bank. */
   readonly control: number;
 }
 
@@ -219,7 +222,7 @@ export class RecordWriter {
     wipeSlot(this.#words, this.#place, bank, 1 - slot);
   }
 
-  /** Takes the record back: no reader sees it any more. */
+  /** Withdraws the record: no reader sees it any more. */
   withdraw(): void {
     const { bank } = this.#lease;
     const slot = slotOf(this.#control);
@@ -244,9 +247,9 @@ export class RecordWriter {
 }
 
 const fenced = (): TokenvisorError =>
-  new TokenvisorError('FENCED', 'A successor writes this record now; this incarnation may not');
+  new TokenvisorError('FENCED', 'A successor writes this record now; this incarnation may no longer write it');
 
-/** Wipes what a writer that lives no more has left in its bank, beside the live record. */
+/** Wipes the rest that a dead writer has left in its bank, beside the live record. */
 export const wipeAfter = (words: SharedWords, place: RecordPlace, bank: 0 | 1): void =>
   wipeBank(words, place, bank, words.load(place.control));
 
@@ -265,7 +268,8 @@ export const takeLease = (
   const isTaken = (bank: 0 | 1): boolean => taken.some((lease) => lease.bank === bank);
   if (!isTaken(live)) return { epoch, bank: live, control };
   const bank = live === 0 ? 1 : 0;
-  if (isTaken(bank)) throw new TokenvisorError('INTERNAL', 'Expected no third writer beside two that live');
+  if (isTaken(bank))
+    throw new TokenvisorError('INTERNAL', 'Expected a free bank for the writer, but two living writers hold both');
   return { epoch, bank, control: fenceRecord(words, place, bank) };
 };
 
@@ -282,35 +286,35 @@ export const fenceRecord = (words: SharedWords, place: RecordPlace, bank: 0 | 1)
     if (live.payload) {
       fillSlot(words, slotIndex(place, bank, 0), encodeSlot(control, live.epoch, live, live.payload));
     } else if (live.damaged) {
-      // That it was damaged is kept as well: a successor that found nothing would begin anew.
+      // The damage is copied as well: a successor that found no record would start from nothing.
       const slot = encodeSlot(control, 0, NO_INSTANTS, new Uint8Array());
       slot[Slot.CHECKSUM]! ^= 1;
       fillSlot(words, slotIndex(place, bank, 0), slot);
     }
-    // It fails only if the old writer published since: then there is something newer to keep.
+    // It fails only if the old writer has published since: then the newer record is kept.
     if (words.compareExchange(place.control, live.control, control) === live.control) return control;
   }
 };
 
 /**
- * Makes every reader that has a record of this generation cached look again, at once and in every thread. Any thread may;
- * a newer record is left alone. Why it is not to be used is for another word to say, which is raised first.
+ * Marks the record of this generation as refused, so that every reader with a cached copy reads again at once, in every
+ * thread. Any thread may call it; a newer record is left alone. The reason is in another word, which is raised first.
  */
 export const refuseRecord = (words: SharedWords, place: RecordPlace, generation: number): void => {
   for (;;) {
     const live = readRecord(words, place);
     if (live.control !== undefined && (!live.payload || live.generation !== generation)) return;
-    // Never the same twice while we looked: then whatever is there is to be looked at again, which costs its readers a read.
+    // It changed during every attempt: mark the current record, which costs its readers one more read.
     const control = live.control ?? words.load(place.control);
     if (control === 0) return;
-    // It fails only if the record has changed, or another thread was first: look again.
+    // It fails only if the record has changed, or another thread was first: try again.
     if (words.compareExchange(place.control, control, refusedControl(control)) === control) return;
   }
 };
 
 /**
- * Takes the record back from outside, where no writer is to write again: a stop. With `wipe`, which is for when no
- * thread that could write lives, nothing of it is left in memory.
+ * Withdraws the record from outside, when no writer may write again: at a stop. With `wipe`, for when no thread that
+ * could write is alive, it is erased from memory.
  */
 export const withdrawRecord = (words: SharedWords, place: RecordPlace, { wipe }: { wipe: boolean }): void => {
   for (;;) {

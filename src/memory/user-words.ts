@@ -1,37 +1,35 @@
-/**
- * The words of a child's shared memory that are its own: counters and flags that outlive its actors.
- */
+/** The words of shared memory that a child may use freely: counters and flags that outlive its actors. */
 import { describeValue } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 import { Header, OWN_WORDS } from './layout.js';
 import type { SharedWords } from './words.js';
 
 /**
- * 16 words of a child's shared memory that are its own, as any thread may use them: what they mean is up to the kind.
- * Each is a signed 32-bit integer, 0 at the start. They outlive the actor and the supervisor thread.
+ * 16 words of shared memory per child, for any thread; the kind defines their meaning. Each is a signed 32-bit integer,
+ * 0 at the start. They outlive the actor and the supervisor thread.
  */
 export interface ReaderWords {
-  /** The word at `index`, 0 to 15. Atomic, and so is everything here. @throws CONFIG_INVALID for another index. */
+  /** The word at `index`, 0 to 15. Atomic, as all operations here. @throws CONFIG_INVALID for another index. */
   load(index: number): number;
   /**
-   * Adds to the word at `index`, 0 to 15, and returns what was there. It goes round at 2^31.
+   * Adds to the word at `index`, 0 to 15, and returns the old value. It wraps around at 2^31.
    *
-   * @throws CONFIG_INVALID for another index, or a value that is no integer.
+   * @throws CONFIG_INVALID for another index, or a value that is not an integer.
    */
   add(index: number, value: number): number;
 }
 
 /**
- * The same words, as the child's actor uses them. They are not fenced: a zombie that wakes up may write into them. A kind
- * for which this matters says `fenceable: false`.
+ * The same words for the child's actor. They are not fenced: a zombie that wakes up may write to them. A kind for which
+ * this matters sets `fenceable: false`.
  */
 export interface ActorWords extends ReaderWords {
-  /** Stores a word. @throws CONFIG_INVALID for an index that is none of 0 to 15, or a value that is no integer. */
+  /** Stores a word. @throws CONFIG_INVALID for an index outside 0 to 15, or a value that is not an integer. */
   store(index: number, value: number): void;
   /**
-   * Stores a word if what is there is `expected`, and returns what was there.
+   * Stores a word if the old value is `expected`, and returns the old value.
    *
-   * @throws CONFIG_INVALID for an index that is none of 0 to 15, or a value that is no integer.
+   * @throws CONFIG_INVALID for an index outside 0 to 15, or a value that is not an integer.
    */
   compareExchange(index: number, expected: number, replacement: number): number;
 }
@@ -44,7 +42,7 @@ const placeOf = (index: number): number => {
   throw invalid(`the index of a word to be an integer from 0 to ${OWN_WORDS - 1}`, index);
 };
 
-/** An integer of 32 bits, signed or not: it is kept as the signed one. */
+/** A 32-bit integer, signed or unsigned; stored as signed. */
 const word = (value: number): number => {
   if (Number.isInteger(value) && value >= -(2 ** 31) && value < 2 ** 32) return value | 0;
   throw invalid('the value of a word to be an integer of 32 bits', value);

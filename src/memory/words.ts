@@ -1,24 +1,27 @@
 /**
- * The one door to shared memory. The protocols are written against {@link SharedWords}, so that they can be run under
- * a scheduler that explores every interleaving of its operations.
+ * The only access to shared memory. The protocols are written against {@link SharedWords}, so that tests can run them
+ * under a scheduler that explores every interleaving of its operations.
  */
 import type { Clock } from '../core/clock.js';
 
 /** Sequentially consistent 32-bit words. */
 export interface SharedWords {
-  /** The time in which the instants in these words are, and by which waits for them are bounded: if not the machine's. */
+  /** The clock of the instants in these words, which also bounds waits for them; by default the machine's. */
   readonly clock?: Clock | undefined;
   load(index: number): number;
   store(index: number, value: number): void;
-  /** Returns what was there; it was replaced if that is `expected`. */
+  /** Stores `replacement` if the old value is `expected`; returns the old value. */
   compareExchange(index: number, expected: number, replacement: number): number;
-  /** Returns what was there. */
+  /** Returns the old value. */
   add(index: number, value: number): number;
-  /** Wakes all that wait on the word, in any thread. */
+  /** Wakes all waits on the word, in any thread. */
   notify(index: number): void;
   /** Blocks this thread while the word is `expected`, `timeoutMs` at most. */
   wait(index: number, expected: number, timeoutMs: number): void;
-  /** Resolves when the word may no longer be `expected`, after `timeoutMs` at the latest; undefined: it is not now. */
+  /**
+   * Resolves when the word may no longer be `expected`, after `timeoutMs` at the latest; undefined if it already
+   * differs.
+   */
   waitAsync(index: number, expected: number, timeoutMs: number): Promise<unknown> | undefined;
 }
 
@@ -63,14 +66,14 @@ export class AtomicWords implements SharedWords {
   }
 }
 
-/** The wall clock that instants in these words are on. */
+/** The wall clock of the instants in these words. */
 export const wallClockOf = ({ clock }: Pick<SharedWords, 'clock'>): (() => number) =>
   clock ? () => clock.wallMs() : machineNowMs;
 
-/** One function for all readers, so that a call of it costs no more than what it calls; Date is looked up each time. */
+/** One function for all readers, so that a call costs no more than Date.now itself; Date is looked up each time. */
 const machineNowMs = (): number => Date.now();
 
-/** Raises a word to `value` unless it is there or past it. Any thread may; true if this call raised it. */
+/** Raises a word to `value` unless it is that high already. Any thread may call it; true if this call raised it. */
 export const raise = (words: SharedWords, index: number, value: number): boolean => {
   let seen = words.load(index);
   while (seen < value) {

@@ -1,8 +1,8 @@
 /**
- * Calls and casts over a MessagePort of their own: a call by Comlink, a cast as one message beside it, which nobody
- * answers. One port per caller and incarnation; with it come counters in shared memory. In one the sender reserves a place
- * in the mailbox, so that a full mailbox is seen by the sender, at once, without a message; by the other it knows how many
- * casts an actor that died has left.
+ * Calls and casts over a dedicated MessagePort: a call by Comlink, a cast as one unanswered message. One port per
+ * caller and incarnation, with two counters in shared memory. In one the sender reserves a place in the mailbox, so
+ * that it detects a full mailbox at once, without a message; from the other it knows how many casts a dead actor did
+ * not handle.
  */
 import type { MessagePort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
@@ -20,9 +20,9 @@ interface CallService {
   call(message: unknown): Promise<Envelope>;
 }
 
-/** Who answers: an actor's server. */
+/** The answering side: an actor's server. */
 export interface CallServer {
-  /** `taken` and `handled` are called when the message leaves the mailbox, and when it has been dealt with. */
+  /** `taken` and `handled` are called when the message leaves the mailbox, and when it has been handled. */
   call(message: unknown, taken: () => void): Promise<unknown>;
   cast(message: unknown, taken: () => void, handled: () => void): void;
 }
@@ -30,7 +30,7 @@ export interface CallServer {
 /** `#<Promise> could not be cloned.` */
 const QUOTES_NOTHING = /^(?:#<\w+> could not be cloned\.|Unserializable return value)$/;
 
-/** What Comlink answers in place of an answer that can't be cloned. */
+/** Comlink's reply if the result can't be cloned. */
 const UNSERIALIZABLE = 'Unserializable return value';
 
 /** The actor's side: serves the calls and casts of one port until it closes. */
@@ -64,7 +64,7 @@ export interface CallOptions {
    * @default 5_000
    */
   readonly timeoutMs?: number;
-  /** Gives up the wait: the call rejects with ABORTED. The actor may have taken the message, and goes on. */
+  /** Cancels the wait: the call rejects with ABORTED. The actor may have taken the message, and continues. */
   readonly signal?: AbortSignal;
 }
 
@@ -78,8 +78,8 @@ export class CallPort {
   readonly #mailboxLimit: number;
   readonly #castLost: (error: TokenvisorError) => void;
   /**
-   * Held for as long as the port: a proxy that nobody holds may be collected in mid-call. And the one of the method, since
-   * Comlink makes another at each look at it.
+   * Kept as long as the port: an unreferenced proxy may be collected in mid-call. The method's proxy is kept because
+   * Comlink makes a new one at each access.
    */
   readonly #ask: Comlink.Remote<CallService>['call'];
   readonly #pending = new Set<(error: Error) => void>();
@@ -89,7 +89,7 @@ export class CallPort {
   #casts = 0;
   #closed = false;
 
-  /** `castLost` is told of each cast that was sent, and not handled before the port closed. */
+  /** `castLost` is called for each cast that was sent, and not handled before the port closed. */
   constructor(child: string, { port, counts, mailboxLimit }: CallEndpoint, castLost: (error: TokenvisorError) => void) {
     this.#child = child;
     this.#port = port;
@@ -110,7 +110,7 @@ export class CallPort {
     return this.#closed;
   }
 
-  /** Sends a message and waits for the answer. The process is held open until it is there. */
+  /** Sends a message and waits for the answer. The process is held open until then. */
   call(message: unknown, { timeoutMs = DEFAULT_CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
@@ -126,8 +126,8 @@ export class CallPort {
       };
       const fail = (error: Error): void => settle(() => reject(error));
       const unlisten = listenForAbort(signal, () => fail(abortError('call', signal)));
-      // Two turns later: after a block of this thread, an answer is received in the first turn, and the `close` event of a
-      // port whose actor has died comes at the end of it.
+      // Two turns later: after this thread was blocked, an answer is received in the first turn, and the `close` event
+      // of a dead actor's port comes at the end of it.
       const timeOut = (): void => fail(callTimeout(this.#child, timeoutMs));
       const timer = setTimeout(() => void nextTurn().then(nextTurn).then(timeOut), timeoutMs);
       this.#pending.add(fail);
@@ -141,13 +141,15 @@ export class CallPort {
           uncloneable,
         );
       } catch (error) {
-        // A message that throws where it is looked at (a proxy) does so at once, and its place would be lost.
+        // A message that throws when read (a proxy) does so here, before a place is reserved that would be lost.
         uncloneable(error);
       }
     });
   }
 
-  /** Sends a message and waits for nothing. Throws if it can't be sent; whether it was handled is known at the end. */
+  /**
+   * Sends a message without waiting. Throws if it can't be sent; whether it was handled is known when the port closes.
+   */
   cast(message: unknown): void {
     this.#reserve();
     try {
@@ -155,12 +157,12 @@ export class CallPort {
     } catch (error) {
       throw this.#notSent(error);
     }
-    // Not before: what was not sent has been told of. On a port that is closed meanwhile (by a getter of the message) it
-    // counts as sent, and is told of as lost.
+    // Counted after the send: a failed send has been reported already. If a getter of the message closes the port
+    // meanwhile, the cast counts as sent, and is reported as lost.
     this.#casts += 1;
   }
 
-  /** Nothing more is sent. Answers that are here and have not had their turn still count; other calls reject. */
+  /** Stops sending. Answers that have already arrived still count; other calls reject. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -179,23 +181,26 @@ export class CallPort {
     );
   }
 
-  /** The message of a call did not cross, or its answer did not. */
+  /** Handles a call whose message or answer could not be cloned. */
   #uncloneable(thrown: unknown): TokenvisorError {
     if (toWireError(thrown).message !== UNSERIALIZABLE) return this.#notSent(thrown);
     return this.#notCloneable(`The answer of '${this.#child}'`, UNSERIALIZABLE);
   }
 
-  /** A message that was not sent is in no mailbox. It need not be a DataCloneError: a getter may have thrown. */
+  /**
+   * Releases the reserved place of a message that was not sent. The error need not be a DataCloneError: a getter may
+   * have thrown.
+   */
   #notSent(thrown: unknown): TokenvisorError {
     Atomics.sub(this.#counts, CallCount.RESERVED, 1);
     return this.#notCloneable(`A message to '${this.#child}'`, toWireError(thrown).message);
   }
 
   #notCloneable(what: string, message: string): TokenvisorError {
-    // Of a function it quotes the source, of a symbol the text: somebody's secret may be in either.
+    // The error quotes the source of a function and the text of a symbol: either may hold a secret.
     const why = QUOTES_NOTHING.test(message)
       ? message
-      : 'it holds what can not be cloned: a function, a symbol, a proxy';
+      : 'it contains a value that can not be cloned: a function, a symbol, a proxy';
     return new TokenvisorError('NOT_CLONEABLE', `${what} can't cross to another thread: ${why}`, {
       child: this.#child,
     });
@@ -214,19 +219,19 @@ export class CallPort {
   }
 
   /**
-   * How many casts were sent and not handled: asked once, when the port has closed, and so each is counted once. Each
-   * number has one writer, and only ever grows, so there is no moment at which a death leaves them apart:
+   * How many casts were sent and not handled: called once, when the port has closed, so each is counted once. Each
+   * counter has one writer and only grows, so the count is right wherever the actor died:
    *
-   *     on its way, or in the port of the dead thread     sent, not handled: lost
-   *     in the mailbox, or dropped by one that has ended  sent, not handled: lost
-   *     in its handler, when the thread is killed         sent, not handled: lost, for all that anybody can know
+   *     in transit, or in the port of the dead thread     sent, not handled: lost
+   *     in the mailbox, or dropped by an actor that ended sent, not handled: lost
+   *     in its handler, when the thread is killed         sent, may be handled: counted as lost
    *     handled, or its handler threw                     handled
    *
-   * A thread that died has closed its ports after its last line of code: what it has counted is all there. From a zombie,
-   * whose port is closed on this side, it is what it has handled so far; what it does later is told as lost.
+   * A dead thread has closed its ports after its last line of code, so its count is final. A zombie's port is closed on
+   * this side: casts that it handles later are reported as lost.
    *
-   * They are compared as the 32 bits that one of them has; what somebody who is not ours has written there makes it no
-   * more than were sent.
+   * The counts are compared as 32-bit words; if another program part has overwritten them, the result is at most the
+   * number sent.
    */
   #lost(): number {
     const unhandled = (this.#casts - Atomics.load(this.#counts, CallCount.CASTS_HANDLED)) | 0;
@@ -238,6 +243,6 @@ export const callTimeout = (child: string, timeoutMs: number): TokenvisorError =
   new TokenvisorError('CALL_TIMEOUT', `'${child}' did not answer a call within ${timeoutMs} ms`, { child });
 
 export const noProc = (child: string): TokenvisorError =>
-  new TokenvisorError('NO_PROC', `There is no actor behind '${child}' now: it is restarting, parked or stopped`, {
+  new TokenvisorError('NO_PROC', `There is no actor for '${child}' now: it is restarting, parked or stopped`, {
     child,
   });

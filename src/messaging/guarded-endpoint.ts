@@ -1,12 +1,12 @@
 /**
- * A port in front of which somebody looks: Comlink takes whatever comes for a request of its own. One that is malformed
- * throws in its listener, which ends the thread; and a path may lead anywhere from a method, by `constructor` to code.
+ * A filter in front of a port: Comlink treats every message as a request. A malformed one throws in its listener, which
+ * ends the thread; and a path may lead from a method to anything, by `constructor` to code.
  */
 import type { MessagePort, Transferable } from 'node:worker_threads';
 import type { Endpoint } from 'comlink';
 import { describeKind } from '../core/describe.js';
 
-/** Serves calls of these methods by name, and nothing else; what is none of that is told, and dropped. */
+/** Serves calls of these methods by name; any other message is reported and dropped. */
 export const guardedEndpoint = (
   port: MessagePort,
   methods: readonly string[],
@@ -22,7 +22,7 @@ export const guardedEndpoint = (
       const heard = (event: Event): void => {
         const { data } = event as unknown as { readonly data: unknown };
         if (!isRequest(data, methods)) return onStrange(data);
-        // Comlink's own: a function.
+        // Comlink's listener: a function.
         (listener as (event: Event) => void)(event);
       };
       known.set(listener, heard);
@@ -47,7 +47,7 @@ interface Request {
   readonly argumentList?: unknown;
 }
 
-/** What has crossed is plain data: nothing of it can throw. */
+/** A cloned message is plain data: reading it can't throw. */
 const isRequest = (message: unknown, methods: readonly string[]): boolean => {
   if (typeof message !== 'object' || message === null) return false;
   const { id, type, path, argumentList } = message as Request;
@@ -57,14 +57,14 @@ const isRequest = (message: unknown, methods: readonly string[]): boolean => {
   return methods.includes(path[0] as string) && argumentList.every(isArgument);
 };
 
-/** A value, or what its sender has marked as a proxy. Anything else that Comlink can be told to make may throw. */
+/** A value, or a proxy that the sender has marked as one. Other types that Comlink can be told to make may throw. */
 const isArgument = (argument: unknown): boolean => {
   if (typeof argument !== 'object' || argument === null) return false;
   const { type, name } = argument as Wired;
   return type === 'RAW' || (type === 'HANDLER' && name === 'proxy');
 };
 
-/** The details of an `error` event about a message that nobody of ours has sent. */
+/** The details of an `error` event about a message that tokenvisor did not send. */
 export const strangeMessage = (where: string, message: unknown): Readonly<Record<string, unknown>> => ({
   error: `Expected a message of this version of tokenvisor, got ${describeKind(message)}`,
   during: `a message on ${where}`,

@@ -43,7 +43,7 @@ export class LocalRef extends ActorRef {
     return this.#owner.resume();
   }
 
-  /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it. */
+  /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it */
   async writer(): Promise<TransferableWriter> {
     const { kind, name, memory, table } = this;
     const port = await this.#ports.open();
@@ -55,7 +55,7 @@ export class LocalRef extends ActorRef {
     void this.#ports.reopen();
   }
 
-  /** The child is gone, for this thread and for every writer. */
+  /** Called when the child is removed, for this thread and for every writer. */
   close(): void {
     this.disconnect();
     this.#ports.close();

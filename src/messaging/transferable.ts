@@ -1,4 +1,4 @@
-/** What crosses to another thread of a child: plain data, and a port. */
+/** The forms in which a child crosses to another thread: plain data, and a port. */
 import type { MessagePort } from 'node:worker_threads';
 import type { TableMemory } from '../table/table-memory.js';
 
@@ -6,7 +6,7 @@ import type { TableMemory } from '../table/table-memory.js';
 export interface SharedChild {
   /** The child's name. */
   readonly name: string;
-  /** What readers see of the child: shared, not copied, when it is posted. */
+  /** The memory that readers use: shared, not copied, when it is posted. */
   readonly memory: SharedArrayBuffer;
   /** Its table, if it has one: shared as well. */
   readonly table?: TableMemory | undefined;
@@ -21,10 +21,10 @@ export interface TransferableHandle<KindName extends string = string> extends Sh
 }
 
 /**
- * What `writer()` resolves with: post it to one other thread, with `port` in the transfer list, and `attach()` it there.
- * Without that list Node throws, and says that something needs a transfer.
+ * The result of `writer()`: post it to one other thread, with `port` in the transfer list, and `attach()` it there.
+ * Without that list Node throws an error about a missing transfer.
  */
 export interface TransferableWriter<KindName extends string = string> extends TransferableHandle<KindName> {
-  /** To be transferred: `worker.postMessage(writer, [writer.port])`. */
+  /** Must be transferred: `worker.postMessage(writer, [writer.port])`. */
   readonly port: MessagePort;
 }

@@ -1,6 +1,6 @@
 /**
- * What a provider asks the HTTP door for. What is wrong with it is the module's, and told as such: a header's value, or a
- * body, is never quoted.
+ * Checks the request that a provider passes to `request()`. Problems are reported as the provider module's; a header's
+ * value or a body is never quoted.
  */
 import {
   anything,
@@ -32,7 +32,7 @@ const shape = object({
 
 const MEMBERS = ['method', 'headers', 'body', 'tls', 'allowInsecureHttp', 'timeoutMs'] as const;
 
-/** What else it has, a request that was signed as a whole for one, is not looked at. @throws CONFIG_INVALID */
+/** Properties other than those of a request (signing libraries add some) are ignored. @throws CONFIG_INVALID */
 export const checkedRequest = (init: HttpRequest): HttpRequest => {
   const given = optionsOf(init, 'init');
   const members = Object.fromEntries(MEMBERS.map((name) => [name, given[name]]));
@@ -43,5 +43,5 @@ export const checkedRequest = (init: HttpRequest): HttpRequest => {
 export const parsedUrl = (url: unknown): URL => {
   if (isUrl(url)) return new URL(url.href);
   if (typeof url === 'string' && URL.canParse(url)) return new URL(url);
-  throw ProviderError.fatal('The URL to be asked can not be parsed', { reason: 'connect_failed' });
+  throw ProviderError.fatal("The request's URL can't be parsed", { reason: 'connect_failed' });
 };

@@ -1,9 +1,9 @@
 /**
- * The addresses of the hosts that a credential asks, at hand before they are needed.
+ * The addresses of the hosts that a credential uses, resolved before they are needed.
  *
- * `dns.lookup` runs on libuv's pool of four threads, which the whole process shares: while somebody keeps it full, a
- * lookup takes seconds. So addresses are looked up early, kept when they are old, and renewed beside the requests; and
- * a host that has never been seen is looked for in the hosts file and by c-ares, neither of which needs the pool.
+ * `dns.lookup` runs on libuv's pool of four threads, which the whole process shares: while that is full, a lookup takes
+ * seconds. So addresses are looked up early, kept when they are old, and renewed beside the requests; a new host is
+ * looked up in the hosts file and by c-ares, neither of which needs the pool.
  */
 import { lookup as systemLookup, resolve4, resolve6 } from 'node:dns';
 import { readFileSync } from 'node:fs';
@@ -16,12 +16,12 @@ export interface Address {
   readonly family: 4 | 6;
 }
 
-/** What a book knows, as JSON: kept in sealed memory, so that the next incarnation starts with it. */
+/** The contents of an address book, as JSON: kept in sealed memory, so that the next incarnation starts with it. */
 export type AddressBookState = {
   readonly [host: string]: { readonly addresses: readonly Address[]; readonly atMs: number };
 };
 
-/** Where addresses come from; the defaults are the machine's. */
+/** The sources of addresses; by default the machine's. */
 export interface AddressSources {
   /** The system's resolver, on libuv's pool. */
   lookup(host: string): Promise<readonly Address[]>;
@@ -33,16 +33,16 @@ export interface AddressSources {
 
 export interface AddressBookOptions {
   readonly clock: Clock;
-  /** What an earlier book exported; anything that is no such state is ignored. */
+  /** The state that an earlier book exported; invalid state is ignored. */
   readonly state?: unknown;
-  /** Called when the book has learned something: the moment to keep `toJSON()`. */
+  /** Called when the book has changed: the moment to save `toJSON()`. */
   readonly onChange?: (state: AddressBookState) => void;
   readonly sources?: AddressSources;
 }
 
-/** An entry older than this is used once more, and renewed meanwhile. */
+/** An older entry is used once more, and renewed meanwhile. */
 const STALE_AFTER_MS = 30_000;
-/** The system's resolver knows more than c-ares, so it gets this much of a start. */
+/** The head start of the system's resolver, which knows more than c-ares. */
 const HEAD_START_MS = 100;
 
 interface Entry {
@@ -55,7 +55,7 @@ export class AddressBook {
   readonly #sources: AddressSources;
   readonly #onChange: (state: AddressBookState) => void;
   readonly #entries: Map<string, Entry>;
-  /** Lookups under way: those who ask meanwhile wait for the same one. */
+  /** Pending lookups, shared by all that ask for the same host. */
   readonly #pending = new Map<string, Promise<readonly Address[]>>();
 
   constructor({ clock, state, onChange, sources }: AddressBookOptions) {
@@ -65,9 +65,9 @@ export class AddressBook {
     this.#entries = new Map(importState(state));
   }
 
-  /** Sees to it that the addresses of `host` are, or soon will be, at hand. Never throws, never waits. */
+  /** Starts a lookup of `host` if its addresses are missing or stale. Never throws, never waits. */
   warm(host: string): void {
-    // Of what is no name there are no addresses.
+    // An invalid name has no addresses.
     if (typeof host !== 'string' || host === '') return;
     const name = normaliseHost(host);
     if (fixedAddresses(name) !== undefined) return;
@@ -86,15 +86,18 @@ export class AddressBook {
     return entry.addresses;
   }
 
-  /** None of the addresses answered: they are renewed at the next use, and kept until then. */
+  /**
+   * Marks the addresses of `host` as stale because none answered: they are renewed at the next use, and kept until
+   * then.
+   */
   distrust(host: string): void {
     const entry = this.#entries.get(normaliseHost(host));
     if (entry !== undefined) this.#entries.set(normaliseHost(host), { ...entry, atMs: 0 });
   }
 
   /**
-   * `lookup` for `net.connect`. With `all` (what Node asks for when it may try several addresses) it answers with a
-   * list, without it with one address and its family.
+   * `lookup` for `net.connect`. With `all` (which Node sets when it may try several addresses) it answers with a list,
+   * otherwise with one address and its family.
    */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     this.resolve(hostname).then(
@@ -116,7 +119,7 @@ export class AddressBook {
 
   #isStale(entry: Entry): boolean {
     const ageMs = this.#clock.wallMs() - entry.atMs;
-    return ageMs > STALE_AFTER_MS || ageMs < 0; // Below 0: the clock was set back, and the age is not known.
+    return ageMs > STALE_AFTER_MS || ageMs < 0; // Below 0: the clock was set back, so the age is unknown.
   }
 
   #renew(host: string): Promise<readonly Address[]> {
@@ -147,7 +150,9 @@ export class AddressBook {
     }
   }
 
-  /** Resolves when c-ares may begin: after a while, or when the system's resolver has failed. Else never. */
+  /**
+   * Resolves when c-ares may start: after the head start, or when the system's resolver has failed. Otherwise never.
+   */
   #headStart(system: Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#clock.setTimer(HEAD_START_MS, resolve);
@@ -170,7 +175,7 @@ export class AddressBook {
   }
 }
 
-/** The resolvers of the machine. */
+/** The machine's resolvers. */
 export const machineSources: AddressSources = {
   lookup: (host) =>
     new Promise((resolve, reject) => {
@@ -208,9 +213,11 @@ const atLeastOne =
   };
 
 const notFound = (host: string): NodeJS.ErrnoException =>
-  Object.assign(new Error(`No address is known for ${host}`), { code: 'ENOTFOUND' });
+  Object.assign(new Error(`No address was found for ${host}`), { code: 'ENOTFOUND' });
 
-/** What needs no lookup: an address, or a name of this machine (RFC 6761 §6.3), which resolvers treat in many ways. */
+/**
+ * Hosts that need no lookup: an address, or a name of this machine (RFC 6761 §6.3), which resolvers treat differently.
+ */
 const fixedAddresses = (host: string): readonly Address[] | undefined => {
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family: family === 6 ? 6 : 4 }];
@@ -238,7 +245,7 @@ const isAddress = (value: unknown): value is Address => {
   return typeof address === 'string' && isIP(address) !== 0 && family === isIP(address);
 };
 
-/** The addresses that the text of a hosts file (hosts(5)) gives to `host`, in its order. */
+/** The addresses of `host` in a hosts file (hosts(5)), in the file's order. */
 export const addressesInHostsFile = (text: string, host: string): readonly Address[] => {
   const wanted = host.toLowerCase();
   return text.split('\n').flatMap((line) => {

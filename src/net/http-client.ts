@@ -1,9 +1,9 @@
 /**
- * HTTP for actors: one request over node:http or node:https, with a lookup of ours.
+ * The HTTP client of actors: one request over node:http or node:https, with the addresses of {@link AddressBook}.
  *
- * It costs a tenth of the memory of the global fetch, which every credential would pay, and it works while libuv's
- * pool is full. No connection is kept, no redirect followed, no compression asked for. A body is capped before anybody
- * parses it: JSON.parse can't be interrupted.
+ * It takes a tenth of the memory of the global fetch, which every credential would need, and it works while libuv's
+ * pool is full. It keeps no connection, follows no redirect and asks for no compression. The size of a body is limited
+ * before it is parsed: JSON.parse can't be interrupted.
  */
 import { request as plainRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { TLSSocket } from 'node:tls';
@@ -22,23 +22,23 @@ import { ReadAnswer } from './read-answer.js';
 import { parseRetryAfter } from './retry-after.js';
 import { secureContextFor } from './tls.js';
 
-/** One request; see `ProviderContext.request`. Rejects with {@link ProviderError}s only. */
+/** Sends one request; see `ProviderContext.request`. Rejects with {@link ProviderError}s only. */
 export type HttpDoor = (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
 
 export interface HttpDoorOptions {
   readonly clock: Clock;
   readonly addresses: AddressBook;
-  /** For a request that names none; default 10,000. */
+  /** For a request without a `timeoutMs`; default 10,000. */
   readonly timeoutMs?: number;
 }
 
 /** The largest body that is read, in bytes. */
 export const MAX_BODY_BYTES = 256 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** How long one address may be silent while another one is left to try. */
+/** How long one address may be silent before the next one is tried. */
 const ADDRESS_TIMEOUT_MS = 2_500;
 
-/** The door of one actor. */
+/** Creates the HTTP client of one actor. */
 export const createHttpDoor =
   ({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpDoorOptions): HttpDoor =>
   async (url, given = {}, signal) => {
@@ -56,7 +56,7 @@ class Exchange {
   readonly #addresses: AddressBook;
   readonly #clock: Clock;
   #phase: RequestPhase = 'connecting';
-  /** Of a refusal whose headers are here. */
+  /** The status and Retry-After of an error response whose headers have arrived. */
   #refusal: { readonly status: number; readonly retryAfterMs?: number } | undefined;
 
   constructor(target: URL, init: HttpRequest, addresses: AddressBook, clock: Clock) {
@@ -73,7 +73,7 @@ class Exchange {
     try {
       return await new Promise<HttpAnswer>((resolve, reject) => {
         const giveUp = (why: string): void => reject(withHead(givenUp(this.#phase, why, host), this.#refusal));
-        const onAbort = (): void => giveUp('it is not wanted any more');
+        const onAbort = (): void => giveUp('it was cancelled');
         const timer = setBound(this.#clock, timeoutMs, () => giveUp('its time is over'));
         const unlisten = listenForAbort(signal, onAbort);
         cleanUp = () => {
@@ -82,14 +82,14 @@ class Exchange {
         };
         let answer: IncomingMessage | undefined;
         request.on('error', (error) => {
-          // What a server says after the end of its answer is no part of it (RFC 9112 §6.3).
+          // An error after the end of the answer does not belong to it (RFC 9112 §6.3).
           if (answer?.complete !== true) reject(withHead(connectionFailure(this.#phase, error, host), this.#refusal));
         });
         request.on('response', (response) => {
           answer = response;
           this.#read(response, resolve, reject);
         });
-        // After an answer has begun, a request may be closed before its answer's end has been told.
+        // Once an answer has begun, the request may close before the answer's `end` event.
         request.on('close', () => {
           if (!answer) reject(connectionFailure(this.#phase, undefined, host));
         });
@@ -122,13 +122,14 @@ class Exchange {
       ),
       agent: false,
       lookup: this.#addresses.lookup,
-      // Said aloud, because the defaults differ between the versions of Node, and 250 ms is too short for far hosts.
+      // Set explicitly, because the defaults differ between versions of Node, and 250 ms is too short for distant
+      // hosts.
       ...{ autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS },
       ...(secure && tls !== undefined ? { secureContext: secureContextFor(tls) } : {}),
     };
     let request: ClientRequest;
     try {
-      // Loaded at its first use, and not by import(), which needs libuv's pool: over http it is not needed at all.
+      // Loaded at its first use, because plain http does not need it; not by import(), which needs libuv's pool.
       request = (secure ? process.getBuiltinModule('node:https').request : plainRequest)(options);
     } catch (error) {
       throw unsent(`The request to ${this.#target.host} can't be written (${codeOf(error)})`);
@@ -137,7 +138,7 @@ class Exchange {
       socket.once('connect', () => (this.#phase = secure ? 'securing' : 'sent'));
       (socket as TLSSocket).once('secureConnect', () => (this.#phase = 'sent'));
     });
-    request.on('error', () => {}); // One that comes when all is settled harms nobody.
+    request.on('error', () => {}); // An error after the promise has settled is ignored.
     return request;
   }
 
@@ -181,13 +182,13 @@ const flatten = (response: IncomingMessage): Record<string, string> =>
     ]),
   );
 
-/** A request that is wrong in itself: nothing of it has left, so that nothing can have been spent. */
+/** An invalid request: nothing of it was sent, so no refresh token can have been spent. */
 const unsent = (message: string): ProviderError => ProviderError.fatal(message, { reason: 'connect_failed' });
 
 const parseTarget = (url: string | URL, allowInsecureHttp: boolean): URL => {
   const target = parsedUrl(url);
   if (target.username !== '' || target.password !== '') {
-    throw unsent(`The URL to be asked at ${target.host} has credentials in it; send them in a header`);
+    throw unsent(`The request URL at ${target.host} has credentials in it; send them in a header`);
   }
   if (isSecureEnough(target, allowInsecureHttp)) return target;
   throw new ProviderError(

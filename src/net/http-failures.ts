@@ -1,10 +1,11 @@
 /**
- * What went wrong with a request, by how far it had come. How far decides whether a refresh token may have been spent:
- * `connect_failed` and `tls_failed` say that the request never reached the server, all else that it may have.
+ * Converts failed requests to ProviderErrors, by the phase that they reached. The phase decides whether a refresh token
+ * may have been spent: `connect_failed` and `tls_failed` say that the request never reached the server, all others that
+ * it may have.
  */
 import { ProviderError } from '../core/errors.js';
 
-/** `sent` begins when the connection is made: from then on the request may have been read. */
+/** `sent` begins when the connection is established: from then on the server may have read the request. */
 export type RequestPhase = 'connecting' | 'securing' | 'sent';
 
 /** The failure of a request whose connection broke. */
@@ -15,15 +16,15 @@ export const connectionFailure = (phase: RequestPhase, error: unknown, host: str
     return ProviderError.transient(`No connection to ${host} could be made (${code})`, { reason: 'connect_failed' });
   }
   if (code.startsWith('HPE_')) return malformedAnswer(`The answer of ${host} is not HTTP (${code})`);
-  return ProviderError.transient(`The connection to ${host} broke before the whole answer was here (${code})`, {
+  return ProviderError.transient(`The connection to ${host} broke before the answer was complete (${code})`, {
     reason: 'connection_lost',
   });
 };
 
-/** The failure of a request that was given up: out of time, or not wanted any more. */
+/** The failure of a request that was given up: it timed out or was cancelled. */
 export const givenUp = (phase: RequestPhase, why: string, host: string): ProviderError =>
   phase === 'sent'
-    ? ProviderError.transient(`There was no whole answer from ${host}: ${why}`, { reason: 'timed_out' })
+    ? ProviderError.transient(`There was no complete answer from ${host}: ${why}`, { reason: 'timed_out' })
     : ProviderError.transient(`No connection to ${host} could be made: ${why}`, { reason: 'connect_failed' });
 
 const tlsFailure = (host: string, code: string): ProviderError =>
@@ -37,7 +38,7 @@ export const malformedAnswer = (
   options: { status?: number; retryAfterMs?: number } = {},
 ): ProviderError => ProviderError.transient(message, { ...options, reason: 'malformed_answer' });
 
-/** The same failure, of an answer whose status has come: what that says stands, however the rest of it broke off. */
+/** Adds the status and Retry-After of the answer, which are valid even if the rest of it was lost. */
 export const withHead = (
   failure: ProviderError,
   head: { readonly status: number; readonly retryAfterMs?: number } | undefined,
@@ -46,13 +47,13 @@ export const withHead = (
     ? failure
     : new ProviderError(failure.message, { class: failure.class, reason: failure.reason, ...head });
 
-/** True if the server may have read the request that failed so. */
+/** True if the server may have read the failed request. */
 export const mayHaveBeenRead = (error: unknown): boolean => {
   if (!(error instanceof ProviderError)) return true;
   return error.reason !== 'connect_failed' && error.reason !== 'tls_failed' && error.reason !== 'secret_unreadable';
 };
 
-/** The failure of a request that was not made because of `error`: a single-use refresh token in it is not spent. */
+/** The failure of a request that was not sent because of `error`: a single-use refresh token in it is not spent. */
 export const unsent = (error: unknown, host: string): ProviderError =>
   error instanceof ProviderError && !mayHaveBeenRead(error)
     ? error
@@ -60,7 +61,7 @@ export const unsent = (error: unknown, host: string): ProviderError =>
         reason: 'connect_failed',
       });
 
-/** The error's code: letters that Node or OpenSSL chose, never a text of the server's. */
+/** The error's code: chosen by Node or OpenSSL, never a text from the server. */
 export const codeOf = (error: unknown): string => {
   const code: unknown = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : 'no code';

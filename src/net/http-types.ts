@@ -1,4 +1,4 @@
-/** A request, its answer and the certificates that it shows: plain data. */
+/** The types of a request, its answer and its TLS options: plain data. */
 import type { SecretReference } from '../secrets/references.js';
 
 /**
@@ -13,7 +13,7 @@ export interface TlsOptions {
   readonly key?: SecretReference | string;
 }
 
-/** One HTTP request through the door that works while libuv's pool is full. */
+/** One HTTP request, sent by a client that works while libuv's pool is full. */
 export interface HttpRequest {
   /**
    * The method.
@@ -24,28 +24,28 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** The body, sent as UTF-8. */
   readonly body?: string;
-  /** Certificates, where the machine's will not do. */
+  /** Certificates, if the machine's are not sufficient. */
   readonly tls?: TlsOptions;
   /**
-   * Lets `http:` leave the machine.
+   * Allows `http:` to other hosts than this machine.
    * @default false
    */
   readonly allowInsecureHttp?: boolean;
   /**
-   * For all of it, from the lookup to the last byte: ms.
+   * The bound of the whole request, from the lookup to the last byte: ms.
    * @default 10_000
    */
   readonly timeoutMs?: number;
 }
 
-/** What came back. */
+/** The response. */
 export interface HttpAnswer {
-  /** Any status: a redirect is not followed, and a 500 does not throw. */
+  /** Any status: redirects are not followed, and a 500 does not throw. */
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
   /** At most 256 KiB, decoded as UTF-8. */
   readonly body: string;
-  /** The body as JSON; throws a transient `malformed_answer` {@link ProviderError} if it is none. */
+  /** The body as JSON; throws a transient `malformed_answer` {@link ProviderError} if it is not JSON. */
   json(): unknown;
 }

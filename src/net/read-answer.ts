@@ -11,12 +11,12 @@ export class ReadAnswer implements HttpAnswer {
   constructor(status: number, headers: Readonly<Record<string, string>>, body: Uint8Array, host: string) {
     this.status = status;
     this.headers = headers;
-    // Some servers begin with a byte order mark, which JSON has no place for; a decoder drops it.
+    // Some servers send a byte order mark, which JSON does not allow; the decoder drops it.
     this.#body = new TextDecoder().decode(body);
     this.#host = host;
   }
 
-  /** Not a property of its own, so that printing an answer does not print a token. */
+  /** A getter on the prototype, so that printing an answer does not print a token. */
   get body(): string {
     return this.#body;
   }

@@ -17,9 +17,9 @@ const fullYear = (year: string, nowMs: number): number => {
 };
 
 /**
- * An HTTP date in milliseconds since the Unix epoch; undefined if it is none.
+ * Parses an HTTP date to milliseconds since the Unix epoch; undefined if it is invalid.
  *
- * `Date.parse` is not used: it takes an asctime date for local time, and much that is no HTTP date for one.
+ * `Date.parse` is not used: it takes an asctime date as local time, and accepts much that is not an HTTP date.
  */
 export const parseHttpDate = (text: string, nowMs: number): number | undefined => {
   const groups = (IMF_FIXDATE.exec(text) ?? RFC850_DATE.exec(text) ?? ASCTIME_DATE.exec(text))?.groups;
@@ -31,23 +31,23 @@ export const parseHttpDate = (text: string, nowMs: number): number | undefined =
     return undefined;
   }
   const midnight = new Date(0);
-  // Not by Date.UTC, which takes the years to 99 for others; nor is there a 31 February, which it makes a day of March.
+  // Not by Date.UTC, which maps the years to 99 to others and turns 31 February into a day of March.
   midnight.setUTCFullYear(fullYear(year, nowMs), monthIndex, Number(day));
   if (midnight.getUTCMonth() !== monthIndex) return undefined;
   return midnight.getTime() + ((hours * 60 + minutes) * 60 + seconds) * 1_000;
 };
 
 /**
- * What a Retry-After header asks for, in milliseconds from now, at least 0; undefined if there is none that can be
- * understood. It is not clamped here: the refresh schedule does that.
+ * Parses a Retry-After header to milliseconds from now, at least 0; undefined if it is missing or invalid. It is not
+ * clamped here: the refresh schedule does that.
  *
- * @param date The answer's Date header, if it has one. A retry date is counted from it, so that a difference between
- *   the server's clock and ours does not count.
+ * @param date The answer's Date header, if any. A retry date is counted from it, so that a difference between the
+ *   server's clock and the local one does not matter.
  */
 export const parseRetryAfter = (value: string | undefined, nowMs: number, date?: string): number | undefined => {
   const text = value?.trim();
   if (!text) return undefined;
-  // The RFC has whole seconds; some servers send fractions.
+  // The RFC allows whole seconds only; some servers send fractions.
   if (/^\d+(\.\d+)?$/.test(text)) {
     return Math.min(Number(text) * 1_000, Number.MAX_SAFE_INTEGER);
   }

@@ -1,4 +1,4 @@
-/** The TLS identity of a request, from PEM texts that may be secrets. */
+/** Builds the TLS context of a request from PEM texts, which may be secrets. */
 import type { SecureContext } from 'node:tls';
 import { ProviderError } from '../core/errors.js';
 import { codeOf } from './http-failures.js';
@@ -8,7 +8,7 @@ import { readSecret } from '../secrets/references.js';
 /**
  * The secure context for these options. Secret files are read at every call, so that a renewed certificate is used.
  *
- * @throws `park` ProviderErrors: `secret_unreadable`, or `tls_failed` for a text that is no certificate or key
+ * @throws `park` ProviderErrors: `secret_unreadable`, or `tls_failed` for an invalid certificate or key
  */
 export const secureContextFor = (tls: TlsOptions): SecureContext => {
   const pem = {
@@ -20,7 +20,7 @@ export const secureContextFor = (tls: TlsOptions): SecureContext => {
     return process.getBuiltinModule('node:tls').createSecureContext(pem);
   } catch (error) {
     throw new ProviderError(
-      `Expected \`tls\` to have PEM texts that fit together, got what can't be used (${codeOf(error)}). A path is given as file(path)`,
+      `Expected \`tls\` to have PEM texts that fit together, got unusable ones (${codeOf(error)}). A path is given as file(path)`,
       { class: 'park', reason: 'tls_failed' },
     );
   }

@@ -1,16 +1,16 @@
-/** The check for URLs that are asked for tokens. */
+/** The check for URLs that tokens are requested from. */
 import { isUrl } from '../core/realm.js';
 import { custom, type Check } from '../config/check.js';
 import { describeKind } from '../core/describe.js';
 
 export interface UrlRules {
-  /** Lets `http:` through for hosts that are not this machine. */
+  /** Allows `http:` to hosts other than this machine. */
   readonly allowInsecureHttp?: boolean;
 }
 
 /**
- * A URL, as a string or a `URL`, that gives its `href`: https, or http to the machine itself, with no user or password
- * in it and no fragment. It is never quoted in a problem, because a wrong one may carry credentials.
+ * A URL, as a string or a `URL`, returned as its `href`: https, or http to the machine itself, without credentials and
+ * fragment. A problem never quotes it, because a wrong URL may contain credentials.
  */
 export const url =
   (rules: UrlRules = {}): Check<string> =>
@@ -29,30 +29,30 @@ export const url =
         `a URL that begins with ${parsed.protocol}//`,
       );
     }
-    // The issuer is compared letter by letter by some servers: a string stays as it was written.
+    // Some servers compare the issuer letter by letter: a string stays as written.
     return typeof value === 'string' ? value : (parsed?.href ?? '');
   };
 
-/** True if a request there is encrypted, or does not leave the machine, or may go in clear. */
+/** True if requests to it are encrypted, stay on the machine, or are allowed in plain text. */
 export const isSecureEnough = (target: URL, allowInsecureHttp: boolean): boolean => {
   if (target.protocol === 'https:') return true;
   return target.protocol === 'http:' && (allowInsecureHttp || isLoopbackHost(target.hostname));
 };
 
-/** True for `localhost`, what ends in `.localhost`, `127.0.0.0/8` and `::1`: RFC 8252 §8.3, RFC 6761 §6.3. */
+/** True for `localhost`, `*.localhost`, `127.0.0.0/8` and `::1`: RFC 8252 §8.3, RFC 6761 §6.3. */
 export const isLoopbackHost = (hostname: string): boolean => {
   const host = normaliseHost(hostname);
   return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 };
 
-/** A host in the one form that is compared: lower case, an IPv6 address without brackets, no dot at the end. */
+/** A host in canonical form for comparison: lower case, an IPv6 address without brackets, no trailing dot. */
 export const normaliseHost = (host: string): string =>
   host
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
 
-/** A host as a URL has it: with its port, unless that is the scheme's own. */
+/** A host as a URL contains it: with its port, unless that is the scheme's default. */
 export const host = (): Check<string> =>
   custom(
     'a host, as `login.example.com` or `login.example.com:8443`',
@@ -62,7 +62,7 @@ export const host = (): Check<string> =>
     describeKind,
   );
 
-/** `text` in the form in which a URL has it; undefined if it is no host, with or without a port. */
+/** `text` as a URL's host; undefined if it is not a host with or without a port. */
 export const hostOf = (text: string): string | undefined => {
   if (!URL.canParse(`https://${text}`)) return undefined;
   const { href, host: found } = new URL(`https://${text}`);

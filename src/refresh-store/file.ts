@@ -1,5 +1,5 @@
 /**
- * A refresh token's record in a file of its own: readable by its owner only, replaced as a whole, and locked.
+ * Stores a refresh token's record in a file: readable by its owner only, replaced as a whole, and locked.
  *
  * A replacement is a temporary file beside it, fsync, rename, fsync of the directory: after a crash at any point the
  * file is the old one or the new one. All of it blocks this thread, for some milliseconds on a disk.
@@ -14,39 +14,45 @@ import { whyUnreadable } from '../fs/regular-file.js';
 import { parseRecord, type RefreshRecord } from './record.js';
 import { errorCode, machineFs, readIfThere, removeIfThere, type StoreFs } from '../fs/files.js';
 
-/** Where a refresh token is kept when memory is not enough. */
+/** Durable storage of a refresh token, when memory is not enough. */
 export interface RefreshTokenStore {
-  /** Makes sure that nobody else uses it. Called before every use; throws {@link ProviderError}s, as all of these do. */
+  /**
+   * Ensures that no other credential or process uses it. Called before every use; throws {@link ProviderError}s, as all
+   * of these do.
+   */
   open(): void;
   load(): RefreshRecord | undefined;
-  /** Replaces the record of that revision (undefined: none); throws if another one is there. Durable when it returns. */
+  /**
+   * Replaces the record of that revision (undefined: none); throws if another revision is there. Durable when it
+   * returns.
+   */
   save(record: RefreshRecord, expectedRevision: number | undefined): void;
-  /** Lets others use it. Never throws. */
+  /** Releases it for others. Never throws. */
   close(): void;
 }
 
-/** What a file store needs of the machine; the one that it runs on where nothing is given. */
+/** The file store's interface to the machine; by default the real one. */
 export interface StoreMachine {
   readonly fs?: StoreFs;
-  /** Which process this is, for those that find its lock. */
+  /** The identity of this process, for others that find its lock. */
   readonly identity?: ProcessIdentity;
 }
 
 export interface FileStoreOptions extends StoreMachine {
   readonly path: string;
-  /** Its directory may be one that others can write. */
+  /** Allows a directory that others can write to. */
   readonly allowSharedDirectory?: boolean;
-  /** Whose lock it is: unique to the supervisor and the credential. */
+  /** The owner of the lock: unique to the supervisor and the credential. */
   readonly owner: string;
   readonly clock: Clock;
 }
 
 const FORMAT = 'tokenvisor refresh token';
 const VERSION = 1;
-/** Of the whole file: a refresh token of the largest size, and what is kept beside it, are some 52 KiB. */
+/** The size limit of the file: the largest refresh token and its metadata are some 52 KiB. */
 const MAX_BYTES = 64 * 1024;
 
-/** These may go away by themselves. All other errors need a person, and park. */
+/** Errors that may go away by themselves. All others need a person, and park. */
 const PASSING = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -64,7 +70,7 @@ export class FileStore implements RefreshTokenStore {
   readonly #options: FileStoreOptions;
   readonly #fs: StoreFs;
   readonly #path: string;
-  /** The real directory, from when it was there first. */
+  /** The real directory, from when it first existed. */
   #directory: string | undefined;
   #lock: FileLock | undefined;
 
@@ -89,7 +95,7 @@ export class FileStore implements RefreshTokenStore {
     if (file === undefined) return undefined;
     const record = parseFile(file.bytes.toString());
     if (record !== undefined) return record;
-    // An empty file is refused too: to begin with the seed again would be to spend a token twice.
+    // An empty file is refused too: starting from the seed again could spend a token twice.
     throw failure(
       'park',
       `${this.#path} is not a refresh-token file of this version; it is left as it is: move it away`,
@@ -101,15 +107,15 @@ export class FileStore implements RefreshTokenStore {
       throw lockLost(this.#path);
     }
     if (this.load()?.revision !== expectedRevision) {
-      throw failure('transient', `${this.#path} was changed by somebody else; nothing is written over it`);
+      throw failure('transient', `${this.#path} was changed by another program; it is not overwritten`);
     }
     const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...record }, null, 2)}\n`;
-    // It could not be read again.
+    // A larger file could not be read again.
     if (Buffer.byteLength(text) > MAX_BYTES) {
       throw failure('park', `The refresh-token file ${this.#path} would be larger than ${MAX_BYTES} bytes`);
     }
     this.#attempt('written', () => this.#replace(text));
-    // Its directory may have been replaced by another one while it was written, and the lock with it.
+    // The directory may have been replaced during the write, and the lock with it.
     if (this.#attempt('read', () => this.#lock?.isHeld()) !== true) throw lockLost(this.#path);
   }
 
@@ -136,27 +142,30 @@ export class FileStore implements RefreshTokenStore {
     this.#syncDirectory();
   }
 
-  /** The rename itself is durable only then. Windows can't open a directory, and needs no such thing. */
+  /** Only this makes the rename durable. Windows can't open a directory, and does not need it. */
   #syncDirectory(): void {
     if (process.platform === 'win32') return;
     const handle = this.#fs.openSync(dirname(this.#path), 'r');
     try {
       this.#fs.fsyncSync(handle);
     } catch (error) {
-      if (errorCode(error) !== 'EINVAL') throw error; // Some file systems sync no directories.
+      if (errorCode(error) !== 'EINVAL') throw error; // Some file systems can't sync directories.
     } finally {
       this.#fs.closeSync(handle);
     }
   }
 
-  /** Refuses a directory in which other users can replace the token or its lock, and one that has become a link to another. */
+  /**
+   * Refuses a directory in which other users can replace the token or its lock, and one that has become a link to
+   * another.
+   */
   #checkDirectory(): void {
     const directory = this.#attempt('locked', () => this.#fs.realpathSync(dirname(this.#path)));
     this.#directory ??= directory;
     if (directory !== this.#directory) {
       throw failure(
         'park',
-        `Expected the directory of ${this.#path} to be the one that it was at first, got a link to another. Put it back, or start the ` +
+        `Expected the directory of ${this.#path} to be the same as at first, got a link to another. Restore it, or start the ` +
           'process anew',
       );
     }
@@ -166,13 +175,14 @@ export class FileStore implements RefreshTokenStore {
     throw failure(
       'park',
       `Expected the directory of ${this.#path} to be this user's alone (mode 700), and those above it this user's or root's, got one that can be written by ${who}. Move the ` +
-        'file, or say fileStore(path, { allowSharedDirectory: true })',
+        'file, or set fileStore(path, { allowSharedDirectory: true })',
     );
   }
 
   /**
-   * Behind a symbolic link it is the target that is replaced, not the link. Also of a file that is not there yet, its directory is
-   * the one of now: a link to it that is changed later would part the file from its lock. Undefined if that is not there yet.
+   * Resolves symbolic links, because the target is replaced, not the link. For a file that does not exist yet, its
+   * current directory is used: a link to it that changed later would separate the file from its lock. Undefined if the
+   * directory does not exist yet.
    */
   #followed(path: string): string | undefined {
     try {
@@ -190,10 +200,10 @@ export class FileStore implements RefreshTokenStore {
     try {
       return act();
     } catch (error) {
-      // Locked by a process that is about to end, most often: a deploy.
+      // Most often it is locked by a process that is about to end: a deploy.
       if (error instanceof TokenvisorError) throw failure('transient', error.message, error);
       const code = errorCode(error);
-      const hint = code === 'ENOENT' ? ': its directory must be there' : '';
+      const hint = code === 'ENOENT' ? ': its directory must exist' : '';
       const message = `The refresh-token file ${this.#path} can't be ${verb} (${whyUnreadable(error)})${hint}`;
       throw failure(code !== undefined && PASSING.has(code) ? 'transient' : 'park', message);
     }
@@ -201,7 +211,7 @@ export class FileStore implements RefreshTokenStore {
 }
 
 const parseFile = (text: string): RefreshRecord | undefined => {
-  // What was no UTF-8 when it was read: half a token is none, and its server would take the family of it for stolen.
+  // The file had invalid UTF-8: its token is damaged, and the server would take a damaged token for a stolen one.
   if (text.includes('\uFFFD')) return undefined;
   try {
     const { format, version, ...rest } = JSON.parse(text) as { format?: unknown; version?: unknown };

@@ -1,8 +1,8 @@
 /**
- * Keeps a refresh token through crashes: in sealed shared memory, which survives the actor, and in a file, which
+ * Preserves a refresh token across crashes: in sealed shared memory, which survives the actor, and in a file, which
  * survives the process.
  *
- * Every write goes to the file first and to memory second. What is known after a crash in between:
+ * Every write goes to the file first and to memory second. The state after a crash in between:
  *
  * | written                | file has             | memory has   | so                                             |
  * | ---------------------- | -------------------- | ------------ | ---------------------------------------------- |
@@ -10,12 +10,12 @@
  * | intent, between        | intent               | old          | nothing was sent (memory is the last before it) |
  * | intent, after both     | intent               | intent       | ambiguous                                      |
  * | answer, before file    | intent               | intent       | ambiguous                                      |
- * | answer, between        | the new token        | intent       | the new token holds: the file is newer         |
- * | answer, after both     | the new token        | the new one  | nothing to be done                             |
+ * | answer, between        | the new token        | intent       | the new token is valid: the file is newer      |
+ * | answer, after both     | the new token        | the new one  | nothing to do                                  |
  *
- * The other order would lose the new token with the process in the fifth row. If the file can't be written after an
- * answer, memory takes the new token all the same, and the file follows before anything else is done. When the whole
- * process dies, memory is gone and the file alone counts: an intent in it is ambiguous.
+ * The other order would lose the new token if the process died in the fifth row. If the file can't be written after an
+ * answer, the new token still goes to memory, and the file is updated before any other step. When the whole process
+ * dies, only the file remains: an intent in it is ambiguous.
  */
 import type { Clock } from '../core/clock.js';
 import type { RefreshTokenStore } from './file.js';
@@ -39,7 +39,7 @@ export interface RefreshKeeperOptions {
   readonly writer: string;
   readonly clock: Clock;
   readonly singleUse: boolean;
-  /** The refresh token of the options; throws if it can't be read. */
+  /** Reads the refresh token of the options; throws if it can't be read. */
   readonly readSeed: () => string;
 }
 
@@ -51,7 +51,7 @@ export class RefreshTokenJournal {
   }
 
   /**
-   * The record that holds, in both places when it returns.
+   * The valid record, stored in both places when it returns.
    *
    * @throws `store_failed`, `secret_unreadable` ProviderErrors
    */
@@ -69,7 +69,7 @@ export class RefreshTokenJournal {
     return record;
   }
 
-  /** Makes durable that the token is about to be sent. The request may leave when this has returned. */
+  /** Makes durable that the token is about to be sent. The request may be sent once this has returned. */
   begin(record: RefreshRecord, intent: Intent): RefreshRecord {
     const next = withIntent(record, this.#options.writer, intent);
     this.#options.store?.save(next, record.revision);
@@ -77,7 +77,7 @@ export class RefreshTokenJournal {
     return next;
   }
 
-  /** Makes durable what came of it: an answer, with or without a new refresh token. */
+  /** Makes the answer durable, with or without a new refresh token. */
   settle(record: RefreshRecord, refreshToken: string | undefined): void {
     this.#conclude(record, afterAnswer(record, this.#options.writer, refreshToken));
   }
@@ -95,11 +95,11 @@ export class RefreshTokenJournal {
     try {
       this.#options.store?.save(next, record.revision);
     } finally {
-      this.#options.vault.write(recordAsJson(next)); // Also if the file can't be written: load() makes up for it.
+      this.#options.vault.write(recordAsJson(next)); // Done even if the file can't be written: load() updates the file later.
     }
   }
 
-  /** A seed is needed once: after that, its file may be gone. */
+  /** Reads the seed. It is needed once: after that, its file may be gone. */
   #seed(canDoWithout: boolean): string | undefined {
     try {
       return this.#options.readSeed();

@@ -1,40 +1,42 @@
-/** What is kept of a refresh token: pure data and pure decisions. */
+/** The stored state of a refresh token: pure data and pure decisions. */
 import { createHash } from 'node:crypto';
 import type { ProviderError } from '../core/errors.js';
 import { mayHaveBeenRead } from '../net/http-failures.js';
 import type { Json } from '../core/json.js';
 
-/** An exchange that was begun and whose outcome nobody has recorded: the token it spends may be spent. */
+/** An exchange that was begun and has no recorded outcome: its token may be spent. */
 export interface Intent {
   readonly attempt: number;
   /** Digest of the refresh token. */
   readonly token: string;
   /** How often the same token had been sent before. */
   readonly replays: number;
-  /** The server has said since then that the token is no good: nothing is open, but a replay of it would be one too many. */
+  /** The server has refused the token since: nothing is open, but it must not be sent again. */
   readonly refused?: true;
 }
 
 export interface RefreshRecord {
-  /** Raised by every write. The first one of a record is the wall time, so that a record made later has a higher one. */
+  /**
+   * Raised by every write. The first revision of a record is the wall time, so that a later record has a higher one.
+   */
   readonly revision: number;
-  /** Who wrote it last. */
+  /** The last writer. */
   readonly writer: string;
   readonly refreshToken: string;
   /** How often the server has replaced it since the last seed. */
   readonly rotations: number;
-  /** Digests of the refresh tokens that the options have given, the last one last. */
+  /** Digests of the refresh tokens from the options, the latest one last. */
   readonly seeds: readonly string[];
   readonly intent?: Intent;
 }
 
-/** How many seeds are remembered: enough for any configuration that is ever rolled back to. */
+/** How many seeds are remembered: enough for a rollback to any configuration. */
 const MAX_SEEDS = 32;
 
-/** Tokens are random, so a plain digest tells nothing about them. */
+/** Tokens are random, so a plain digest reveals nothing about them. */
 export const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
 
-/** The record of a refresh token that the options give, for the first time or after another one. */
+/** The record of a refresh token from the options, the first one or another one. */
 export const seededRecord = (
   seed: string,
   writer: string,
@@ -42,14 +44,14 @@ export const seededRecord = (
   before: RefreshRecord | undefined,
 ): RefreshRecord => {
   const seeds = [...(before?.seeds ?? []), digestOf(seed)].slice(-MAX_SEEDS);
-  // A whole number, whatever the clock: what can't be counted on from is no record.
+  // A whole number, whatever the clock: a revision must be countable.
   const revision = before === undefined ? Math.floor(nowMs) : before.revision + 1;
   return { revision, writer, refreshToken: seed, rotations: 0, seeds };
 };
 
 /**
- * True if the options give a refresh token that has not been taken in yet: somebody has authorised anew. A single-use
- * seed that was taken in earlier is spent, so a configuration that is rolled back to it changes nothing.
+ * True if the options have a refresh token that was not used before: a person has authorised again. A single-use seed
+ * that was used before is spent, so a rollback of the configuration to it changes nothing.
  */
 export const isNewSeed = (record: RefreshRecord, seed: string, singleUse: boolean): boolean => {
   const digest = digestOf(seed);
@@ -60,7 +62,7 @@ export const isNewSeed = (record: RefreshRecord, seed: string, singleUse: boolea
 export const lastIntent = (record: RefreshRecord): Intent | undefined =>
   record.intent?.token === digestOf(record.refreshToken) ? record.intent : undefined;
 
-/** The same, if its outcome is unknown. */
+/** The last exchange that may have taken place, if its outcome is unknown. */
 export const openIntent = (record: RefreshRecord): Intent | undefined => {
   const intent = lastIntent(record);
   return intent?.refused ? undefined : intent;
@@ -72,14 +74,14 @@ export const withIntent = (record: RefreshRecord, writer: string, intent: Intent
   return { ...rest, revision: record.revision + 1, writer, ...(intent === undefined ? {} : { intent }) };
 };
 
-/** The record after an answer; without a refresh token in it the old one stays good (RFC 6749 §6). */
+/** The record after an answer; if the answer has no refresh token, the old one stays valid (RFC 6749 §6). */
 export const afterAnswer = (record: RefreshRecord, writer: string, refreshToken: string | undefined): RefreshRecord => {
   const settled = withIntent(record, writer, undefined);
   if (refreshToken === undefined || refreshToken === record.refreshToken) return settled;
   return { ...settled, refreshToken, rotations: record.rotations + 1 };
 };
 
-/** Whether this failure leaves open if a single-use refresh token was spent. */
+/** True if this failure leaves it open whether a single-use refresh token was spent. */
 export const leavesOpen = (failure: ProviderError): boolean => {
   const { status, reason } = failure;
   if (status !== undefined && status >= 300) return status >= 500 && status !== 503;
@@ -88,10 +90,11 @@ export const leavesOpen = (failure: ProviderError): boolean => {
 };
 
 /**
- * What holds, of the record in shared memory and the one in the file.
+ * Chooses between the record in shared memory and the one in the file.
  *
- * The newer one, with one exception. An intent goes to the file first and to memory second, and the request leaves
- * after both. So if this supervisor's own intent is in the file and memory is one step behind, the request never left.
+ * The newer one is valid, with one exception. An intent goes to the file first and to memory second, and the request is
+ * sent after both. So if this supervisor's own intent is in the file and memory is one step behind, the request was
+ * never sent.
  */
 export const reconcile = (
   kept: RefreshRecord | undefined,
@@ -104,7 +107,7 @@ export const reconcile = (
   return kept.revision > filed.revision ? kept : filed;
 };
 
-/** A record from its JSON; undefined if it is none. */
+/** Parses a record from its JSON; undefined if it is invalid. */
 export const parseRecord = (value: unknown): RefreshRecord | undefined => {
   if (typeof value !== 'object' || value === null) return undefined;
   const { revision, writer, refreshToken, rotations, seeds, intent } = value as Partial<RefreshRecord>;
@@ -120,13 +123,16 @@ export const parseRecord = (value: unknown): RefreshRecord | undefined => {
   return whole ? (value as RefreshRecord) : undefined;
 };
 
-/** Half of what a number can count to: what is read can be counted on from, and read again. */
+/** At most half of the largest safe integer, so that a number read can be incremented and read again. */
 const isCount = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER / 2;
 
 export const recordAsJson = (record: RefreshRecord): Json => record as unknown as Json;
 
-/** An intent is of the token beside it. One of another would count as none, and a token that may be spent be sent again. */
+/**
+ * True if the intent is of the token beside it. An intent of another token would count as none, and a token that may be
+ * spent would be sent again.
+ */
 const isIntentOf = (refreshToken: string, value: Partial<Record<keyof Intent, unknown>> | null): boolean =>
   isCount(value?.attempt) &&
   isCount(value.replays) &&

@@ -1,7 +1,7 @@
 /**
- * What Piscina loads in an actor's thread. CommonJS, and all of it by require: an ES module entry takes seconds to load
- * while libuv's pool is full. It loads one of two bundles, by what the thread is for: a server has many credentials, and a
- * third of what there is no credential runs, but its thread would read and parse it at each start.
+ * The file that Piscina loads in an actor's thread. CommonJS, loaded by require: an ES module entry takes seconds to
+ * load while libuv's pool is full. It loads one of two bundles by the kind of the child: a server has many credentials,
+ * which don't use a third of the code, and each thread would read and parse it at its start.
  */
 import type actorThread = require('../actor/thread-main.js');
 

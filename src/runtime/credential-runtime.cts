@@ -1,6 +1,6 @@
 /**
- * What a credential's thread runs: the actor's runtime, the credential, the grants. The build bundles it into one file;
- * what is required below is in it too, and runs when an actor asks for it by its URL, as it asks for a module of a user's.
+ * The code of a credential's thread: the actor's runtime, the credential, the grants. The build bundles it into one
+ * file, including the modules required below, which run when an actor asks for them by URL, as for a user's module.
  */
 import actorThread = require('../actor/thread-main.js');
 import loadModule = require('../core/load-module.js');

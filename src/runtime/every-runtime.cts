@@ -1,6 +1,6 @@
 /**
- * What the thread of any other kind runs, one of a user's own included: all that a credential's has, and the kinds for
- * tokens of others with their stores. Bundled into one file as well.
+ * The code of all other kinds' threads, custom ones included: all of a credential's, and the kinds for incoming tokens
+ * with their stores. Also bundled into one file.
  */
 import runActor = require('./credential-runtime.cjs');
 import loadModule = require('../core/load-module.js');

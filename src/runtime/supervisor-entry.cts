@@ -1,6 +1,6 @@
 /**
- * What the supervisor thread loads. CommonJS, and all of it by require: an ES module entry takes seconds to load while
- * libuv's pool is full.
+ * The file that the supervisor thread loads. CommonJS, loaded by require: an ES module entry takes seconds to load
+ * while libuv's pool is full.
  */
 import supervisorThread = require('../supervision/thread/supervisor-thread.js');
 

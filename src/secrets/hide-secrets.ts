@@ -1,4 +1,4 @@
-/** A user's options as they can travel and be printed. */
+/** Converts a user's options to a form that can be cloned and printed. */
 import { types } from 'node:util';
 import { optionsOf } from '../config/check.js';
 import { isPlainObject } from '../core/describe.js';
@@ -6,21 +6,21 @@ import { isUrl } from '../core/realm.js';
 import { literal } from './references.js';
 
 /**
- * Members that are secrets, of a grant, of a store or of what lies in them: `key` is that of `tls`; and the PEM text of a
- * client's `cert` often has the key as well.
+ * Options that are secrets, in a grant, a store or their nested options: `key` is that of `tls`; and the PEM text of a
+ * client's `cert` often includes the key.
  */
 const SECRETS = new Set([
   ...['clientSecret', 'refreshToken', 'key', 'cert', 'privateKey', 'keyFile', 'subjectToken', 'actorToken'],
   ...['connectionString', 'password'],
 ]);
-/** Members that are secrets if they are strings, and hold some if they are objects. */
+/** Options that are secrets as strings, and contain secrets as objects. */
 const HOLDERS = new Set(['tls', 'clientAssertion', 'assertion']);
 
 /** Literal secrets as references, so that a spec can be printed; URLs as strings, so that it can be cloned. */
 export const hideSecrets = <T>(options: T): T => {
   if (!isPlainObject(options)) return options;
   const entries = Object.entries(optionsOf(options, 'options')).map(([key, value]: [string, unknown]) => {
-    // Of several texts, each may be the one that holds more than a certificate.
+    // In a list, each text may contain more than a certificate.
     if (key === 'ca') return [key, Array.isArray(value) ? value.map(concealed) : concealed(value)];
     if (key === 'connectionString' && isUrl(value)) return [key, literal(value.href)];
     const mayBeSecret = SECRETS.has(key) || HOLDERS.has(key);
@@ -34,7 +34,9 @@ export const hideSecrets = <T>(options: T): T => {
 const concealed = (value: unknown): unknown =>
   typeof value === 'string' && value !== '' ? literal(value) : emptied(value);
 
-/** What is no secret in the form that it must have (a parsed key, say) is refused later, and must not print till then. */
+/**
+ * Empties a secret of the wrong type (a parsed key, for example): it is refused later, and must not print until then.
+ */
 const emptied = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(() => null);
   if (isPlainObject(value)) return {};

@@ -1,9 +1,9 @@
 /**
- * Options with references in them, to secrets and to other credentials' tokens: resolved on the starting thread, carried
- * to the actor, found again there.
+ * Options that contain references to secrets and to other credentials' tokens: resolved on the starting thread, sent to
+ * the actor, restored there.
  *
- * A class instance does not survive a structured clone, so the references travel beside the options, each with the
- * path of its place. A marker inside the options would clash with somebody's own data one day.
+ * A class instance does not survive a structured clone, so the references travel beside the options, each with its
+ * path. A marker inside the options could clash with a user's data.
  */
 import { types } from 'node:util';
 import { TokenvisorError, type ConfigProblem } from '../core/errors.js';
@@ -30,13 +30,13 @@ interface WireToken {
   readonly memory?: SharedArrayBuffer;
 }
 
-/** Options as they cross to a thread. It holds secrets in clear: post it, never print it. */
+/** Options as sent to a thread. It holds secrets in plain text: post it, never print it. */
 export interface WireOptions {
   readonly options: unknown;
   readonly references: readonly (WireSecret | WireToken)[];
 }
 
-/** Where references lead: the starting thread's environment, and its credentials. */
+/** The source of references: the starting thread's environment and its credentials. */
 export interface ReferenceScope {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The shared memory of the credential of that name. */
@@ -44,8 +44,8 @@ export interface ReferenceScope {
 }
 
 /**
- * The same options with every `env()` and `tokenOf()` resolved, as a new tree. What can't be resolved is a problem and
- * stays as it is. Call it on the thread that has the environment.
+ * A new tree with every `env()` and `tokenOf()` resolved. A reference that can't be resolved is a problem and stays
+ * unchanged. Call it on the thread that has the environment.
  */
 export const resolveReferences = <T>(
   options: T,
@@ -57,16 +57,16 @@ export const resolveReferences = <T>(
     if (reference instanceof TokenReference) {
       const memory = referencedMemory(reference) ?? tokenMemory(reference.name);
       if (memory) return new TokenReference(reference.name, memory);
-      const came = `${describeValue(reference.name)}, which is none`;
+      const came = `${describeValue(reference.name)}, which does not exist`;
       problems.push({ path: at, expected: 'the name of a credential of this supervisor', came });
       return reference;
     }
     if (reference.kind !== 'env' || carriedValue(reference) !== undefined) return reference;
-    // What an environment inherits (`constructor`) is no variable.
+    // An inherited property (`constructor`) is not a variable.
     const found: unknown = environment[reference.name];
     const value = typeof found === 'string' ? found : undefined;
     if (value !== undefined && value !== '') return new SecretReference('env', reference.name, value);
-    const came = value === undefined ? 'one that is not set' : 'one that is empty';
+    const came = value === undefined ? 'an unset one' : 'an empty one';
     problems.push({ path: at, expected: `a set environment variable, ${reference.name}`, came });
     return reference;
   });
@@ -76,7 +76,7 @@ export const resolveReferences = <T>(
 /**
  * Options in a form that survives a structured clone.
  *
- * @throws `NOT_CLONEABLE` with one problem, and its path, for every value that would not
+ * @throws `NOT_CLONEABLE` with a problem and its path for every value that can't be cloned
  */
 export const encodeOptions = (options: unknown, path = 'options'): WireOptions => {
   const references: (WireSecret | WireToken)[] = [];
@@ -91,7 +91,7 @@ export const encodeOptions = (options: unknown, path = 'options'): WireOptions =
   return { options: plain, references };
 };
 
-/** The options that {@link encodeOptions} was given. */
+/** Restores the options of {@link encodeOptions}. */
 export const decodeOptions = (wire: WireOptions): unknown => {
   let root = wire.options;
   for (const wired of wire.references) {
@@ -107,18 +107,18 @@ export const decodeOptions = (wire: WireOptions): unknown => {
   return root;
 };
 
-/** The names of the credentials whose tokens the options refer to, each once. */
+/** The names of the credentials whose tokens the options refer to, without duplicates. */
 export const referencedTokens = ({ references }: WireOptions): readonly string[] => [
   ...new Set(references.flatMap(({ kind, name }) => (kind === 'token' ? [name] : []))),
 ];
 
-/** The same options, with the references to that credential's token leading to other memory. */
+/** The same options, with the references to that credential's token pointing to other memory. */
 export const repointed = (wire: WireOptions, name: string, memory: SharedArrayBuffer): WireOptions => ({
   ...wire,
   references: wire.references.map((one) => (one.kind === 'token' && one.name === name ? { ...one, memory } : one)),
 });
 
-/** The paths of the secret files in the options, each once, for the actor to watch. */
+/** The paths of the secret files in the options, without duplicates, for the actor to watch. */
 export const secretFiles = (options: unknown): readonly string[] => [
   ...new Set(secretsIn(options).flatMap(({ kind, name }) => (kind === 'file' ? [name] : []))),
 ];
@@ -129,7 +129,7 @@ export const secretValues = (options: unknown): readonly string[] =>
     try {
       return [readSecret(reference)];
     } catch {
-      return []; // What can't be read can't have been printed either.
+      return []; // A secret that can't be read can't have been printed either.
     }
   });
 
@@ -149,7 +149,10 @@ const referencesIn = (options: unknown): readonly Reference[] => {
   return found;
 };
 
-/** A copy of plain objects and lists, with each reference replaced. All else is kept, also what can't be cloned. */
+/**
+ * A copy of plain objects and lists, with each reference replaced. Everything else is kept, also values that can't be
+ * cloned.
+ */
 const mapReferences = (
   node: unknown,
   path: string,
@@ -157,7 +160,7 @@ const mapReferences = (
   above: readonly unknown[] = [],
 ): unknown => {
   if (node instanceof SecretReference || node instanceof TokenReference) return replace(node, path);
-  // A cycle, or what is as deep as one: encodeOptions tells about it.
+  // A cycle, or nesting that is as deep: encodeOptions reports it.
   if (above.length >= MAX_DEPTH || above.includes(node)) return node;
   const deeper = [...above, node];
   const items = itemsOf(node);
@@ -205,7 +208,7 @@ const encode = (
     );
   }
   const tooDeep = above.size >= MAX_DEPTH ? `nested in ${MAX_DEPTH} others` : describeValue(node);
-  const came = above.has(node) ? 'a reference to what it is part of' : tooDeep;
+  const came = above.has(node) ? 'a cycle' : tooDeep;
   problems.push({ path, expected: 'plain data: JSON, bytes, dates, secret references', came });
   return null;
 };
@@ -218,7 +221,7 @@ const isCloneableLeaf = (node: unknown): boolean => {
   return types.isDate(node) || types.isRegExp(node);
 };
 
-/** Nothing can be made of memory that has been transferred to another thread. */
+/** Memory that was transferred to another thread can't be cloned. */
 const isDetached = (buffer: ArrayBufferLike): boolean => {
   try {
     return new Uint8Array(buffer).length < 0;
@@ -227,10 +230,10 @@ const isDetached = (buffer: ArrayBufferLike): boolean => {
   }
 };
 
-/** Deeper than any options are. What is walked calls itself once for each. */
+/** Deeper than any real options. The walk is recursive. */
 const MAX_DEPTH = 100;
 
-/** Of a plain object that can be read; undefined for all else. */
+/** The entries of a readable plain object; undefined for anything else. */
 const entriesOf = (node: unknown): [string, unknown][] | undefined => {
   try {
     return isPlainObject(node) ? Object.entries(node) : undefined;

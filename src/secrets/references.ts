@@ -1,5 +1,5 @@
 /**
- * References to secrets: where a secret is, without the secret. They print as what they refer to, never as a value.
+ * References to secrets: the location of a secret without its value. They print as the location.
  *
  * A reference is made on the thread that starts the supervisor. `env()` is only a name until that thread resolves it
  * (see reference-tree.ts), because an actor's environment is empty; `file()` is read in the actor, at every use.
@@ -11,21 +11,21 @@ import { pathOf } from '../fs/file-path.js';
 import { ProviderError, TokenvisorError } from '../core/errors.js';
 import { readRegularFile, whyUnreadable } from '../fs/regular-file.js';
 
-/** Where a secret comes from. @inline */
+/** The source of a secret. @inline */
 export type SecretKind = 'env' | 'file' | 'literal';
 
-/** The largest secret that is read from a file; a private key with its chain fits many times. */
+/** The largest secret file: many times the size of a private key with its chain. */
 export const MAX_SECRET_BYTES = 64 * 1024;
 
 /**
- * The name of the method that gives a reference's value. Shared by all copies of this module in a thread (an actor's
- * bundle has one, a module of a user's may load another), so that a reference of the one is read by the other.
+ * The name of the method that returns a reference's value. Shared by all copies of this module in a thread (an actor's
+ * bundle has one, a user's module may load another), so that each copy can read the references of the others.
  */
 const valueOf = Symbol.for('tokenvisor.secret-value');
 
 /** A secret by reference; made by {@link env}, {@link file} and {@link literal}. */
 export class SecretReference {
-  /** Where the secret comes from. */
+  /** The source of the secret. */
   readonly kind: SecretKind;
   /** The variable's name or the file's path; empty for a literal. */
   readonly name: string;
@@ -47,7 +47,7 @@ export class SecretReference {
     return this.#value;
   }
 
-  /** What it refers to, without the value. */
+  /** The location, without the value. */
   toString(): string {
     return this.kind === 'literal'
       ? 'SecretReference(literal, redacted)'
@@ -73,8 +73,8 @@ export class SecretReference {
 export const env = (name: string): SecretReference => new SecretReference('env', name);
 
 /**
- * The contents of a file, less the line breaks at its end: read in the actor at every mint and watched, so that a
- * secret that an orchestrator rotates is picked up with no restart. At most 64 KiB.
+ * The contents of a file, without trailing line breaks. The actor reads it at every mint and watches it, so that a
+ * rotated secret is used without a restart. At most 64 KiB.
  *
  * @example
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: file('/run/secrets/reports') });
@@ -82,7 +82,7 @@ export const env = (name: string): SecretReference => new SecretReference('env',
 export const file = (path: string | URL): SecretReference => new SecretReference('file', pathOf(path));
 
 /**
- * A secret given as it is, in a reference so that it does not print. A plain string is wrapped in the same way.
+ * A literal secret, wrapped so that it does not print. A plain string is wrapped in the same way.
  *
  * @example
  * clientCredentials({ issuer, clientId: 'reports', clientSecret: literal('only for a test') });
@@ -90,7 +90,7 @@ export const file = (path: string | URL): SecretReference => new SecretReference
 export const literal = (value: string): SecretReference => new SecretReference('literal', '', value);
 
 /**
- * The secret itself. Blocks for the read of a file.
+ * The secret itself. Blocks while a file is read.
  *
  * @throws MINT_FAILED, a `park` ProviderError with the reason `secret_unreadable`
  */
@@ -100,7 +100,7 @@ export const readSecret = (reference: SecretReference | string): string => {
     const came = describeKind(reference);
     throw new TokenvisorError(
       'CONFIG_INVALID',
-      `Expected a secret to be env(…), file(…), literal(…) or a text, got ${came}`,
+      `Expected a secret to be env(…), file(…), literal(…) or a string, got ${came}`,
     );
   }
   if (reference.kind === 'file') return readSecretFile(reference.name);
@@ -109,7 +109,7 @@ export const readSecret = (reference: SecretReference | string): string => {
   return value;
 };
 
-/** The value that travels with a reference: undefined for a file, and for a variable that nobody has resolved yet. */
+/** The value that travels with a reference: undefined for a file, and for an unresolved variable. */
 export const carriedValue = (reference: SecretReference): string | undefined => reference[valueOf]();
 
 const readSecretFile = (path: string): string => {
@@ -124,10 +124,12 @@ const readSecretFile = (path: string): string => {
   return secret;
 };
 
-/** Not with a mark in the place of each byte that is none: that would be another secret, and one that is easier to guess. */
+/**
+ * Decodes strictly: a replacement character for each invalid byte would make another secret, one that is easier to
+ * guess.
+ */
 const textOf = (bytes: Buffer): string => {
-  if (!isUtf8(bytes))
-    throw new Error('it is no text in UTF-8. What is binary has to be in Base64, or in a form of its own');
+  if (!isUtf8(bytes)) throw new Error('it is not UTF-8 text. Encode a binary secret as Base64, or in a textual format');
   return bytes.toString('utf8');
 };
 

@@ -1,9 +1,9 @@
-/** Checks of options that are secrets. What came is never quoted. */
+/** Checks of options that are secrets. The given value is never quoted. */
 import { anyOf, type Check, custom, list } from '../config/check.js';
 import { describeKind } from '../core/describe.js';
 import { SecretReference } from './references.js';
 
-/** A reference, or a string that is not empty. */
+/** True for a reference or a string that is not empty. */
 export const isSecret = (value: unknown): value is SecretReference | string =>
   value instanceof SecretReference || (typeof value === 'string' && value !== '');
 
@@ -11,7 +11,7 @@ export const isSecret = (value: unknown): value is SecretReference | string =>
 export const secret = (): Check<SecretReference | string> =>
   custom('a secret: env(), file() or a non-empty string', isSecret, describeKind);
 
-/** Certificates of authorities, as TLS takes them. */
+/** CA certificates, as TLS accepts them. */
 export const authorities = anyOf<SecretReference | string | readonly (SecretReference | string)[]>(
   'a PEM text, a secret reference or a list of them',
   secret(),

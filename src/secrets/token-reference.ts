@@ -1,14 +1,14 @@
 /**
- * A reference to another credential's token, by the name of its child. The starting thread puts that credential's shared
- * memory beside the name; the actor reads the token from it, as any thread does.
+ * A reference to another credential's token, by the name of its child. The starting thread adds that credential's
+ * shared memory; the actor reads the token from it, as any thread does.
  */
 import { inspect } from 'node:util';
 import { propertyOf } from '../core/describe.js';
 
-/** The name of the method that gives a reference's memory; shared by all copies of this module, as of secrets. */
+/** The name of the method that returns a reference's memory; shared by all copies of this module, as for secrets. */
 const memoryOf = Symbol.for('tokenvisor.token-memory');
 
-/** A credential's token by reference; made by {@link tokenOf}. */
+/** A reference to a credential's token; made by {@link tokenOf}. */
 export class TokenReference {
   /** The name of the credential. */
   readonly name: string;
@@ -29,7 +29,7 @@ export class TokenReference {
     return this.#memory;
   }
 
-  /** What it refers to, without the token. */
+  /** The credential's name, without the token. */
   toString(): string {
     return `TokenReference(${this.name})`;
   }
@@ -46,7 +46,8 @@ export class TokenReference {
 
 /**
  * The token of another credential of the same supervisor, by its name: for `tokenExchange()`, and for `token()` in a
- * provider of your own. Whoever uses it waits for that credential, and mints anew when that one's token is replaced.
+ * custom provider. The credential that uses it waits for the other one, and mints again when the other's token is
+ * replaced.
  *
  * @example
  * tokenExchange({ issuer, clientId: 'orders', clientSecret, subjectToken: tokenOf('user') });

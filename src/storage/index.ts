@@ -1,5 +1,5 @@
 /**
- * Where a ledger keeps its records: the stores that come with the package, and what a store of one's own needs.
+ * The stores of a ledger's records: those of the package, and the types for a custom store.
  *
  * @module
  */

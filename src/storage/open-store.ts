@@ -1,4 +1,4 @@
-/** Opens a store in the thread that asks: an actor's. */
+/** Opens a store in the calling thread: an actor's. */
 import { loadExport } from '../core/load-module.js';
 import { checked } from '../config/check.js';
 import { TokenvisorError } from '../core/errors.js';
@@ -6,13 +6,13 @@ import { storeReference, type StoreReference } from './store-reference.js';
 import type { OpenStore, Store, StoreContext } from './port/store.js';
 
 /**
- * The store that a reference leads to, opened. The references to secrets in it have been resolved by the starting thread.
+ * Opens the store of a reference, whose secrets the starting thread has resolved.
  *
- * @throws CONFIG_INVALID, START_FAILED if the module can't be loaded, and what the store itself rejects with:
- * STORE_UNAVAILABLE, STORE_LOCKED, STORE_FAILED
+ * @throws CONFIG_INVALID, START_FAILED if the module can't be loaded, and the errors of the store: STORE_UNAVAILABLE,
+ *   STORE_LOCKED, STORE_FAILED
  */
 export const openStore = async (reference: StoreReference, context: StoreContext): Promise<Store> => {
-  // Checked here as well: what arrives may have been made by hand.
+  // Checked here as well: a reference may be written by hand.
   const value = checked(storeReference(), reference, 'store');
   const open = loadExport(value.module, value.export);
   if (typeof open !== 'function') {

@@ -1,4 +1,4 @@
-/** A store as data: what crosses to the actor, which opens it. */
+/** A store as data, which can be sent to the actor that opens it. */
 import { custom, object, optional, string, anything, check, type Check, type CheckResult } from '../config/check.js';
 import { describeKind } from '../core/describe.js';
 import { packageModule } from '../core/package-files.js';
@@ -7,9 +7,9 @@ import { checkLmdbOptions } from './lmdb/lmdb-options.js';
 import { checkPostgresOptions } from './postgres/postgres-options.js';
 
 /**
- * A store of one's own, or one that {@link memoryStore}, `lmdbStore()` or `postgresStore()` made. The export is an
- * {@link OpenStore}; it is called in the actor's thread with the options, in which references to secrets are given as
- * they are: `readSecret(reference)` of `tokenvisor/storage` has their values.
+ * A custom store, or one from {@link memoryStore}, `lmdbStore()` or `postgresStore()`. The export is an
+ * {@link OpenStore}; it is called in the actor's thread with the options, in which secrets are still references:
+ * `readSecret(reference)` of `tokenvisor/storage` returns their values.
  */
 export interface StoreReference<Options = unknown> {
   /** The module: `new URL('./my-store.js', import.meta.url)`. */
@@ -19,11 +19,11 @@ export interface StoreReference<Options = unknown> {
    * @default 'default'
    */
   readonly export?: string;
-  /** What it is opened with: plain data and secret references. */
+  /** The options it is opened with: plain data and secret references. */
   readonly options?: Options;
 }
 
-/** A {@link StoreReference} after its check: it can be cloned. */
+/** A checked {@link StoreReference}, which can be cloned. */
 export interface CheckedStoreReference {
   readonly module: string;
   readonly export: string;
@@ -54,7 +54,7 @@ const moduleUrl = custom(
 
 const shape = object({ module: moduleUrl, export: optional(string(), 'default'), options: optional(anything) });
 
-/** The check of an option that is a store. Those of a store of ours have their options checked as well. */
+/** The check of an option that is a store. For a store of the package it also checks the store's options. */
 export const storeReference = (): Check<CheckedStoreReference> => (value, path, report) => {
   const { module, export: name, options } = shape(value, path, report);
   const checked = CHECKS.get(module)?.(options, `${path}.options`) ?? { value: options, problems: [] };

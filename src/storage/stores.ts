@@ -1,4 +1,4 @@
-/** The stores that come with the package, as data. */
+/** The stores of the package, as data. */
 import { absolute } from '../fs/file-path.js';
 import { hideSecrets } from '../secrets/hide-secrets.js';
 import type { LmdbStoreOptions, LmdbStoreSettings } from './lmdb/lmdb-options.js';
@@ -6,8 +6,8 @@ import type { PostgresStoreOptions } from './postgres/postgres-options.js';
 import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreReference } from './store-reference.js';
 
 /**
- * Keeps records in the heap of the actor, and nowhere else: they are lost with its thread. (A ledger's revocations lie in
- * its table as well, and so survive a crash of the actor; nothing survives the process.)
+ * Keeps records in the heap of the actor only: they are lost with its thread. (A ledger's revocations are in its table
+ * as well, and so survive a crash of the actor; nothing survives the process.)
  *
  * @example
  * const store = memoryStore();
@@ -15,9 +15,9 @@ import { lmdbStoreModule, memoryStoreModule, postgresStoreModule, type StoreRefe
 export const memoryStore = (): StoreReference<undefined> => ({ module: memoryStoreModule, export: 'openMemoryStore' });
 
 /**
- * Keeps records in an LMDB database, a directory on a local disk, for one process at a time. A write is acknowledged when it is on the
- * disk. Needs the package `lmdb` (3.5 or newer). A relative path counts from the working directory of now; directories
- * that are not there are made.
+ * Keeps records in an LMDB database, a directory on a local disk, for one process at a time. A write is acknowledged
+ * when it is on the disk. Needs the package `lmdb` (3.5 or newer). A relative path is resolved now, against the working
+ * directory; missing directories are created.
  *
  * @example
  * const store = lmdbStore('/var/lib/app/revoked');

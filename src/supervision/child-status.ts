@@ -1,18 +1,16 @@
-/**
- * What the supervisor says of a child, in shared memory.
- */
+/** The supervisor's state of a child, in shared memory. */
 import { readJson } from '../memory/json.js';
 import { SUPERVISION } from '../memory/layout.js';
 import type { SharedWords } from '../memory/words.js';
 import type { ChildPhase, ExitReason, PersistedChild } from './core/types.js';
 
 /**
- * How well a child does, for `health()`: `ok`, `degraded` (it can serve, but the last attempt failed, or nobody would
- * restart it now) or `down` (it can't).
+ * The health of a child, for `health()`: `ok`, `degraded` (it can serve, but the last attempt failed, or it would not
+ * be restarted now) or `down` (it can't serve).
  */
 export type Health = 'ok' | 'degraded' | 'down';
 
-/** What `status()` of a child of any kind shows, beside what is the kind's own. */
+/** The common part of `status()` for children of any kind. */
 export interface ChildStatus {
   /** The child's name. */
   readonly name: string;
@@ -26,7 +24,7 @@ export interface ChildStatus {
   readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
 }
 
-/** @internal What the supervisor last said of a child. */
+/** @internal The supervisor's last record of a child. */
 export const readSupervision = (words: SharedWords): PersistedChild | undefined =>
   readJson(words, SUPERVISION) as PersistedChild | undefined;
 

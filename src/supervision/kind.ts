@@ -1,6 +1,4 @@
-/**
- * What a user says of a child, and what every kind of child has in common.
- */
+/** A user's options of a child, and the common parts of all kinds. */
 import { inspect } from 'node:util';
 import {
   anyOf,
@@ -20,10 +18,10 @@ import type { AtomicWords } from '../memory/words.js';
 import type { LocalRef } from '../messaging/local-ref.js';
 import type { OnExit, RestartType, Shutdown } from './core/types.js';
 
-/** Options that every child takes beside its own. */
+/** Options that every child takes. */
 export interface ChildOptions {
   /**
-   * OTP's: `permanent` is always restarted, `transient` after an abnormal end only, `temporary` never.
+   * As in OTP: `permanent` is always restarted, `transient` after an abnormal end only, `temporary` never.
    * @default 'permanent'
    */
   readonly restart?: RestartType;
@@ -43,14 +41,14 @@ export interface ChildOptions {
    */
   readonly maxSeconds?: number;
   /**
-   * An actor whose event loop is silent for so long is ended with reason `hung`: ms, 200 to 600,000. Time in which its
-   * thread waits for a processor does not count (on Linux). On a free machine a hang is found within twice this time, or
-   * 1.2 s if that is longer; nowhere before 0.6 s.
+   * An actor whose event loop is silent for this long is ended with reason `hung`: ms, 200 to 600,000. Time in which
+   * its thread waits for a processor does not count (on Linux). On an idle machine a hang is detected within twice this
+   * time, or 1.2 s if that is longer; never before 0.6 s.
    * @default 10_000
    */
   readonly hangTimeoutMs?: number;
   /**
-   * A start that takes longer has failed: ms, 100 to 600,000. It covers the start of the thread. Time in which that waits
+   * A start that takes longer fails: ms, 100 to 600,000. It includes the start of the thread. Time in which that waits
    * for a processor does not count (on Linux).
    * @default 30_000
    */
@@ -71,7 +69,7 @@ export interface ChildOptions {
    */
   readonly execArgv?: readonly string[];
   /**
-   * Limits of the actor's heap, as of worker_threads: MB, 1 to 65,536. An actor past them dies alone.
+   * Limits of the actor's heap, as of worker_threads: MB, 1 to 65,536. An actor that exceeds them dies alone.
    * @default { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }
    */
   readonly resourceLimits?: {
@@ -86,7 +84,7 @@ export interface ChildOptions {
   };
 }
 
-/** {@link ChildOptions}, checked and with their defaults. */
+/** {@link ChildOptions}, checked, with their defaults. */
 export type CheckedChildOptions = Required<ChildOptions>;
 
 const limit = optional(number({ min: 1, max: 65_536 }));
@@ -104,7 +102,7 @@ const shutdown = anyOf<Shutdown>(
   number({ min: 0, max: 600_000 }),
 );
 
-/** The part of a kind's options that every kind has: spread it into the shape of the whole. */
+/** The common part of a kind's options: spread it into the shape of the whole. */
 export const childShape = {
   restart: optional(oneOf('permanent', 'transient', 'temporary'), 'permanent'),
   shutdown: optional(shutdown, 5_000),
@@ -118,31 +116,31 @@ export const childShape = {
   resourceLimits: optional(resourceLimits, { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }),
 };
 
-/** A check for how many entries a table takes. */
+/** A check for the size of a table. */
 export const maxEntries = (): OptionalCheck<number> =>
   optional(number({ min: 1, max: MOST_ENTRIES, integer: true }), DEFAULT_MAX_ENTRIES);
 
-/** What a kind makes of a user's options, on the starting thread. */
+/** The prepared child that a kind makes from a user's options, on the starting thread. */
 export interface PreparedChild {
   readonly child: CheckedChildOptions;
-  /** What crosses to the actor: plain data and secret references. */
+  /** The options for the actor: plain data and secret references. */
   readonly options: unknown;
-  /** The key of the user's options that they are, if they are not the whole: for the paths of problems. */
+  /** The key of these in the user's options, if they are not the whole: for the paths of problems. */
   readonly optionsKey?: string;
-  /** Where the user has written what is at this place of `options`, if it is not there: for problems with it. */
+  /** Maps a path in `options` to the user's path, if it differs: for the paths of problems. */
   readonly placeOf?: (path: string) => string;
-  /** False if the child writes where no fence reaches. */
+  /** False if the child writes to a place that can't be fenced. */
   readonly fenceable: boolean;
-  /** The table that it has, if it has one. Nothing of that can be fenced. */
+  /** Its table, if it has one. A table can't be fenced. */
   readonly table?: { readonly maxEntries: number };
-  /** What becomes of its snapshot when its thread has ended: kept, if nothing is said. */
+  /** What happens to its snapshot when its thread has ended; kept by default. */
   readonly onExit?: OnExit;
 }
 
 /** What a kind makes of a change of a user's options. */
 export interface UpdatedChild {
   readonly prepared: PreparedChild;
-  /** The whole, as the user would give it now: what the next change is made to. */
+  /** All options after the change: the base of the next change. */
   readonly options: unknown;
 }
 
@@ -153,7 +151,7 @@ export interface UpdateRequest {
   readonly change: unknown;
   /** How: the second argument of `update()`. */
   readonly how: unknown;
-  /** What has crossed to the actor so far, its references resolved: {@link PreparedChild.options}. */
+  /** The options of the running actor, their references resolved: {@link PreparedChild.options}. */
   readonly running: unknown;
 }
 
@@ -177,14 +175,14 @@ export interface SecretsOfKind {
 
 /** A kind of child: the module that runs in its thread, and what its users hold. */
 export interface Kind<Handle> {
-  /** How `handle()` and `whichChildren()` call it. */
+  /** Its name in `handle()` and `whichChildren()`. */
   readonly name: string;
   /** The module, by its `file:` URL or as packageModule() names one of ours, and the name of the behaviour in it. */
   readonly module: string;
   readonly export: string;
   /**
-   * Which of the child's own words says until which second of the wall clock readers believe what else there is (see
-   * `memory/valid-until`), if one does: where no actor follows a step of the clock, the supervisor closes it.
+   * The index of the child's word with the second of the wall clock until which readers trust the rest (see
+   * `memory/valid-until`), if it has one: if no actor corrects it after a step of the clock, the supervisor closes it.
    */
   readonly validUntilWord?: number;
   /** Checks the options and reports every problem with its path. */
@@ -201,8 +199,8 @@ export interface Kind<Handle> {
 const brand = Symbol.for('tokenvisor.child-spec');
 
 /**
- * What `credential()` and `actor()` return, and `startSupervisor()` and `startChild()` take. Opaque; it prints as its
- * kind, without the options. `Handle` is what the starting thread gets for it.
+ * The result of `credential()` and `actor()`, and the input of `startSupervisor()` and `startChild()`. Opaque; it
+ * prints as its kind, without the options. `Handle` is the type of the child's handle in the starting thread.
  */
 export interface ChildSpec<Handle = unknown> {
   readonly [brand]: true;
@@ -215,7 +213,7 @@ export interface ChildSpec<Handle = unknown> {
 /** The handle of a spec: `HandleOf<typeof spec>`. */
 export type HandleOf<Spec> = Spec extends ChildSpec<infer Handle> ? Handle : never;
 
-/** Prints as its kind: options of a module of the user's may hold anything, and a spec is easily logged. */
+/** Prints as its kind: a custom kind's options may hold secrets, and a spec is easily logged. */
 class Spec<Handle> implements ChildSpec<Handle> {
   readonly [brand] = true;
   readonly kind: Kind<Handle>;

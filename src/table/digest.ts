@@ -1,28 +1,28 @@
 /**
- * From a key to the 96 bits under which the table has it. Keyed with a secret of the table: whoever does not know it can't
- * look for keys that collide, or that crowd one part of the table. No key is ever stored.
+ * Maps a key to the 96-bit digest under which the table stores it. Keyed with a secret of the table: without it, an
+ * attacker can't search for keys that collide, or that crowd one part of the table. No key is ever stored.
  */
 import { hash } from 'node:crypto';
 import { describeKind, describeValue } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 import { KEY_WORDS } from './layout.js';
 
-/** Words of the key: for sha256, and before and after the permutation. */
+/** Key words: for sha256, and before and after the permutation. */
 const BEFORE = 4;
 const AFTER = 8;
 
 const UUID_LENGTH = 36;
 const ROUNDS = 16;
 
-/** What a hex digit of lower case stands for; a high bit for all else. */
+/** Values of lower-case hex digits; a high bit for any other character. */
 const NO_DIGIT = 0x80;
 const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
 for (let value = 0; value < 16; value++) DIGITS[value.toString(16).charCodeAt(0)] = value;
 
-/** There is a text of each that was ever used. */
+/** The highest domain. Prefixes are cached per domain, so the number of domains must stay small. */
 const MAX_DOMAIN = 0xffff;
 
-/** A key is not quoted: it may be a token. */
+/** The error for an invalid key, which is not quoted: it may be a token. */
 const unusable = (key: unknown, domain: unknown): TokenvisorError => {
   const wrong =
     typeof key === 'string'
@@ -31,7 +31,7 @@ const unusable = (key: unknown, domain: unknown): TokenvisorError => {
   return new TokenvisorError('CONFIG_INVALID', `Expected ${wrong}`);
 };
 
-/** Makes digests, one at a time, without an object for each. */
+/** Computes digests, one at a time, without allocating an object for each. */
 export class KeyedDigest {
   /** The last digest. */
   d0 = 0;
@@ -39,7 +39,7 @@ export class KeyedDigest {
   d2 = 0;
   readonly #key: Int32Array;
   readonly #secret: string;
-  /** What is put before a key of each domain. */
+  /** The prefix of the keys of each domain. */
   readonly #prefixes: string[] = [];
   // The last uuid that was read.
   #u0 = 0;
@@ -54,9 +54,9 @@ export class KeyedDigest {
   }
 
   /**
-   * Sets `d0` to `d2`. A domain is a small whole number: equal keys of two of them are two keys.
+   * Sets `d0` to `d2`. A domain is a small whole number: equal keys in two domains are different keys.
    *
-   * @throws CONFIG_INVALID for what is no key, or no domain
+   * @throws CONFIG_INVALID for an invalid key or domain
    */
   make(key: string, domain: number): void {
     if (typeof key !== 'string' || !Number.isInteger(domain) || domain < 0 || domain > MAX_DOMAIN) {
@@ -68,14 +68,14 @@ export class KeyedDigest {
 
   #hash(key: string, domain: number): void {
     const prefix = (this.#prefixes[domain] ??= `${this.#secret}${domain}:`);
-    // Half a surrogate pair would be hashed as any other half.
+    // Hashed as UTF-16: in UTF-8, all lone surrogates would get the same bytes.
     const bytes = hash('sha256', isWellFormed(key) ? prefix + key : utf16(prefix, key), 'binary');
     this.d0 = wordAt(bytes, 0);
     this.d1 = wordAt(bytes, 4);
     this.d2 = wordAt(bytes, 8);
   }
 
-  /** False if the key is no uuid in its canonical form: lower case, 8-4-4-4-12. */
+  /** Reads a uuid in canonical form (lower case, 8-4-4-4-12); false if the key is not one. */
   #readUuid(key: string): boolean {
     if (key.charCodeAt(8) !== DASH || key.charCodeAt(13) !== DASH) return false;
     if (key.charCodeAt(18) !== DASH || key.charCodeAt(23) !== DASH) return false;
@@ -87,7 +87,7 @@ export class KeyedDigest {
     const low3 = digits4(key, 24);
     const high4 = digits4(key, 28);
     const low4 = digits4(key, 32);
-    // What is no digit is negative.
+    // A character that is not a digit makes it negative.
     if ((high1 | low1 | high2 | low2 | high3 | low3 | high4 | low4) < 0) return false;
     this.#u0 = (high1 << 16) | low1;
     this.#u1 = (high2 << 16) | low2;
@@ -123,7 +123,7 @@ export class KeyedDigest {
 
 const DASH = 0x2d;
 
-/** Four hex digits as a number; a negative one if they are not all. */
+/** Four hex digits as a number; negative if one is not a digit. */
 const digits4 = (key: string, at: number): number => {
   const a = key.charCodeAt(at);
   const b = key.charCodeAt(at + 1);
@@ -145,9 +145,9 @@ const wordAt = (bytes: string, at: number): number =>
   (bytes.charCodeAt(at + 2) << 16) |
   (bytes.charCodeAt(at + 3) << 24);
 
-/** In every Node since 20; not in the library that this is compiled with. */
+/** In every Node since 20; missing in the TypeScript library used here. */
 const isWellFormed = (key: string): boolean => (key as unknown as { isWellFormed(): boolean }).isWellFormed();
 
-/** Begins with a byte that no prefix begins with. */
+/** The key as UTF-16, after a byte that no prefix begins with. */
 const utf16 = (prefix: string, key: string): Buffer =>
   Buffer.concat([Buffer.from([0]), Buffer.from(prefix, 'latin1'), Buffer.from(key, 'utf16le')]);

@@ -1,18 +1,19 @@
-/** Expiries as the table has them: whole seconds since the Unix epoch, in 32 bits without a sign. */
+/** Expiries as the table stores them: whole seconds since the Unix epoch, as unsigned 32-bit integers. */
 import { describeValue } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 
-/** Of an entry that never expires. */
+/** The expiry of an entry that never expires. */
 export const NEVER_S = 0xffff_ffff;
 
-/** The earliest there is: 0 stands for no entry. */
+/** The earliest expiry: 0 stands for no entry. */
 const FIRST_S = 1;
 
 /**
- * An instant in ms as seconds: `down` for what is accepted until then, `up` for what is remembered until then. What lies
- * past the last second there is (in 2106) is rounded so too: `down` to the last one, `up` to never.
+ * Converts an instant in ms to seconds: `down` for entries that are accepted until then, `up` for entries that are
+ * remembered until then. An instant past the last second (in 2106) is rounded the same way: `down` to the last one,
+ * `up` to never.
  *
- * @throws CONFIG_INVALID for what is no number
+ * @throws CONFIG_INVALID if it is not a number
  */
 export const expirySeconds = (expiresAtMs: number, rounding: 'down' | 'up'): number => {
   if (typeof expiresAtMs !== 'number') throw notANumber(expiresAtMs);
@@ -26,7 +27,7 @@ export const expirySeconds = (expiresAtMs: number, rounding: 'down' | 'up'): num
 const notANumber = (came: unknown): TokenvisorError =>
   new TokenvisorError('CONFIG_INVALID', `Expected \`expiresAtMs\` to be a number, got ${describeValue(came)}`);
 
-/** What an entry's seconds are in ms: `Infinity` for never. */
+/** An entry's expiry in ms: `Infinity` for never. */
 export const expiryMs = (expiryS: number): number => (expiryS === NEVER_S ? Infinity : expiryS * 1_000);
 
 /** The last second whose entries have expired at an instant. */

@@ -1,4 +1,4 @@
-/** What a table's readers and its writer stand on, in their thread. */
+/** The words, loops and geometry that a table's reader or writer uses in its thread. */
 import { DIRECTORY, entryOf, KEY_WORDS, TableWord, type TableGeometry } from './layout.js';
 import type { TableLoops } from './table-loops.js';
 
@@ -6,23 +6,23 @@ import type { TableLoops } from './table-loops.js';
 export interface TableWords {
   load(index: number): number;
   store(index: number, value: number): void;
-  /** A load that orders nothing: of what only the writer stores, by the writer. */
+  /** A load without ordering: for the writer, of words that only the writer stores. */
   peek(index: number): number;
 }
 
-/** What a reader or the writer stands on, in its thread. */
+/** The environment of a reader or of the writer in its thread. */
 export interface TableGround {
   readonly geometry: TableGeometry;
   /** The header and the directories. */
   readonly words: TableWords;
   readonly loops: TableLoops;
-  /** Sees to it that there is memory for so many segments. Throws a RangeError if there is none to be had. */
+  /** Ensures memory for this many segments. Throws a RangeError if there is not enough. */
   grow(segments: number): void;
-  /** After a loop was stopped because it came to memory that this thread had not heard of yet: now it has. */
+  /** Makes this thread use memory that was added meanwhile, after a loop stopped at it. */
   catchUp(): void;
 }
 
-/** A table with no entry: one segment, the first, for all digests. */
+/** Lays out an empty table: one segment for all digests. */
 export const layOut = (
   { words, loops }: Pick<TableGround, 'words' | 'loops'>,
   maxEntries: number,

@@ -1,6 +1,6 @@
 /**
- * Puts, removes and expunges entries by their digests. There is one for a table; whatever store it is ended after,
- * readers find all that was there, and the next one goes on from what it finds.
+ * Puts, removes and expunges entries by their digests. A table has one writer; if it is ended after any store, readers
+ * still find all entries, and the next writer continues from there.
  */
 import {
   BYTES_PER_WORD,
@@ -16,7 +16,7 @@ import { TableFullError } from './table-full-error.js';
 import type { TableLoops } from './table-loops.js';
 import type { TableGround, TableWords } from './ground.js';
 
-/** What the loop `set` answers. */
+/** Results of the loop `set`. */
 const NEW = 1;
 const OTHER_META = 2;
 
@@ -25,12 +25,12 @@ export class RowWriter {
   readonly #words: TableWords;
   readonly #loops: TableLoops;
   readonly #map: SegmentMap;
-  /** Of each segment: the slots that were ever used, and the entries in them. */
+  /** By segment: the slots that were ever used, and the entries in them. */
   readonly #used: number[] = [];
   readonly #live: number[] = [];
   #size = 0;
 
-  /** Adopts what is there. Some 20 us for each segment. */
+  /** Adopts the existing entries. Some 20 us for each segment. */
   constructor(ground: TableGround) {
     this.#geometry = ground.geometry;
     this.#words = ground.words;
@@ -55,7 +55,7 @@ export class RowWriter {
     return this.#words.peek(TableWord.MAX_ENTRIES);
   }
 
-  /** Of the header, the directories and all segments that were ever made. */
+  /** The size of the header, the directories and all segments that were ever made. */
   get bytes(): number {
     return bytesFor(this.#geometry, this.#words.peek(TableWord.SEGMENTS));
   }
@@ -121,7 +121,7 @@ export class RowWriter {
     return before;
   }
 
-  /** One segment a step. Entries may come and go between two steps. */
+  /** Removes expired entries, one segment a step. Entries may be added and removed between two steps. */
   *expunge(nowS: number): Generator<number, number, undefined> {
     let total = 0;
     for (let d0 = 0; d0 < 2 ** 32;) {
@@ -146,11 +146,14 @@ export class RowWriter {
     return removed;
   }
 
-  /** The entry under another meta. The new one comes first, so that whenever a reader looks, it finds one of them. */
+  /**
+   * Replaces an entry by one with another meta. The new one is stored first, so that a reader always finds one of them.
+   */
   #change(segment: number, d0: number, d1: number, d2: number, expiry: number, meta: number): void {
     const slot = this.#loops.seek(segment, d0, d1, d2);
     const before = this.#loops.expiryAt(slot);
-    // Two entries of one digest must not stay: a successor would raise one of them, and remove the other.
+    // Noted, because two entries of one digest must not stay: a successor would raise one of them, and remove the
+    // other.
     this.#words.store(TableWord.CHANGED, slot);
     const later = before >>> 0 > expiry >>> 0 ? before : expiry;
     this.#loops.append(segment, d0, d1, d2, later, meta);
@@ -168,14 +171,14 @@ export class RowWriter {
     this.#words.store(TableWord.CHANGED, 0);
   }
 
-  /** Sees to it that the segment of a digest is below its limit, if that can be; returns which it is then. */
+  /** Brings the segment of a digest below its limit, if possible; returns the segment that has the digest then. */
   #makeRoom(full: number, d0: number): number {
     const { limit } = this.#geometry;
     let segment = full;
     while (this.#used[segment]! >= limit) {
       const live = this.#live[segment]!;
       const isWorthIt = (this.#used[segment]! - live) * 16 >= limit && this.#map.canRenew();
-      // Where a quarter is of no use, a split would leave segments that are nearly empty.
+      // If a quarter is removed or expired, a split would leave nearly empty segments.
       if (isWorthIt && live * 4 <= limit * 3) this.#renew(segment, 0);
       else if (this.#map.canSplit(segment)) this.#split(segment);
       else if (isWorthIt) this.#renew(segment, 0);
@@ -185,7 +188,7 @@ export class RowWriter {
     return segment;
   }
 
-  /** Two segments in place of one. */
+  /** Replaces a segment by two. */
   #split(segment: number): void {
     const first = this.#map.allocate();
     const second = this.#map.allocate();
@@ -196,7 +199,7 @@ export class RowWriter {
     this.#begin(segmentOf(second), copied >>> 16);
   }
 
-  /** The segment anew, without what is of no use. */
+  /** Replaces a segment by a copy without removed and expired entries. */
   #renew(segment: number, nowS: number): void {
     const successor = this.#map.allocate();
     const copied = this.#loops.copy(segment, segmentOf(successor), segmentOf(successor), 0, nowS | 0);

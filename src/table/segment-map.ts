@@ -1,9 +1,9 @@
-/** Which segment which digests are in, and which segments are free: the directory as its one writer changes it. */
+/** Maps digests to segments, and keeps the free segments: the writer's side of the directory. */
 import { DIRECTORY, entryOf, Intent, segmentOf, TableWord, type TableGeometry } from './layout.js';
 import type { TableLoops } from './table-loops.js';
 import type { TableGround, TableWords } from './ground.js';
 
-/** The digests whose first `depth` bits are `prefix`: those of a segment. */
+/** The digests of a segment: those whose first `depth` bits are `prefix`. */
 interface Range {
   readonly depth: number;
   readonly prefix: number;
@@ -14,12 +14,12 @@ export class SegmentMap {
   readonly #words: TableWords;
   readonly #loops: TableLoops;
   readonly #geometry: TableGeometry;
-  /** Of each segment that has digests, by its number. */
+  /** By segment number, for segments in use. */
   readonly #ranges: (Range | undefined)[] = [];
-  /** First in, first out: the longer a segment rests, the fewer readers can be in it still. */
+  /** First in, first out: the longer a segment is unused, the fewer readers can still be in it. */
   readonly #free: number[] = [];
 
-  /** Finishes what a writer before it was about, and adopts the rest. */
+  /** Completes an interrupted change of the previous writer, and adopts the rest. */
   constructor(ground: TableGround) {
     this.#ground = ground;
     this.#words = ground.words;
@@ -38,29 +38,29 @@ export class SegmentMap {
     return this.#words.peek(TableWord.SEGMENTS);
   }
 
-  /** The segment that has the digests which begin like this. */
+  /** The segment for digests that begin with this word. */
   segmentFor(d0: number): number {
     const depth = this.#words.peek(TableWord.DEPTH);
     return segmentOf(this.#words.peek(DIRECTORY + (1 << depth) + (depth === 0 ? 0 : d0 >>> (32 - depth))));
   }
 
-  /** All segments that have digests, in no order. */
+  /** All segments in use, in no order. */
   reached(): readonly number[] {
     return [...this.#ranges.keys()].filter((segment) => this.#ranges[segment] !== undefined);
   }
 
-  /** The bit, from the lowest, that tells the two halves of a segment's digests apart. */
+  /** The bit, counted from the lowest, that separates the two halves of a segment's digests. */
   splitBit(segment: number): number {
     return 31 - this.#ranges[segment]!.depth;
   }
 
-  /** The first digest word that is past all of a segment's, unsigned; 2^32 for the last. */
+  /** The first digest word after all of a segment's, unsigned; 2^32 for the last. */
   endOf(segment: number): number {
     const { depth, prefix } = this.#ranges[segment]!;
     return (prefix + 1) * 2 ** (32 - depth);
   }
 
-  /** True if a segment can be split: two are to be had, and one is left when it has been given up. */
+  /** True if a segment can be split: two are available, and one remains free afterwards. */
   canSplit(segment: number): boolean {
     return this.#canAllocate(2) && this.#ranges[segment]!.depth < this.#geometry.maxDepth;
   }
@@ -70,14 +70,14 @@ export class SegmentMap {
     return this.#canAllocate(1);
   }
 
-  /** The directory's entry of an empty segment that no reader finds yet. */
+  /** Allocates an empty segment that readers can't find yet, and returns its directory entry. */
   allocate(): number {
     const segment = this.#free.shift() ?? this.#made;
     if (segment === this.#made) this.#words.store(TableWord.SEGMENTS, segment + 1);
     return entryOf(segment, this.#loops.wipe(segment));
   }
 
-  /** Two that were allocated take the place of a segment, each for a half of its digests. */
+  /** Replaces a segment by two allocated ones, each for half of its digests. */
   split(segment: number, first: number, second: number): void {
     const { depth, prefix } = this.#ranges[segment]!;
     if (depth === this.#depth) this.#deepen();
@@ -87,7 +87,7 @@ export class SegmentMap {
     this.#release(segment);
   }
 
-  /** One that was allocated takes the place of a segment. */
+  /** Replaces a segment by an allocated one. */
   exchange(segment: number, successor: number): void {
     const range = this.#ranges[segment]!;
     this.#replace(range, successor, successor);
@@ -95,7 +95,7 @@ export class SegmentMap {
     this.#release(segment);
   }
 
-  /** One that was allocated takes the place of all. */
+  /** Replaces all segments by an allocated one. */
   exchangeAll(successor: number): void {
     const all = { depth: 0, prefix: 0 };
     const before = this.reached();
@@ -104,7 +104,7 @@ export class SegmentMap {
     this.#ranges[segmentOf(successor)] = all;
   }
 
-  /** There is memory for as many as `count` more, or there are so many free. */
+  /** True if `count` more segments are free or can be added. */
   #canAllocate(count: number): boolean {
     const more = count - this.#free.length;
     if (more <= 0) return true;
@@ -124,23 +124,23 @@ export class SegmentMap {
     this.#free.push(segment);
   }
 
-  /** The directory of one more bit is filled before it counts. */
+  /** Fills the next deeper directory before it becomes the current one. */
   #deepen(): void {
     this.#loops.deepen(this.#depth);
     this.#words.store(TableWord.DEPTH, this.#depth + 1);
     this.#silence();
   }
 
-  /** Shallower directories than the one that counts are not kept up: whoever is in one is to look again. */
+  /** Clears shallower directories, which are no longer updated, so that readers in them look again. */
   #silence(): void {
     const end = DIRECTORY + (1 << this.#depth);
-    // All but the deepest of them were silenced before, if their last entry was.
+    // If the last entry of one was cleared, so were all but the deepest of them.
     let place = end;
     while (place > DIRECTORY + 1 && this.#words.peek(place - 1) !== 0) place -= 1;
     this.#loops.fill(place, end - place, 0);
   }
 
-  /** Several entries change, and a writer may be ended between two: what is to be done is written down first. */
+  /** Several entries change, and a writer may be ended between two: the change is noted first. */
   #replace({ depth, prefix }: Range, first: number, second: number): void {
     const span = 1 << (this.#depth - depth);
     this.#words.store(TableWord.INTENT + Intent.START, prefix * span);
@@ -150,7 +150,7 @@ export class SegmentMap {
     this.#carryOut();
   }
 
-  /** Does what is written down: again, if it was begun. */
+  /** Carries out the noted change, again if it was begun. */
   #carryOut(): void {
     const span = this.#words.peek(TableWord.INTENT + Intent.SPAN);
     if (span === 0) return;
@@ -163,7 +163,7 @@ export class SegmentMap {
     this.#words.store(TableWord.INTENT + Intent.SPAN, 0);
   }
 
-  /** What the directory reaches is in use; all else is free. */
+  /** Segments in the directory are in use; all others are free. */
   #adopt(): void {
     const depth = this.#depth;
     const from = DIRECTORY + (1 << depth);

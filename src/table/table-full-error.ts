@@ -1,8 +1,8 @@
-/** A table that takes no more. */
+/** The error of a full table. */
 import { TokenvisorError } from '../core/errors.js';
 
 export class TableFullError extends TokenvisorError {
-  /** How many rows were put, in order, before the one that there is no room for. */
+  /** How many rows were put, in order, before the first one without room. */
   readonly put: number;
 
   constructor(what: string, put = 0) {

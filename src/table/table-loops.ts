@@ -1,4 +1,4 @@
-/** The loops over a table's words, as they were compiled: see loops/loops.ts, which has what each of them does. */
+/** The compiled loops over a table's words: see loops/loops.ts, which describes each of them. */
 import { LOOPS } from './loops-wasm.js';
 import { WasmApi, type WasmMemory } from './web-assembly.js';
 
@@ -20,7 +20,7 @@ export interface TableLoops {
 
 let module: object | undefined;
 
-/** The loops on this memory, for this thread. About 0.1 ms. */
+/** Instantiates the loops on this memory, for this thread. About 0.1 ms. */
 export const instantiateLoops = (memory: WasmMemory): TableLoops => {
   module ??= new WasmApi.Module(Buffer.from(LOOPS, 'base64'));
   return new WasmApi.Instance(module, { env: { memory } }).exports as TableLoops;

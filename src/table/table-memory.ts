@@ -1,4 +1,4 @@
-/** The memory of a shared table: what the starting thread allocates, and what each thread opens. */
+/** The memory of a shared table: allocated by the starting thread, opened by each thread. */
 import { randomFillSync } from 'node:crypto';
 import { inspect, types } from 'node:util';
 import { describeValue } from '../core/describe.js';
@@ -17,8 +17,8 @@ import { instantiateLoops, type TableLoops } from './table-loops.js';
 import { PAGE_BYTES, WasmApi, type WasmMemory } from './web-assembly.js';
 
 /**
- * A table's memory, to be posted to any thread: a shared `WebAssembly.Memory`, which is cloned by reference and grows in
- * place. The key of the digests lies in it, so it is for the threads of this process alone.
+ * A table's memory, to be posted to any thread: a shared `WebAssembly.Memory`, which is cloned by reference and grows
+ * in place. It contains the key of the digests, so it must stay within this process.
  */
 export type TableMemory = WasmMemory;
 
@@ -27,12 +27,12 @@ export const MOST_ENTRIES = 40_000_000;
 
 /** Options of a table. */
 export interface TableOptions {
-  /** The most entries that it takes, 1 to 40,000,000. Memory is taken as entries come. @default 10_000_000 */
+  /** The most entries that it takes, 1 to 40,000,000. Memory is allocated as entries are added. @default 10_000_000 */
   readonly maxEntries?: number;
 }
 
 /**
- * Allocates an empty table. In the starting thread, so that it outlives its writers.
+ * Allocates an empty table. Called in the starting thread, so that the table outlives its writers.
  *
  * @throws CONFIG_INVALID
  */
@@ -43,7 +43,7 @@ export const allocateTable = ({ maxEntries = DEFAULT_MAX_ENTRIES }: TableOptions
       `Expected \`maxEntries\` to be a whole number from 1 to ${MOST_ENTRIES}, got ${describeValue(maxEntries)}`,
     );
   }
-  // Two at first: one for the entries, and one for when they are cleared.
+  // Two at first: one for the entries, and one for clearing them.
   const maxSegments = segmentsFor(TABLE_GEOMETRY, maxEntries);
   const memory = new WasmApi.Memory({ initial: pagesFor(2), maximum: pagesFor(maxSegments), shared: true });
   silence(memory);
@@ -58,9 +58,9 @@ export const allocateTable = ({ maxEntries = DEFAULT_MAX_ENTRIES }: TableOptions
 const opened = new WeakMap<TableMemory, TableGround>();
 
 /**
- * A table's memory as this thread uses it.
+ * Opens a table's memory in this thread.
  *
- * @throws LAYOUT_MISMATCH if it is none, or of another version.
+ * @throws LAYOUT_MISMATCH if it is not a table's, or of another version.
  */
 export const openTable = (memory: TableMemory): TableGround => {
   const known = opened.get(memory);
@@ -73,7 +73,7 @@ export const openTable = (memory: TableMemory): TableGround => {
 
 const pagesFor = (segments: number): number => Math.ceil(bytesFor(TABLE_GEOMETRY, segments) / PAGE_BYTES);
 
-/** The words before the segments. The view stays good as the memory grows. */
+/** The words before the segments. The view stays valid as the memory grows. */
 class HeadWords implements TableWords {
   readonly #view: Int32Array;
 
@@ -106,7 +106,7 @@ class WasmGround implements TableGround {
     this.loops = instantiateLoops(memory);
   }
 
-  /** A few more than are asked for, as every growth tells all threads; what is not used yet takes no memory. */
+  /** Grows by a few more than requested, because each growth interrupts all threads; unused segments take no memory. */
   grow(segments: number): void {
     const present = this.#memory.buffer.byteLength / PAGE_BYTES;
     if (pagesFor(segments) <= present) return;
@@ -114,13 +114,13 @@ class WasmGround implements TableGround {
     this.#memory.grow(pagesFor(Math.max(ahead, segments)) - present);
   }
 
-  /** A thread hears of growth at its next turn of a loop; growing by nothing has it look at once. */
+  /** A thread notices growth at its next turn of a loop; growing by nothing makes it notice at once. */
   catchUp(): void {
     this.#memory.grow(0);
   }
 }
 
-/** By its brand: what comes over a port may be of another realm. */
+/** Tested by brand: a value from a port may be of another realm. */
 const bufferOf = (value: unknown): SharedArrayBuffer | undefined => {
   try {
     const buffer: unknown = Reflect.get(WasmApi.Memory.prototype, 'buffer', value);
@@ -139,7 +139,7 @@ const checked = (memory: TableMemory): TableMemory => {
   const words = new Int32Array(buffer, 0, TableWord.DEPTH);
   const version = Atomics.load(words, TableWord.LAYOUT_VERSION);
   if (Atomics.load(words, TableWord.MAGIC) !== TABLE_MAGIC) {
-    throw mismatch('Expected the memory of a table, got memory that is not of tokenvisor, or was overwritten');
+    throw mismatch('Expected the memory of a table, got memory that tokenvisor did not make, or that was overwritten');
   }
   if (version !== TABLE_LAYOUT_VERSION) {
     throw mismatch(`Expected a table of layout ${TABLE_LAYOUT_VERSION}, got ${version}`);
@@ -150,7 +150,7 @@ const checked = (memory: TableMemory): TableMemory => {
 const mismatch = (what: string): TokenvisorError =>
   new TokenvisorError('LAYOUT_MISMATCH', `${what}. Use one version of tokenvisor in all threads`);
 
-/** The key of the digests lies in it, so it prints as its name, whatever is asked for. It clones as before. */
+/** Makes the memory print as its name, because it contains the key of the digests. It clones as before. */
 const silence = (memory: TableMemory): void => {
   if (Object.hasOwn(memory, inspect.custom) || !Object.isExtensible(memory)) return;
   Object.defineProperty(memory, inspect.custom, { value: () => 'TableMemory' });

@@ -1,4 +1,4 @@
-/** Looks entries up, in any thread, with no lock and no message. */
+/** Looks entries up, in any thread, without a lock or a message. */
 import { types } from 'node:util';
 import { describeValue } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
@@ -10,22 +10,22 @@ import { openTable, type TableMemory } from './table-memory.js';
 import type { TableGround } from './ground.js';
 import { WasmApi } from './web-assembly.js';
 
-/** What a table has of a key. */
+/** An entry of a table. */
 export interface TableEntry {
   /** Ms since the Unix epoch, in whole seconds; `Infinity` for never. */
   readonly expiresAtMs: number;
-  /** 32 bits, without a sign. */
+  /** An unsigned 32-bit integer. */
   readonly meta: number;
 }
 
-/** Growth that a thread has not heard of is heard of at the first retry. */
+/** A thread notices growth of the memory at the first retry. */
 const MOST_RETRIES = 100;
 
-/** A table, to be read: in any thread that has its memory. Nobody waits for it, and it waits for nobody. */
+/** Reads a table, in any thread that has its memory. Lock-free: readers never wait, and never delay the writer. */
 export class TableReader {
-  /** Of the entry that was found last: seconds since the Unix epoch; `NEVER_S` for never. */
+  /** The expiry of the entry that was found last: seconds since the Unix epoch; `NEVER_S` for never. */
   expiryS = 0;
-  /** Of the entry that was found last: 32 bits, without a sign. */
+  /** The meta of the entry that was found last: an unsigned 32-bit integer. */
   meta = 0;
   readonly #ground: TableGround;
   readonly #loops: TableLoops;
@@ -40,7 +40,7 @@ export class TableReader {
     this.#digest = new KeyedDigest(Int32Array.from({ length: KEY_WORDS }, (_, at) => words.load(TableWord.KEY + at)));
   }
 
-  /** How many entries there are, expired ones included. */
+  /** The number of entries, including expired ones. */
   get size(): number {
     return this.#ground.words.load(TableWord.SIZE);
   }
@@ -50,7 +50,7 @@ export class TableReader {
     return this.#ground.words.load(TableWord.MAX_ENTRIES);
   }
 
-  /** What there is of a key, whatever its expiry. */
+  /** The entry of a key, whatever its expiry. */
   get(key: string, domain = 0): TableEntry | undefined {
     return this.find(key, domain) ? { expiresAtMs: expiryMs(this.expiryS), meta: this.meta } : undefined;
   }
@@ -60,29 +60,29 @@ export class TableReader {
     return this.find(key, domain);
   }
 
-  /** As {@link has}; what was found is in `expiryS` and `meta` then. Allocates nothing. */
+  /** As {@link has}, and sets `expiryS` and `meta`. Allocates nothing. */
   find(key: string, domain = 0): boolean {
     const digest = this.#digest;
     digest.make(key, domain);
     return this.#find(digest.d0, digest.d1, digest.d2);
   }
 
-  /** As {@link find}, by a row's digest. @throws CONFIG_INVALID for a row that `rows` does not have. */
+  /** As {@link find}, by a row's digest. @throws CONFIG_INVALID for a row outside `rows`. */
   findRow(rows: Int32Array, index: number): boolean {
     const at = placeOf(rows, index);
     return this.#find(rows[at]!, rows[at + 1]!, rows[at + 2]!);
   }
 
   /**
-   * Makes the row `index` of `rows`, five words each, for the writer to put or remove. To be removed, an entry needs its
-   * key and domain alone.
+   * Writes the row `index` of `rows`, five words each, for the writer to put or remove. To remove an entry, its key and
+   * domain are enough.
    *
-   * @throws CONFIG_INVALID for a row that `rows` does not have, or an expiry or a meta that is no whole number of 32 bits.
+   * @throws CONFIG_INVALID for a row outside `rows`, or an expiry or a meta that is not a whole number of 32 bits.
    */
   writeRow(rows: Int32Array, index: number, key: string, expiryS: number, meta = 0, domain = 0): void {
     const digest = this.#digest;
     const at = placeOf(rows, index);
-    // Ms would be some other second, without a word.
+    // An expiry in ms would silently become another second.
     if (typeof expiryS !== 'number' || expiryS >>> 0 !== expiryS)
       throw invalid('`expiryS` to be whole seconds, 0 to 2^32 - 1', describeValue(expiryS));
     if (typeof meta !== 'number' || (meta >>> 0 !== meta && (meta | 0) !== meta)) {
@@ -105,12 +105,12 @@ export class TableReader {
     }
     if (expiry === 0) return false;
     this.expiryS = expiry >>> 0;
-    // The loops are the thread's: another reader's next lookup is what they know of then.
+    // The loops are shared by this thread's readers: the next lookup of another reader changes their result.
     this.meta = this.#loops.meta() >>> 0;
     return true;
   }
 
-  /** The memory has grown, an entry lies in the new part, and this thread has not heard of it yet. */
+  /** The memory has grown, an entry is in the new part, and this thread has not noticed the growth yet. */
   #findAgain(first: unknown, d0: number, d1: number, d2: number): number {
     let error = first;
     for (let retry = 0; retry < MOST_RETRIES; retry++) {
@@ -127,18 +127,18 @@ export class TableReader {
   }
 }
 
-/** @throws CONFIG_INVALID for what are no rows. Something that says it is long would be gone through for hours. */
+/** @throws CONFIG_INVALID if it is not an Int32Array: an object with a fake length would be walked for hours. */
 export const checkRows = (rows: unknown): void => {
   if (!types.isInt32Array(rows)) throw invalid('`rows` to be an Int32Array', describeValue(rows));
 };
 
-/** Where a row begins. A word that is not there would not be read, nor written, and nobody would be told. */
+/** The index of a row's first word. Words beyond the end would silently be neither read nor written. */
 const placeOf = (rows: Int32Array, index: number): number => {
   checkRows(rows);
   const at = typeof index === 'number' ? index * ROW_WORDS : -1;
   if (rows[at] !== undefined && rows[at + ROW_WORDS - 1] !== undefined) return at;
   const room = `${rows.length} words of ${ROW_WORDS} for each`;
-  throw invalid(`\`rows\` to have the row that is asked for, ${describeValue(index)}`, room);
+  throw invalid(`\`rows\` to have the requested row, ${describeValue(index)}`, room);
 };
 
 const invalid = (expected: string, came: string): TokenvisorError =>

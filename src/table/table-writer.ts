@@ -7,7 +7,7 @@ import { checkRows, TableReader } from './table-reader.js';
 
 /** Options of `put()`. */
 export interface PutOptions {
-  /** Entries that are there keep the meta that they have. @default false */
+  /** Existing entries keep their meta. @default false */
   readonly keepMeta?: boolean;
 }
 
@@ -18,14 +18,15 @@ const anInstant = custom(
 const putShape = object({ keepMeta: optional(boolean(), false) });
 
 /**
- * There may be only one at a time, in any thread: whoever makes another sees to it that the one before has ended. It may
- * have ended anywhere.
+ * Writes a table. There may be only one writer at a time, in any thread: before you make another, the previous one must
+ * have ended, at any point of its work.
  */
 export class TableWriter extends TableReader {
   readonly #rows: RowWriter;
 
   /**
-   * Adopts the table: finishes what the writer before was about, and counts what there is; 0.1 s for ten million.
+   * Adopts the table: completes an interrupted change of the previous writer, and counts the entries; 0.1 s for ten
+   * million.
    *
    * @throws LAYOUT_MISMATCH
    */
@@ -34,15 +35,15 @@ export class TableWriter extends TableReader {
     this.#rows = new RowWriter(openTable(memory));
   }
 
-  /** How much memory it has, in bytes: in use, and free to be used again. It never becomes less. */
+  /** The size of its memory, in bytes: in use, and free for reuse. It never shrinks. */
   get bytes(): number {
     return this.#rows.bytes;
   }
 
   /**
-   * Sees to it that so many new entries have room; takes none.
+   * Checks that this many new entries have room; reserves nothing.
    *
-   * @throws TABLE_FULL if they have not, CONFIG_INVALID for what is no number.
+   * @throws TABLE_FULL if there is no room, CONFIG_INVALID if it is not a number.
    */
   reserve(count: number): void {
     checked(number({ min: 0 }), count, 'count');
@@ -50,12 +51,12 @@ export class TableWriter extends TableReader {
   }
 
   /**
-   * Sees to it that there is an entry for each row, with the later of the two expiries and the row's meta. When it
-   * returns, every reader sees them.
+   * Puts an entry for each row, with the later of the two expiries and the row's meta. Every reader sees them when it
+   * returns.
    *
    * @returns how many of them are new
-   * @throws TABLE_FULL at the first row that there is no room for; those before it were put, and nothing is lost.
-   * CONFIG_INVALID for what are no rows.
+   * @throws TABLE_FULL at the first row without room; those before it were put, and nothing is lost. CONFIG_INVALID for
+   *   invalid rows.
    */
   put(rows: Int32Array, options: PutOptions = {}): number {
     checkRows(rows);
@@ -63,7 +64,7 @@ export class TableWriter extends TableReader {
     return this.#rows.put(rows, keepMeta);
   }
 
-  /** Removes the entries of these rows' keys. Returns how many there were. @throws CONFIG_INVALID for what are no rows. */
+  /** Removes the entries of these rows' keys. Returns how many existed. @throws CONFIG_INVALID for invalid rows. */
   remove(rows: Int32Array): number {
     checkRows(rows);
     return this.#rows.remove(rows);
@@ -75,11 +76,11 @@ export class TableWriter extends TableReader {
   }
 
   /**
-   * Removes what has expired, a segment (up to 5,959 entries) a step. Each yields how many they were, and all together
-   * return how many. Between two steps the table may be used, and changed, as ever: let the event loop turn there. What a
-   * wall clock that is wrongly ahead has removed does not come back when it is corrected.
+   * Removes expired entries, a segment (up to 5,959 entries) a step. Each step yields how many it removed; the
+   * generator returns the total. Between two steps the table may be read and changed: let the event loop turn there.
+   * Entries removed while the wall clock was wrongly ahead do not come back when it is corrected.
    *
-   * @throws CONFIG_INVALID for what is no number.
+   * @throws CONFIG_INVALID if it is not a number.
    */
   expunge(nowMs: number): Generator<number, number, undefined> {
     checked(anInstant, nowMs, 'nowMs');

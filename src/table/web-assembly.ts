@@ -1,10 +1,10 @@
-/** The little of WebAssembly that a table needs. TypeScript has its types in the library for browsers alone. */
+/** Types for the parts of WebAssembly that a table needs. TypeScript has them in the browser library alone. */
 
 /** A shared `WebAssembly.Memory`. @inline */
 export interface WasmMemory {
-  /** As long as the memory was when this thread last looked. */
+  /** Its size is that of the memory when this thread last looked. */
   readonly buffer: SharedArrayBuffer;
-  /** By pages of 64 KiB. Throws a RangeError if there is no memory to be had. */
+  /** Grows by pages of 64 KiB. Throws a RangeError if there is not enough memory. */
   grow(pages: number): number;
 }
 
@@ -17,7 +17,7 @@ interface WasmApi {
 
 export const WasmApi = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
 
-/** Node has none with --jitless. */
+/** False in Node with --jitless. */
 export const hasWebAssembly = (): boolean => (WasmApi as WasmApi | undefined) !== undefined;
 
 export const PAGE_BYTES = 65_536;

@@ -1,6 +1,4 @@
-/**
- * The provider of a test credential: a list of answers, one a mint.
- */
+/** The provider of a test credential: a list of answers, one for each mint. */
 import { listenForAbort } from '../core/abort.js';
 import { describeKind, itemsOf, propertyOf } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
@@ -11,17 +9,17 @@ import { isError } from '../core/realm.js';
 type FixedAnswer = string | MintedToken | Error;
 
 /**
- * What one mint of a test credential comes to: a token (its text alone, or all that a provider may say of it), an error
- * that the provider throws, or a function that says or throws it, at once or later.
+ * The result of one mint of a test credential: a token (a string, or the full object of a provider), an error that the
+ * provider throws, or a function that returns or throws one of these, synchronously or not.
  */
 export type TestAnswer = FixedAnswer | ((attempt: MintAttempt) => FixedAnswer | Promise<FixedAnswer>);
 
-/** Serves answers in the order in which they came. */
+/** Serves answers in order. */
 export class AnswerList {
   readonly #atEnd: 'repeat' | 'wait';
   readonly #answers: TestAnswer[] = [];
   #served = 0;
-  /** Mints for which there is no answer yet: one at a time, but one that was given up may be among them. */
+  /** Mints that wait for an answer: one at a time, but cancelled ones may be among them. */
   readonly #waiting = new Set<() => void>();
 
   constructor(atEnd: 'repeat' | 'wait') {
@@ -69,7 +67,7 @@ export class AnswerList {
   }
 }
 
-/** What a mint that is given up leaves behind is nobody's: it holds neither the mint nor a timer of it. */
+/** Stops waiting when the mint is aborted: a late result is ignored, and a timer of it does not hold the mint. */
 const untilAborted = <T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> =>
   new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(signal.reason as unknown);

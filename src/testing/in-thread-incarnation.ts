@@ -1,6 +1,4 @@
-/**
- * One incarnation of a child in this thread: the same actor, memory and calls as in a thread of its own.
- */
+/** One incarnation of a child in this thread: the same actor, memory and calls as in a separate thread. */
 import { MessageChannel } from 'node:worker_threads';
 import { createServer, reconfigure } from '../actor/thread-main.js';
 import { allocateCallCounts, type CallEndpoint } from '../messaging/call-endpoint.js';
@@ -14,9 +12,9 @@ import type { IncarnationListener, IncarnationPlan } from '../supervision/thread
 import type { ExitReason } from '../supervision/core/types.js';
 
 export class LocalIncarnation implements StartedIncarnation {
-  /** Init is done, or has failed, when the constructor is. */
+  /** Init is done, or has failed, when the constructor returns. */
   readonly booting = false;
-  /** None of its own. */
+  /** It has no thread. */
   readonly threadId = 0;
   readonly #plan: IncarnationPlan;
   readonly #listener: IncarnationListener;
@@ -33,7 +31,7 @@ export class LocalIncarnation implements StartedIncarnation {
       this.#server.start();
     } catch (thrown) {
       const error = toWireError(thrown);
-      // As from a thread: not before whoever starts it has it.
+      // Asynchronously, as from a thread: the caller must have this object first.
       void Promise.resolve().then(() => {
         listener.startFailed(error, false);
         this.#exit({ kind: 'crash', error });
@@ -63,16 +61,16 @@ export class LocalIncarnation implements StartedIncarnation {
     if (this.#server) serveCalls(calls, this.#server);
   }
 
-  /** Nothing ends code in this thread but its own end: it is asked, and not waited for. */
+  /** Code in this thread can't be terminated: the actor is asked to end, and not awaited. */
   kill(reason: 'killed' | 'hung'): void {
     this.#killed ??= reason;
     this.shutDown();
   }
 
-  /** Its start is over when it begins. */
+  /** The start is complete when it is constructed, so it can't time out. */
   timeOutStart(): void {}
 
-  /** Resolves with the refusal, if any; also if the actor ends over it. */
+  /** Resolves with the refusal, if any; also if the actor ends during it. */
   async reconfigure(...[options]: Parameters<StartedIncarnation['reconfigure']>): Promise<WireError | undefined> {
     const server = this.#server;
     if (!server) return undefined;

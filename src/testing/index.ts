@@ -1,5 +1,5 @@
 /**
- * What helps to test code that uses tokenvisor, or a kind of one's own.
+ * Tools for testing code that uses tokenvisor, or a custom kind.
  *
  * @module
  */

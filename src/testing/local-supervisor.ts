@@ -1,6 +1,6 @@
 /**
  * A supervisor whose children run in this thread: the core, the memory, the actors and the handles are the real ones;
- * only the threads are missing, and with them what they cost and what goes wrong with them.
+ * only the threads are missing, with their cost and their failures.
  */
 import * as credentialActor from '../kinds/credential/behaviour.js';
 import { registerBundled } from '../core/load-module.js';
@@ -21,7 +21,7 @@ import type { SimulatedClock } from './simulated-clock.js';
 
 registerBundled({ '../kinds/credential/behaviour.js': () => credentialActor });
 
-/** Those of startSupervisor(), where nothing else is said. */
+/** The default rules of startSupervisor(). */
 const { rules } = checkConfiguration({}, {}).supervisor;
 
 export class LocalSupervisor {
@@ -62,9 +62,9 @@ export class LocalSupervisor {
       // A test reads its own errors.
       redact: (error) => error,
     });
-    // Whoever scripts failures knows of them: a warning that nobody listens would be about the test.
+    // A test that scripts failures expects them: the warning about a failure without a listener would be noise.
     this.events.on('event', () => undefined);
-    // Who listens in the turn in which it is made has missed nothing.
+    // Listeners that are added in the same turn miss no event.
     this.events.hold();
     void Promise.resolve().then(() => this.events.release());
   }
@@ -74,7 +74,7 @@ export class LocalSupervisor {
     return this.#table.handles;
   }
 
-  /** Starts the children: when it returns they run. What they do first is done in the microtasks that follow. */
+  /** Starts the children: they run when it returns. Their first work is done in the following microtasks. */
   start(checked: readonly CheckedChild[]): void {
     const plans = checked.map((child) => this.#table.add(child).plan);
     void this.#runner.start(plans);
@@ -100,7 +100,8 @@ export class LocalSupervisor {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closing) throw new TokenvisorError('STOPPED', 'It has been closed: make another one for the next test');
+    if (this.#closing)
+      throw new TokenvisorError('STOPPED', 'The test credential has been closed: create another one for the next test');
   }
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {

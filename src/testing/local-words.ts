@@ -1,9 +1,9 @@
 /**
- * The shared words of a child whose actor runs in this thread, and time as its readers here see it.
+ * The shared words of a child whose actor runs in this thread, with the time that its readers here use.
  *
- * A notify of the machine wakes a wait in the same thread in a turn of the event loop of its own. Here it does so in
- * this one, so that what a mint changes is seen by who waits for it before any time passes. Waits in other threads, and
- * rings from there, go the usual way.
+ * A real notify wakes a wait in the same thread in a later turn of the event loop. Here it does so in the same turn, so
+ * that a waiting reader sees the effect of a mint before any time passes. Waits in other threads, and notifications
+ * from there, work as usual.
  */
 import { AtomicWords } from '../memory/words.js';
 import type { SimulatedClock } from './simulated-clock.js';
@@ -24,7 +24,7 @@ export class LocalWords extends AtomicWords {
     for (const wake of waits ?? []) wake();
   }
 
-  /** A thread that is blocked sees time pass; the actor, whose thread it is, mints nothing meanwhile. */
+  /** A blocked thread sees time pass; the actor runs in this thread, and so mints nothing meanwhile. */
   override wait(index: number, expected: number, timeoutMs: number): void {
     if (this.#simulated) this.#simulated.advance(timeoutMs);
     else super.wait(index, expected, timeoutMs);

@@ -1,39 +1,37 @@
-/**
- * A clock that stands still until it is told to move: timers fire in order, at once, in the caller's turn.
- */
+/** A clock that stands still until it is moved: timers fire in order, synchronously, in the caller's turn. */
 import { checkTimer, type Clock, type Instant, type Timer } from '../core/clock.js';
 import { optionsOf } from '../config/check.js';
 import { describeValue } from '../core/describe.js';
 import { TokenvisorError } from '../core/errors.js';
 import { nextTurn } from '../core/next-turn.js';
 
-/** What {@link createSimulatedClock} returns. */
+/** The result of {@link createSimulatedClock}. */
 export interface SimulatedClock extends Clock {
   /**
-   * Moves both clocks by `ms`, and fires in order each timer that falls due, those set meanwhile included. All of it is
-   * in the caller's turn: what a timer begins, and promises have to end, ends when the time is over.
+   * Moves both clocks by `ms`, and fires each due timer in order, including those set meanwhile. All synchronously in
+   * the caller's turn: promises that a timer started settle only after the clock has moved on.
    *
-   * @throws INTERNAL if timers at one instant set one another for ever, CONFIG_INVALID for what is no finite number.
+   * @throws INTERNAL if timers at one instant set one another for ever, CONFIG_INVALID if `ms` is not a finite number.
    */
   advance(ms: number): void;
   /**
-   * The same, with a turn of the event loop before the first timer and after each: what one begins (a mint) is done
-   * before the next one fires, unless it waits for something outside. For a time in which much goes on.
+   * As {@link advance}, with a turn of the event loop before the first timer and after each: work that a timer starts
+   * (a mint) is done before the next one fires, unless it waits for something outside. For a span with much activity.
    *
    * @throws INTERNAL as {@link advance}.
    */
   advanceAsync(ms: number): Promise<void>;
   /**
-   * Sets the wall clock forward by `ms`, or back if negative. Monotonic time and timers do not notice.
+   * Sets the wall clock forward by `ms`, or back if negative. Monotonic time and timers are unaffected.
    *
-   * @throws CONFIG_INVALID for what is no finite number.
+   * @throws CONFIG_INVALID if `ms` is not a finite number.
    */
   stepWall(ms: number): void;
-  /** How many timers are pending. */
+  /** The number of pending timers. */
   pending(): number;
 }
 
-/** Timers fired without any time passing: so many are a loop that makes no progress. */
+/** The most timers that fire at one instant: more are a loop without progress. */
 const MOST_AT_ONE_INSTANT = 10_000;
 
 const finite = (what: string, ms: number): number => {
@@ -52,8 +50,8 @@ interface PendingTimer {
 /**
  * Makes a simulated clock.
  *
- * @param start Where the clocks begin; both 0 by default.
- * @throws CONFIG_INVALID for what is no finite number.
+ * @param start The initial values of the clocks; both 0 by default.
+ * @throws CONFIG_INVALID for values that are not finite numbers.
  * @example
  * const clock = createSimulatedClock({ wallMs: Date.UTC(2030, 0, 1) });
  * clock.setTimer(1_000, () => console.log('a second later'));
@@ -71,14 +69,14 @@ export const createSimulatedClock = (start: Partial<Instant> = {}): SimulatedClo
     monoMs = targetMonoMs;
   };
 
-  /** The first due; of those due at the same instant the one that was set first, as a Set keeps its order. */
+  /** The first due timer; of those due at the same instant the one that was set first, as a Set keeps its order. */
   const firstDue = (): PendingTimer | undefined => {
     let first: PendingTimer | undefined;
     for (const timer of timers) if (!first || timer.dueMonoMs < first.dueMonoMs) first = timer;
     return first;
   };
 
-  /** When time stops moving: timers that set one another would fire for ever until an instant that is none. */
+  /** The end of a move. It must be finite: timers that set one another would fire for ever. */
   const endOf = (ms: number): number => monoMs + Math.max(0, finite('advance by', ms));
 
   let firedHere = 0;

@@ -1,6 +1,4 @@
-/**
- * A credential for tests: the real one, in this thread, whose provider is a list of answers.
- */
+/** A credential for tests: the real one, in this thread, whose provider is a list of answers. */
 import { randomUUID } from 'node:crypto';
 import type { Health } from '../supervision/child-status.js';
 import { provideModule } from '../core/load-module.js';
@@ -17,24 +15,25 @@ import { LocalSupervisor } from './local-supervisor.js';
 import { LocalWords } from './local-words.js';
 import type { SimulatedClock } from './simulated-clock.js';
 
-/** Options of {@link createTestCredential}: those of `credential()` that say when it mints, and these. */
+/** Options of {@link createTestCredential}: the timing options of `credential()`, and these. */
 export interface TestCredentialOptions extends Pick<
   CredentialOptions,
   'eager' | 'leadMs' | 'marginMs' | 'refreshEveryMs' | 'retryEveryMs' | 'assumeLifetimeMs' | 'probeEveryMs'
 > {
   /**
-   * What it is called in its status, its events and its errors.
+   * Its name in its status, its events and its errors.
    * @default 'test'
    */
   readonly name?: string;
   /**
-   * The clock that it and all its readers in this thread go by, also what `attach()` makes of its `handle()` here.
+   * The clock of the credential and of all its readers in this thread, including those that `attach()` makes from its
+   * `handle()` here.
    * @default the machine's
    */
   readonly clock?: SimulatedClock;
   /**
-   * What a mint past the last answer gets: the last one again, or none until there is one by `push()` (or the attempt is
-   * out of time, after 30 s).
+   * What a mint past the last answer gets: the last one again, or none until the next `push()` (or until the attempt
+   * times out, after 30 s).
    * @default 'repeat'
    */
   readonly atEnd?: 'repeat' | 'wait';
@@ -49,9 +48,9 @@ const isClock = (value: unknown): value is SimulatedClock =>
 
 const shape = object({
   name: optional(string(), 'test'),
-  clock: optional(custom('what createSimulatedClock() returns', isClock)),
+  clock: optional(custom('a clock from createSimulatedClock()', isClock)),
   atEnd: optional(oneOf('repeat', 'wait'), 'repeat'),
-  // What these may be is for credential() to say.
+  // credential() checks these.
   eager: optional(anything),
   leadMs: optional(anything),
   marginMs: optional(anything),
@@ -105,7 +104,7 @@ export class TestCredential {
     const { name, clock, atEnd, ...policy } = checkAll((report) => shape(options, '', report));
     this.#answers = new AnswerList(atEnd);
     this.#answers.push(answers);
-    // A name: nothing is at that place.
+    // Only a name: there is no file.
     const moduleUrl = `file:///tokenvisor/testing/answers/${randomUUID()}`;
     const checked = checkOneChild(
       name,
@@ -118,13 +117,13 @@ export class TestCredential {
     this.credential = this.#supervisor.handles[name] as Credential;
   }
 
-  /** Adds answers after those that are there. A mint that waits for one gets it. */
+  /** Adds answers at the end. A waiting mint gets the first. */
   push(...answers: readonly TestAnswer[]): this {
     this.#answers.push(answers);
     return this;
   }
 
-  /** How many answers no mint has got yet: 0 at the end of a test that has used all it was given. */
+  /** How many answers were not used: 0 at the end of a test that has used them all. */
   get left(): number {
     return this.#answers.left;
   }
@@ -132,14 +131,14 @@ export class TestCredential {
   /**
    * As `supervisor.ready()`: resolves when there is a usable token, or when none is wanted yet (`eager: false`).
    *
-   * @throws TIMEOUT with the last failure as `cause`, PARKED as soon as none will come without help, STOPPED, ABORTED,
-   * CONFIG_INVALID for options that are none.
+   * @throws TIMEOUT with the last failure as `cause`, PARKED as soon as the credential does not retry by itself,
+   *   STOPPED, ABORTED, CONFIG_INVALID for invalid options.
    */
   ready(options: ReadyOptions = {}): Promise<void> {
     return this.#supervisor.ready(options);
   }
 
-  /** As it would be in `supervisor.health().children`. */
+  /** The same as in `supervisor.health().children`. */
   health(): Health {
     return this.credential.health();
   }
@@ -152,7 +151,7 @@ export class TestCredential {
     return this;
   }
 
-  /** Listens to the next event of that name, and to no more. */
+  /** Listens to the next event of that name only. */
   once<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   once(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   once(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
@@ -160,7 +159,7 @@ export class TestCredential {
     return this;
   }
 
-  /** Takes a listener away that `on()` or `once()` has added. */
+  /** Removes a listener that `on()` or `once()` has added. */
   off<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   off(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   off(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
@@ -168,7 +167,7 @@ export class TestCredential {
     return this;
   }
 
-  /** Stops it, and never rejects: reads throw STOPPED, and no timer of it is left. */
+  /** Stops it, and never rejects: afterwards reads throw STOPPED, and it has no timer left. */
   async close(): Promise<void> {
     await this.#supervisor.close();
     this.#forgetModule();
@@ -180,11 +179,12 @@ export class TestCredential {
 }
 
 /**
- * Makes a credential whose tokens and failures are a list: no thread, no network, no file. `credential` is of the type that
- * `supervisor.children` has and behaves as it does, because it is the same actor, refresh loop and memory, in this thread.
- * It never holds the process open.
+ * Makes a credential whose tokens and failures are a list: no thread, no network, no file. `credential` has the type of
+ * the handles in `supervisor.children` and behaves the same, because it uses the same actor, refresh loop and memory,
+ * in this thread. It never holds the process open.
  *
- * @param answers one a mint, in order; see {@link TestAnswer}. A text alone is a token that lives for `assumeLifetimeMs`.
+ * @param answers one for each mint, in order; see {@link TestAnswer}. A string is a token that lives for
+ *   `assumeLifetimeMs`.
  * @throws CONFIG_INVALID
  * @example
  * const clock = createSimulatedClock();

@@ -66,7 +66,7 @@ describe('`workerUrl`', () => {
     const { code, stdout } = await runIt('app.mjs', { WORKER_URL: 'file:///nowhere/runtime/supervisor-entry.cjs' });
     expect({ code, stdout }).toEqual({
       code: 3,
-      stdout: expect.stringContaining('Expected /nowhere/runtime/supervisor-entry.cjs to be there') as string,
+      stdout: expect.stringContaining('Expected /nowhere/runtime/supervisor-entry.cjs to exist') as string,
     });
   });
 

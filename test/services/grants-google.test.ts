@@ -129,9 +129,9 @@ test('a user whom it may not speak for, a scope that is not there: the server sa
 
 test('key files that will not do park, say why, and tell nothing of the key; mended, they are tried within seconds', async () => {
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['{"private_key": "' + first.pem, /no JSON/],
-    [JSON.stringify([first.pem]), /no JSON object/],
-    ['null', /no JSON object/],
+    ['{"private_key": "' + first.pem, /not JSON/],
+    [JSON.stringify([first.pem]), /not a JSON object/],
+    ['null', /not a JSON object/],
     [keyFileOf(first, { type: 'authorized_user' }), /`type`/],
     [keyFileOf(first, { type: undefined }), /`type`/],
     [keyFileOf(first, { private_key: undefined }), /`private_key`/],

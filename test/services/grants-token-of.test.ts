@@ -106,7 +106,7 @@ describe.concurrent('it waits for the source', () => {
     await heard.next('child:parked', 'user');
     const { failure } = await heard.next('mint:failed', 'orders');
     expect(failure).toMatchObject({ class: 'transient', reason: 'token_unavailable' });
-    expect(failure.message).toContain("The token of 'user', which this one is minted from, is not there");
+    expect(failure.message).toContain("The token of 'user', from which this one is minted, is not available");
     expect(children.orders.status().state).not.toBe('parked');
     await children.user.update({ provider: ofUser() });
     expect((await followed(children.user, children.orders)).afterMs).toBeLessThan(FOLLOWS_MS + SLACK_MS);
@@ -246,7 +246,7 @@ describe.concurrent('names that lead nowhere', () => {
     const expected = 'the name of a credential of this supervisor';
     const place = 'orders.provider.subjectToken';
     await invalid({ orders: orders('usr'), user: user() }, [
-      { path: place, expected, came: "'usr' (string), which is none" },
+      { path: place, expected, came: "'usr' (string), which does not exist" },
     ]);
     await invalid({ orders: orders('orders') }, [{ path: 'orders', came: 'the circle orders -> orders' }]);
     await invalid({ a: orders('b'), b: orders('a') }, [

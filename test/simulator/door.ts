@@ -69,7 +69,7 @@ export const doorOf =
   (options: DoorOptions, thread: Mortal): HttpDoor =>
   (_url, init = {}, signal) => {
     thread.act('deed');
-    if (signal?.aborted) return Promise.reject(givenUp('connecting', 'it is not wanted any more', HOST));
+    if (signal?.aborted) return Promise.reject(givenUp('connecting', 'it was cancelled', HOST));
     return new Promise<HttpAnswer>((resolve, reject) => new Journey(options, thread, init, signal, resolve, reject));
   };
 
@@ -109,7 +109,7 @@ class Journey {
 
   #bound(timeoutMs: number, signal: AbortSignal | undefined): void {
     const giveUp = (why: string): void => this.#fail(givenUp(this.#phase, why, HOST), why);
-    const onAbort = (): void => giveUp('it is not wanted any more');
+    const onAbort = (): void => giveUp('it was cancelled');
     const timer = this.#thread.clock.setTimer(timeoutMs, () => giveUp('its time is over'));
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#cleanUp = () => {

@@ -197,8 +197,8 @@ describe('a call that fails', () => {
     expect(provider).toBeInstanceOf(ProviderError);
     expect(provider).toMatchObject({ code: 'MINT_FAILED', class: 'fatal', status: 403, oauthError: 'invalid_grant' });
     expect(await errorOf('caused')).toMatchObject({ cause: { message: 'outer', cause: { code: 'E_INNER' } } });
-    expect(await errorOf('string')).toMatchObject({ message: 'a thrown value that is no Error: a text' });
-    expect(await errorOf('nothing')).toMatchObject({ message: 'a thrown value that is no Error: undefined' });
+    expect(await errorOf('string')).toMatchObject({ message: 'a thrown value that is not an Error: a text' });
+    expect(await errorOf('nothing')).toMatchObject({ message: 'a thrown value that is not an Error: undefined' });
   });
 });
 

@@ -109,5 +109,5 @@ test('a failure that nobody hears is one warning of the process', async () => {
   const { code, stdout, stderr } = await runScript(script);
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
   expect(stderr.match(/TOKENVISOR_UNHEARD/g)).toHaveLength(1);
-  expect(stderr).toContain("A 'cast:failed' event of 'own' was not listened to");
+  expect(stderr).toContain("A 'cast:failed' event of 'own' has no listener");
 });

@@ -139,7 +139,7 @@ describe.each([
     const parked = {
       name: 'TokenvisorError',
       code: 'PARKED',
-      message: "'api' is parked (fatal_answer): no such client. Mend the cause, then resume() or update()",
+      message: "'api' is parked (fatal_answer): no such client. Fix the cause, then resume() or update()",
       child: 'api',
       cause: 'no such client',
     };

@@ -22,33 +22,33 @@ import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES, type TableOptions } from '../../tabl
 /** Options of {@link actor}. */
 export interface ActorOptions extends ChildOptions {
   /**
-   * The module that exports the behaviour: a `file:` URL (`new URL('./counter.js', import.meta.url)`) whose default
-   * export it is, or `{ module, export }` for a named one. It has no top-level await.
+   * The module that exports the behaviour: a `file:` URL (`new URL('./counter.js', import.meta.url)`) for its default
+   * export, or `{ module, export }` for a named one. It must not have a top-level await.
    */
   readonly behaviour: ModuleReference;
   /**
-   * Plain data and secret references for `context.options`; anything that can cross to a thread.
+   * Plain data and secret references for `context.options`; anything that can be cloned to a thread.
    * @default none
    */
   readonly options?: unknown;
   /**
-   * False if the actor writes where no fence reaches (a file, a socket): no successor starts before its thread's exit. One
-   * that is fenceable gets a successor also beside a thread that was killed and does not end; what that one still
-   * publishes or seals is refused.
+   * False if the actor writes to a place that can't be fenced (a file, a socket): no successor starts before its
+   * thread's exit. A fenceable actor gets a successor even beside a thread that was killed and does not end; later
+   * publications and seals of the old one are refused.
    * @default true
    */
   readonly fenceable?: boolean;
   /**
-   * What becomes of what the actor has published when its thread has ended. `keep`: readers go on with it. `withdraw`: it
-   * is taken back before the child is started again or parked, also if the thread was killed and does not end; and if the
-   * supervisor thread dies, at the starting thread's next turn.
+   * What happens to the published value when the actor's thread has ended. `keep`: readers continue to use it.
+   * `withdraw`: it is withdrawn before the child is started again or parked, even if the thread was killed and does not
+   * end; if the supervisor thread dies, at the starting thread's next turn.
    * @default 'keep'
    */
   readonly onExit?: OnExit;
   /**
-   * Gives the child a table: its actor writes it (`context.table`), any thread reads it (`table`). `true`, or how many
-   * entries it takes at most: `maxEntries`, 1 to 40,000,000; 10,000,000 with `true`. Memory is taken as entries come. It
-   * outlives the actor and the supervisor thread. It can't be fenced.
+   * Gives the child a table: its actor writes it (`context.table`), any thread reads it (`table`). `true`, or the most
+   * entries that it takes: `maxEntries`, 1 to 40,000,000; 10,000,000 with `true`. Memory is allocated as entries are
+   * added. It outlives the actor and the supervisor thread. It can't be fenced.
    * @default none
    */
   readonly table?: true | TableOptions;
@@ -76,17 +76,17 @@ export class Actor extends ActorClient {
   /**
    * Gives the actor new options, all of them, through `handleOptions`; a restart starts with them.
    *
-   * @throws CALL_FAILED with what `handleOptions` threw, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED, ACTOR_DOWN
-   * if the supervisor thread dies over it (it may be repeated).
+   * @throws CALL_FAILED with the error of `handleOptions`, CONFIG_INVALID, NOT_CLONEABLE, NOT_FOUND, STOPPED,
+   *   ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   update(options: unknown): Promise<void> {
     return this.#ref.update(options);
   }
 
   /**
-   * Starts a parked child again at once; does nothing if it is not parked.
+   * Starts a parked child again at once; no effect if it is not parked.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
     return this.#ref.resume();
@@ -96,7 +96,7 @@ export class Actor extends ActorClient {
    * What another thread needs to call this child as well: post it there, its `port` transferred, and `attach()` it. One
    * for each thread; it may be posted once. It works over restarts, and closes when its thread ends.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
    * const writer = await counter.writer();
    * worker.postMessage(writer, [writer.port]);
@@ -125,7 +125,7 @@ const shape = object({
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
   const { behaviour: _, client: _client, options, fenceable, onExit, table, ...child } = shape(raw, path, report);
   if (table && (raw as ActorOptions).fenceable === true) {
-    report(`${path}.fenceable`, 'false, or absent, beside a table, which no fence reaches', 'true');
+    report(`${path}.fenceable`, 'false or absent with a table, which can not be fenced', 'true');
   }
   return {
     child,

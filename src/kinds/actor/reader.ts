@@ -1,6 +1,4 @@
-/**
- * What any thread can read of any child, from its shared memory alone: it matters most when the actor is dead.
- */
+/** Reads any child in any thread, from its shared memory alone: even while the actor is dead. */
 import { parsedJson, readJson } from '../../memory/json.js';
 import { readChildStatus, type ChildStatus, type Health } from '../../supervision/child-status.js';
 import { TokenvisorError } from '../../core/errors.js';
@@ -14,22 +12,22 @@ import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader } from '../../table/table-reader.js';
 import { tableOf } from '../../actor/table-of.js';
 
-/** What `status()` of a child of one's own shows. */
+/** The `status()` of a custom child. */
 export interface ActorStatus extends ChildStatus {
-  /** What the actor last said by `context.setStatus`; undefined if it has said nothing. */
+  /** The last value of `context.setStatus`; undefined if there was none. */
   readonly details: unknown;
 }
 
 const decoder = new TextDecoder();
 
 /**
- * A child of one's own, read from any thread: what `attach()` returns of it. It works on shared memory alone, also while
- * the actor is dead or the main thread is blocked.
+ * A custom child, read from any thread: the result of `attach()`. It uses shared memory alone, so it works while the
+ * actor is dead or the main thread is blocked.
  */
 export class ActorReader {
   /** The child's name. */
   readonly name: string;
-  /** The child's own words, to be read and counted in: what they mean is up to the kind. They live as long as the child. */
+  /** The child's words, to read and to count in; the kind defines their meaning. They live as long as the child. */
   readonly words: ReaderWords;
   readonly #words: AtomicWords;
   readonly #tableMemory: TableMemory | undefined;
@@ -42,25 +40,27 @@ export class ActorReader {
     this.#tableMemory = table;
   }
 
-  /** The child's table, if it was given one; opened when it is first asked for. @throws CONFIG_INVALID if there is none. */
+  /** The child's table, if it has one; opened at the first access. @throws CONFIG_INVALID if there is none. */
   get table(): TableReader {
     this.#table ??= new TableReader(tableOf(this.name, this.#tableMemory));
     return this.#table;
   }
 
-  /** The value that the actor last published; undefined if there is none, or it has expired. Lock-free; decodes JSON. */
+  /**
+   * The value that the actor published last; undefined if there is none, or it has expired. Lock-free; decodes JSON.
+   */
   snapshot<Value = unknown>(): Value | undefined {
     const record = readRecord(this.#words, SNAPSHOT);
     if (!record.payload || record.expiresAtMs <= wallClockOf(this.#words)()) return undefined;
     return parsedJson(decoder.decode(record.payload)) as Value | undefined;
   }
 
-  /** How the child does. Reads shared memory: it works while the actor, or the main thread, does not. */
+  /** The child's status. Reads shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): ActorStatus {
     return { ...readChildStatus(this.name, this.#words), details: readJson(this.#words, STATUS) };
   }
 
-  /** Plain data to post to another thread, for `attach()` there: it can read there. */
+  /** Plain data to post to another thread, which can read the child after `attach()`. */
   handle(): TransferableHandle<'actor'> {
     const memory = this.#words.view.buffer as SharedArrayBuffer;
     const table = this.#tableMemory;
@@ -77,7 +77,7 @@ export class ActorReader {
     return { words: this.#words, index: Header.CHANGE };
   }
 
-  /** @internal What `ready()` waits for. Throws what makes waiting hopeless. */
+  /** @internal The condition of `ready()`. Throws an error that makes waiting hopeless. */
   isReady(): boolean {
     const { name } = this;
     switch (this.status().state) {
@@ -86,7 +86,7 @@ export class ActorReader {
       case 'stopped':
         throw new TokenvisorError('STOPPED', `'${name}' has been stopped`, { child: name });
       case 'parked':
-        throw new TokenvisorError('PARKED', `'${name}' was restarted too often: mend the cause, then resume()`, {
+        throw new TokenvisorError('PARKED', `'${name}' was restarted too often: fix the cause, then resume()`, {
           child: name,
         });
       default:

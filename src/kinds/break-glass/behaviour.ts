@@ -1,6 +1,6 @@
 /**
- * The actor of a break-glass token: it makes tokens, and it alone compares and removes. What it knows is in shared memory,
- * and nothing of it in a variable: it has no state to lose.
+ * The actor of a break-glass token: the only thread that makes and removes tokens. Its state is in shared memory and in
+ * no variable, so a crash loses nothing.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import {
@@ -16,10 +16,10 @@ import { CLOCK_STEP_MS } from '../../core/clock.js';
 import { strangeCall } from '../inbound/strange-call.js';
 import { digestOf, glassMessageOf, GlassWord, type BuiltToken, type GlassRecord } from './break-glass-record.js';
 
-/** What crosses to the actor. */
+/** The options of the actor. */
 export interface BreakGlassActorOptions {
   readonly maxAgeMs?: number;
-  /** A token of an actor before this one is good. */
+  /** A token of a former actor stays valid. */
   readonly keep: boolean;
 }
 
@@ -28,14 +28,14 @@ type Info = { readonly kind: 'tick' } | { readonly kind: 'requested' };
 
 /** 256 bits. */
 const TOKEN_BYTES = 32;
-/** How often lookups are told, and the token's age is looked at. */
+/** How often lookups are reported and the token's age is checked: ms. */
 const TICK_MS = 1_000;
 
 const TICK: Info = { kind: 'tick' };
 
 export const breakGlassBehaviour: Behaviour<null, BreakGlassActorOptions> = {
   init(context) {
-    // What an actor before this one left was taken back at its exit; this is for one that nobody could tell of.
+    // A former actor's token was withdrawn at its exit, unless the exit was not seen.
     if (!context.options.keep && context.live()) context.withdraw();
     settle(context);
     context.sendAfter(TICK, TICK_MS);
@@ -74,7 +74,7 @@ const build = (clears: number, context: Context): BuiltToken => {
   const until = options.maxAgeMs === undefined ? {} : { expiresAtMs: insertedAtMs + options.maxAgeMs };
   context.publish(record, { issuedAtMs: insertedAtMs, ...until });
   context.emit('break-glass:built', { insertedAtMs, ...until, replaced });
-  // It may have been cleared since it was asked for: then it is none, and does not stay.
+  // It may have been cleared since the build was requested: then it must not stay.
   if (words.load(GlassWord.CLEARS) !== clears) context.withdraw();
   return { token, insertedAtMs };
 };
@@ -89,19 +89,19 @@ const remove = (digest: Uint8Array, context: Context): boolean => {
   return true;
 };
 
-/** Takes back what was cleared, or is past its age. What is good stays, and is returned. */
+/** Withdraws a token that was cleared or is past its age. Returns a valid one. */
 const settle = (context: Context): LiveSnapshot | undefined => {
   const live = context.live();
   if (!live) return undefined;
   const { clears, insertedAtMs, insertedMonoMs } = live.value as GlassRecord;
   const { wallMs, monoMs } = context.clock.now();
   const { maxAgeMs = Infinity } = context.options;
-  // Readers compare with the wall clock alone, which may have been set back.
+  // Readers check only the wall clock, which may have been set back.
   const leftMs = maxAgeMs - (monoMs - insertedMonoMs);
   const isOver = wallMs >= live.expiresAtMs || leftMs <= 0;
   const isCleared = context.words.load(GlassWord.CLEARS) !== clears;
   if (!isOver && !isCleared) {
-    // What readers see is to be right also when no actor is there to take it back.
+    // Readers must get the right answer even if no actor is there to withdraw the token.
     if (live.expiresAtMs - (wallMs + leftMs) >= CLOCK_STEP_MS) endAt(wallMs + leftMs, live, context);
     return live;
   }
@@ -110,7 +110,7 @@ const settle = (context: Context): LiveSnapshot | undefined => {
   return undefined;
 };
 
-/** The same token, with an earlier end. */
+/** Publishes the same token with an earlier end. */
 const endAt = (expiresAtMs: number, { value, issuedAtMs, generation }: LiveSnapshot, context: Context): void => {
   context.publish(value, { issuedAtMs, expiresAtMs, generation });
 };
@@ -121,10 +121,10 @@ const tellLookups = (context: Context): void => {
   if (matches > 0 || misses > 0) context.emit('break-glass:looked-up', { matches, misses });
 };
 
-/** What was counted since it was last told, by this actor or one before it. */
+/** Takes the counts since the last report, by this actor or a former one. */
 const takeUntold = ({ words }: Context, counted: number, told: number): number => {
   const now = words.load(counted);
   const before = words.load(told);
-  // A zombie that wakes up tells nothing twice.
+  // A zombie that wakes up must not report twice.
   return words.compareExchange(told, before, now) === before ? (now - before) >>> 0 : 0;
 };

@@ -1,5 +1,5 @@
 /**
- * A break-glass token for whoever may change it: in the starting thread, and by a writer in another one.
+ * A break-glass token that can be changed: in the starting thread, and by a writer in another one.
  */
 import type { ActorRef } from '../../messaging/actor-ref.js';
 import type { RemoteRef } from '../../messaging/remote-ref.js';
@@ -23,11 +23,11 @@ export class BreakGlassClient extends BreakGlassReader {
   }
 
   /**
-   * Makes a token, in the actor: 32 bytes of the system's generator, in base64url. It replaces any that is there. The token
-   * is told this once; only a digest of it is kept.
+   * Makes a token, in the actor: 32 bytes of the system's generator, in base64url. It replaces an existing one. The
+   * token is returned this once; only a digest of it is kept.
    *
-   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (a token that it had made is gone then, unless
-   * `onCrash` is `keep`), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies during it (a token that it had made is gone then,
+   *   unless `onCrash` is `keep`), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for invalid options.
    * @example
    * const built = await door.buildAndStore();
    * process.stdout.write(`${built.token}\n`);
@@ -38,22 +38,22 @@ export class BreakGlassClient extends BreakGlassReader {
   }
 
   /**
-   * Removes the token if this is it: compared and removed in the actor, in one message. True if it was removed. What crosses
-   * is its digest.
+   * Removes the token if it is the given one: compared and removed in the actor, in one message. True if it was
+   * removed. Only its digest is sent.
    *
-   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
-   * CONFIG_INVALID for options that are none.
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies during it, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
+   *   CONFIG_INVALID for invalid options.
    */
   async delete(token: string, options?: CallOptions): Promise<boolean> {
     const given: unknown = token;
-    // What is no text is no token; the empty one is none either, and has a digest.
+    // A value that is not a string is no token; neither is the empty string, which has a digest.
     const digest = new Uint8Array(digestOf(typeof given === 'string' ? given : ''));
     return (await this.#call({ kind: 'delete', digest }, options)) as boolean;
   }
 
   /**
-   * Removes any token, for readers in all threads before it returns; also one that is being built. It always succeeds: it
-   * needs no actor and no message. Never throws.
+   * Removes any token, for readers in all threads before it returns; also one that is being built. It always succeeds:
+   * it needs no actor and no message. Never throws.
    */
   clear(): void {
     this.#words.add(Header.OWN + GlassWord.CLEARS, 1);

@@ -1,6 +1,4 @@
-/**
- * A break-glass token as any thread looks it up: shared memory only, no message, no lock.
- */
+/** Looks up a break-glass token in any thread: shared memory only, no message, no lock. */
 import { ActorReader } from '../actor/reader.js';
 import { readChildStatus, type ChildStatus, type Health } from '../../supervision/child-status.js';
 import { parsedJson } from '../../memory/json.js';
@@ -11,44 +9,46 @@ import { wallClockOf, type AtomicWords } from '../../memory/words.js';
 import type { SharedChild, TransferableHandle } from '../../messaging/transferable.js';
 import { GlassWord, isDigestOf, type GlassRecord } from './break-glass-record.js';
 
-/** What a lookup of the token finds. */
+/** The result of a successful lookup. */
 export interface FoundToken {
   /** When the token was made: ms since the Unix epoch (UTC). */
   readonly insertedAtMs: number;
 }
 
-/** What `status()` of a break-glass token shows: nothing of the token. */
+/** The `status()` of a break-glass token: it shows nothing of the token. */
 export interface BreakGlassStatus extends ChildStatus {
-  /** The token that is there, if there is one: when it was made, and until when it is good (`Infinity` for ever). */
+  /** The current token, if there is one: when it was made, and when it expires (`Infinity` for never). */
   readonly stored?: { readonly insertedAtMs: number; readonly expiresAtMs: number };
-  /** How many lookups have found the token, in all threads since the start: 32 bits, and then from 0 again. */
+  /** How many lookups have matched the token, in all threads since the start: 32 bits, wrapping to 0. */
   readonly matches: number;
   /** How many have not. */
   readonly misses: number;
 }
 
 const decoder = new TextDecoder();
-/** What no digest is. Compared with where there is no token, so that a lookup takes as long. */
+/** A value that no digest has. Compared if there is no token, so that a lookup takes as long. */
 const NO_DIGEST = Buffer.alloc(32);
 const OWN = Header.OWN;
 
 /**
- * A break-glass token, read from any thread: what `attach()` returns, and what its handle is too. It works on shared
- * memory alone: while the actor is dead, and while the main thread is blocked.
+ * A break-glass token, read from any thread: the result of `attach()`, and the base of its handle. It uses shared
+ * memory alone, so it works while the actor is dead or the main thread is blocked.
  */
 export class BreakGlassReader {
   /** The child's name. */
   readonly name: string;
   readonly #actor: ActorReader;
-  /** The words, without a call between them and the reader. */
+  /** The words, for access without a call. */
   readonly #view: Int32Array;
   readonly #words: AtomicWords;
   readonly #nowMs: () => number;
-  /** The control word under which what follows counts; 0 is that of no token, and what a record has that never was. */
+  /**
+   * The control word under which the fields below are valid; 0 means no token, as in a record that was never written.
+   */
   #control = 0;
   #digest = NO_DIGEST;
   #clears = 0;
-  /** 0 where there is no token: that is never good. */
+  /** 0 if there is no token: always expired. */
   #expiresAtMs = 0;
   #found: FoundToken | undefined;
 
@@ -62,8 +62,9 @@ export class BreakGlassReader {
   }
 
   /**
-   * What is known of the token if this is it; undefined if it is another one, or if there is none. Synchronous, lock-free, no
-   * message. How long it takes says nothing of the token: digests are compared, in constant time. It is counted.
+   * Returns the token's data if the given one matches; undefined if it does not, or if there is none. Synchronous,
+   * lock-free, no message. Its duration reveals nothing of the token: digests are compared, in constant time. Each
+   * lookup is counted.
    *
    * @example
    * const isEmergency = door.lookup(password) !== undefined;
@@ -75,7 +76,7 @@ export class BreakGlassReader {
     return found;
   }
 
-  /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  /** The child's status, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): BreakGlassStatus {
     this.#decode();
     return {
@@ -86,7 +87,7 @@ export class BreakGlassReader {
     };
   }
 
-  /** Plain data to post to another thread, for `attach()` there: it can look up there. */
+  /** Plain data to post to another thread, which can look the token up after `attach()`. */
   handle(): TransferableHandle<'breakGlass'> {
     return { tokenvisor: 1, kind: 'breakGlass', name: this.name, memory: this.#view.buffer as SharedArrayBuffer };
   }
@@ -115,10 +116,10 @@ export class BreakGlassReader {
     return Atomics.load(this.#view, OWN + GlassWord.CLEARS) === this.#clears && this.#nowMs() < this.#expiresAtMs;
   }
 
-  /** Takes in what the control word points at: once per token. */
+  /** Decodes the current record: once per token. */
   #decode(): void {
     const record = readRecord(this.#words, SNAPSHOT);
-    // Never the same twice while we looked: what was read last is not to be believed, and the next lookup looks again.
+    // If the record changed during every attempt, it is not trusted, and the next lookup reads it again.
     this.#control = record.control ?? 0;
     const glass = record.payload && (parsedJson(decoder.decode(record.payload)) as Partial<GlassRecord> | undefined);
     if (!record.payload || typeof glass?.digest !== 'string') {

@@ -1,6 +1,4 @@
-/**
- * At most one active emergency token, for when the usual ways in are shut: what is kept of it is a digest.
- */
+/** At most one active emergency token, for when the usual ways to log in fail: only its digest is stored. */
 import { number, object, oneOf, optional, type Report } from '../../config/check.js';
 import { packageModule } from '../../core/package-files.js';
 import type { LocalRef } from '../../messaging/local-ref.js';
@@ -19,13 +17,14 @@ import { BreakGlassClient } from './break-glass-client.js';
 /** Options of {@link breakGlass}. */
 export interface BreakGlassOptions extends ChildOptions {
   /**
-   * How long a token is good at most: ms, 1 to 31,536,000,000.
+   * The longest validity of a token: ms, 1 to 31,536,000,000.
    * @default for ever
    */
   readonly maxAgeMs?: number;
   /**
-   * What becomes of the token when its actor's thread ends, however it does. `invalidate`: it is gone before any restart, and
-   * when the child is parked; if the supervisor thread dies, at the starting thread's next turn. `keep`: it goes on.
+   * What happens to the token when its actor's thread ends, in any way. `invalidate`: it is removed before any restart,
+   * and when the child is parked; if the supervisor thread dies, at the starting thread's next turn. `keep`: it stays
+   * valid.
    * @default 'invalidate'
    */
   readonly onCrash?: 'invalidate' | 'keep';
@@ -57,19 +56,19 @@ export class BreakGlass extends BreakGlassClient {
   }
 
   /**
-   * Starts a parked child again at once; does nothing if it is not parked.
+   * Starts a parked child again at once; no effect if it is not parked.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
     return this.#ref.resume();
   }
 
   /**
-   * What another thread needs to change the token as well: post it there, its `port` transferred, and `attach()` it. One
-   * for each thread; it may be posted once.
+   * A writer, for another thread to change the token as well: post it there, its `port` transferred, and `attach()` it.
+   * One for each thread; it may be posted once.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
    * const writer = await door.writer();
    * worker.postMessage(writer, [writer.port]);
@@ -90,7 +89,7 @@ const kind: Kind<BreakGlass> = {
 };
 
 /**
- * A child spec for a break-glass token: one actor that makes it, and any thread looks it up.
+ * A child spec for a break-glass token: one actor makes it, and any thread looks it up.
  *
  * @example
  * const supervisor = await startSupervisor({ door: breakGlass({ maxAgeMs: 3_600_000 }) });

@@ -1,6 +1,4 @@
-/**
- * What a provider answered, checked: a token that can be put into a header, a life that can be counted with. Pure.
- */
+/** Checks a provider's answer: the token must fit into a header, its lifetime must be a usable number. Pure. */
 import type { Instant } from '../../core/clock.js';
 import { isPlainObject } from '../../core/describe.js';
 import type { FailureClass, FailureReason, MintFailure } from '../../core/errors.js';
@@ -16,9 +14,9 @@ export type AnswerReading =
   | { readonly ok: true; readonly payload: TokenPayload; readonly lifetime: AnswerLifetime }
   | { readonly ok: false; readonly failure: MintFailure };
 
-/** What may stand in a header's value (RFC 9110 §5.5), less white space at the ends. */
+/** A header's value (RFC 9110 §5.5), without white space at the ends. */
 const HEADER_TEXT = /^[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
-/** A token of RFC 9110 §5.6.2, which an authentication scheme is. */
+/** A token of RFC 9110 §5.6.2, as an authentication scheme is. */
 const SCHEME = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 const malformed = (what: string, expected: string): { readonly ok: false; readonly failure: MintFailure } => ({
@@ -36,7 +34,7 @@ const readScopes = (scope: unknown): readonly string[] | undefined => {
   return Array.isArray(scope) && scope.every((part) => typeof part === 'string') ? scope : undefined;
 };
 
-/** Readers freeze what they are given level by level, on a stack that may be nearly used up. */
+/** Readers freeze the fields level by level, on a stack that may be nearly full. */
 const MAX_DEPTH = 100;
 
 const isShallow = (value: unknown, levels = MAX_DEPTH): boolean => {
@@ -44,12 +42,12 @@ const isShallow = (value: unknown, levels = MAX_DEPTH): boolean => {
   return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
 };
 
-/** A copy that is JSON and nothing else, or undefined. */
+/** A plain JSON copy, or undefined. */
 const readFields = (fields: unknown): Readonly<Record<string, Json>> | undefined => {
   if (fields === undefined) return {};
   if (!isPlainObject(fields)) return undefined;
   try {
-    // Whatever its toJSON has made of it.
+    // A toJSON may have changed its type.
     const copy: unknown = JSON.parse(JSON.stringify(fields));
     return isPlainObject(copy) && isShallow(copy) ? (copy as Record<string, Json>) : undefined;
   } catch {
@@ -57,18 +55,18 @@ const readFields = (fields: unknown): Readonly<Record<string, Json>> | undefined
   }
 };
 
-/** Checks what a provider returned. Never throws, whatever it is. */
+/** Checks the value that a provider returned. Never throws. */
 export const readAnswer = (minted: unknown, sentAt: Instant): AnswerReading => {
   try {
     return readMinted(minted, sentAt);
   } catch {
-    // A getter of it threw, or it is a proxy that did.
-    return malformed('what the provider returns', 'an object whose members can be read');
+    // A getter threw, or a proxy's trap.
+    return malformed('the result of the provider', 'an object whose members can be read');
   }
 };
 
 const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
-  if (!isPlainObject(minted)) return malformed('what the provider returns', 'an object with a `value`');
+  if (!isPlainObject(minted)) return malformed('the result of the provider', 'an object with a `value`');
   const answer = minted as Partial<Record<keyof MintedToken, unknown>>;
   const { value } = answer;
   if (typeof value !== 'string' || !HEADER_TEXT.test(value)) {
@@ -81,7 +79,7 @@ const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
   if (!scopes) return malformed('`scope` of the answer', 'a string or a list of strings');
   const fields = readFields(answer.fields);
   if (!fields) return malformed('`fields` of the answer', `a JSON object, at most ${MAX_DEPTH} levels deep`);
-  // Servers write the scheme as they like (RFC 6749 §5.1); some APIs read it as RFC 6750 writes it.
+  // Servers vary the case of the scheme (RFC 6749 §5.1); some APIs require that of RFC 6750.
   const tokenType = type.toLowerCase() === 'bearer' ? 'Bearer' : type;
   const payload: TokenPayload = { value, tokenType, scopes, fields };
   const room = payloadBytes(SNAPSHOT);
@@ -93,7 +91,7 @@ const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
 
 const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'park', 'ambiguous']);
 const MAX_MESSAGE = 300;
-/** Of a name or a code. With {@link MAX_MESSAGE} it keeps a failure far within the record that it is kept in. */
+/** The longest name or code. With {@link MAX_MESSAGE} it keeps a failure far below the size of its record. */
 const MAX_WORD = 100;
 
 const causeOf = ({ message, code }: NodeJS.ErrnoException): string => {
@@ -102,8 +100,8 @@ const causeOf = ({ message, code }: NodeJS.ErrnoException): string => {
 };
 
 /**
- * What a provider threw, as a failure without secrets. It is told by code and class, not by instanceof: a module may
- * have a copy of the package of its own. Never throws: anything can be thrown, also what has no text.
+ * Converts a provider's error to a failure without secrets. It is recognised by code and class, not by instanceof: a
+ * module may have another copy of the package. Never throws, whatever was thrown.
  */
 export const readFailure = (thrown: unknown, secrets: Iterable<string>): MintFailure => {
   try {
@@ -120,7 +118,7 @@ const readThrown = (thrown: unknown, secrets: Iterable<string>): MintFailure => 
   if (error?.code !== 'MINT_FAILED' || !CLASSES.has(error.class)) {
     const thrownName = typeof error?.name === 'string' ? error.name : typeof thrown;
     const name = redactOpaque(redact(thrownName, secrets)).slice(0, 50);
-    // fetch() says why it failed in the cause alone.
+    // fetch() gives its reason in the cause only.
     const because = error?.cause instanceof Error ? causeOf(error.cause) : '';
     const text = redactOpaque(said + redact(because, secrets)).slice(0, MAX_MESSAGE);
     return { class: 'transient', reason: 'provider_threw', message: `The provider threw ${name}: ${text}` };
@@ -129,9 +127,9 @@ const readThrown = (thrown: unknown, secrets: Iterable<string>): MintFailure => 
   return {
     class: error.class as FailureClass,
     reason: redact(String(error.reason), secrets).slice(0, MAX_WORD) as FailureReason,
-    // The built-in providers, which say other reasons, make their texts of names and numbers.
+    // The built-in providers have other reasons, and their texts consist of names and numbers.
     message: (error.reason === 'provider_threw' ? redactOpaque(said) : said).slice(0, MAX_MESSAGE),
-    // It is the server's word, and a server may say anything.
+    // A text from the server, which may be anything.
     ...(typeof oauthError === 'string' && { oauthError: redact(oauthError, secrets).slice(0, MAX_WORD) }),
     ...(typeof status === 'number' && { status }),
     ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),

@@ -1,6 +1,4 @@
-/**
- * The credential's actor: a thin shell that tells the refresh loop what happens and carries out what it asks for.
- */
+/** The credential's actor: a thin shell that passes events to the refresh loop and carries out its effects. */
 import {
   type AbortableTasks,
   type ActorContext,
@@ -23,7 +21,7 @@ import type { AdoptedToken, RefreshEffect, RefreshEvent, RefreshPolicy } from '.
 import { SealedState } from './sealed-state.js';
 import type { TokenPayload } from '../../oauth/token.js';
 
-/** The options as they cross to the actor. */
+/** The options of the actor. */
 export interface CredentialActorOptions {
   readonly policy: Omit<RefreshPolicy, 'singleUse'>;
   readonly provider: ProviderSpec;
@@ -31,13 +29,13 @@ export interface CredentialActorOptions {
   readonly previous?: ProviderSpec;
 }
 
-/** What the handle calls. */
+/** The calls of the handle. */
 export type CredentialCall = { readonly kind: 'resume' };
 
 type CredentialInfo =
   TaskResult | { readonly kind: 'requested' } | { readonly kind: 'woken' } | { readonly kind: 'tick' };
 
-/** Without the token itself: the loop needs to know of it, not to have it. */
+/** Without the token itself, which the loop does not need. */
 const adopted = ({ generation, issuedAtMs, expiresAtMs, usableUntilMs }: LiveSnapshot): AdoptedToken => ({
   generation,
   issuedAtMs,
@@ -45,7 +43,7 @@ const adopted = ({ generation, issuedAtMs, expiresAtMs, usableUntilMs }: LiveSna
   usableUntilMs,
 });
 
-/** How often clocks are compared, and secret files looked at. */
+/** How often clocks are compared, and secret files checked: ms. */
 const TICK_MS = 1_000;
 
 class CredentialState {
@@ -53,7 +51,7 @@ class CredentialState {
   readonly #sealed: SealedState;
   readonly #host: ProviderHost;
   #options: CredentialActorOptions;
-  /** Taken when the exchange that is in flight, and can't be abandoned, is over. */
+  /** Taken after the exchange in flight, if that can't be abandoned. */
   #nextOptions: CredentialActorOptions | undefined;
   #state = initialRefreshState();
   #status = '';
@@ -84,7 +82,7 @@ class CredentialState {
       ...this.#requests(),
       ...(obstacle && { obstacle }),
     });
-    // While no actor lived.
+    // They may have changed while no actor lived.
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
     if (!this.#task && this.#host.sourcesChanged()) this.#dispatch({ kind: 'source_changed' });
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
@@ -100,7 +98,7 @@ class CredentialState {
         this.#dispatch({ kind: 'requested', ...this.#requests() });
         break;
       case 'woken':
-        // A timer may ring a moment early, and its instant come out again: it is not there any more.
+        // A timer may fire a moment early, and the loop return the same instant again: this one has fired.
         this.#wake = undefined;
         this.#dispatch({ kind: 'woken' });
         break;
@@ -108,7 +106,7 @@ class CredentialState {
         this.#tick();
         break;
       default:
-        // A message that nobody knows is reported, never fatal.
+        // An unknown message is reported, never fatal.
         this.#context.emit('error', { during: 'a message to a credential', error: 'a message of an unknown kind' });
     }
     return this;
@@ -121,7 +119,7 @@ class CredentialState {
 
   reconfigure(options: CredentialActorOptions): this {
     if (this.#task && this.#host.singleUse) {
-      // The exchange in flight spends a token that can't be spent twice: its answer comes first.
+      // The exchange in flight spends a single-use token: its answer comes first.
       this.#nextOptions = options;
       this.#dispatch({ kind: 'reconfigured', policy: { ...options.policy, singleUse: true } });
       return this;
@@ -152,7 +150,7 @@ class CredentialState {
     this.#state = state;
     let shown = false;
     for (const effect of effects) {
-      // Once a turn, after a token is published and before anything is told: who hears of it may look at once.
+      // Once a turn, after a token is published and before any event: a listener may read the status at once.
       if (!shown && (effect.kind === 'emit' || effect.kind === 'wake')) {
         this.#showStatus(now);
         shown = true;
@@ -173,7 +171,7 @@ class CredentialState {
         return;
       case 'publish':
         if (this.#answer?.attempt !== effect.attempt) return;
-        // First: readers know of the token as soon as it is there, and may end this thread.
+        // First: once the token is published, a reader may end this thread.
         this.#host.publishing(effect.generation);
         this.#context.publish(this.#answer.payload, withChanges(effect.times, { generation: effect.generation }));
         this.#answer = undefined;
@@ -206,7 +204,7 @@ class CredentialState {
     if (!task || task.attempt !== result.tag) return;
     this.#task = undefined;
     const event = this.#read(result, task.attempt);
-    // Before the answer: what it leads to (another mint, a probe) is the new provider's.
+    // Before the answer is handled: what follows from it (another mint, a probe) uses the new provider.
     this.#takeNextOptions();
     this.#dispatch(event);
   }
@@ -244,20 +242,20 @@ class CredentialState {
   #tick(): void {
     this.#context.sendAfter({ kind: 'tick' }, TICK_MS);
     const byMs = this.#clockSteps.byMs();
-    // What is too little for a step counts as well: the loop looks at the clocks in every turn.
+    // Changes below a step count as well: the loop checks the clocks in every turn.
     this.#dispatch(byMs === undefined ? { kind: 'woken' } : { kind: 'clock_stepped', byMs });
     this.#forgetPrevious();
     if (this.#host.secretsChanged()) this.#dispatch({ kind: 'resumed', by: 'secret' });
     // A mint in flight may be using the replacement already.
     if (!this.#task && this.#host.sourcesChanged()) this.#dispatch({ kind: 'source_changed' });
-    // A ring may be lost with the thread that rang.
+    // A notification may be lost with the thread that sent it.
     const { wanted, invalidated } = this.#requests();
     if (wanted > this.#state.wanted || invalidated > this.#state.invalidated) {
       this.#dispatch({ kind: 'requested', wanted, invalidated });
     }
   }
 
-  /** Secrets that will not be tried again stay in this thread no longer than that. */
+  /** Drops the previous secrets once they are no longer tried. */
   #forgetPrevious(): void {
     if (!this.#options.previous || this.#task) return;
     const { previous: _, ...options } = this.#options;
@@ -267,7 +265,7 @@ class CredentialState {
   }
 
   #wakeAt(atMonoMs: number | undefined): void {
-    // The same instant comes out a little different in each turn.
+    // The same instant differs a little in each turn.
     if (atMonoMs !== undefined && this.#wake && Math.abs(atMonoMs - this.#wake.atMonoMs) < 1) return;
     this.#wake?.timer.cancel();
     this.#wake = undefined;

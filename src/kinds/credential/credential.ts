@@ -1,6 +1,4 @@
-/**
- * `credential()`: a child that keeps one token fresh; and the handle that the starting thread holds of it.
- */
+/** `credential()`: a child that keeps one token fresh, and its handle in the starting thread. */
 import { randomUUID } from 'node:crypto';
 import {
   anyOf,
@@ -40,12 +38,12 @@ import { CredentialReader, type WaitForTokenOptions } from './reader.js';
 /** Options of {@link credential}. Durations in ms. */
 export interface CredentialOptions extends ChildOptions {
   /**
-   * What mints the tokens: a built-in provider (`clientCredentials(…)`, `refreshToken(…)`), or a module of yours: a
-   * `file:` URL for its default export, or `{ module, export }`.
+   * Mints the tokens: a built-in provider (`clientCredentials(…)`, `refreshToken(…)`), or a custom module: a `file:`
+   * URL for its default export, or `{ module, export }`.
    */
   readonly provider: ProviderSpec | ModuleReference;
   /**
-   * For a module of yours: plain data and secret references, as `context.options`.
+   * For a custom module: plain data and secret references, as `context.options`.
    * @default none
    */
   readonly options?: unknown;
@@ -65,8 +63,8 @@ export interface CredentialOptions extends ChildOptions {
    */
   readonly marginMs?: number;
   /**
-   * Mint at a fixed interval, whatever the expiry (the earlier wins): ms, 1,000 to 2,592,000,000. A token whose answer
-   * names no expiry then never expires on read.
+   * Mint at a fixed interval, whatever the expiry (the earlier wins): ms, 1,000 to 2,592,000,000. A token without an
+   * expiry in its answer then never expires on read.
    * @default off
    */
   readonly refreshEveryMs?: number;
@@ -76,7 +74,7 @@ export interface CredentialOptions extends ChildOptions {
    */
   readonly retryEveryMs?: number;
   /**
-   * The life of a token whose answer names none: ms, 1,000 to 31,536,000,000, or `'never'`.
+   * The lifetime of a token whose answer has none: ms, 1,000 to 31,536,000,000, or `'never'`.
    * @default 300_000
    */
   readonly assumeLifetimeMs?: number | 'never';
@@ -106,8 +104,8 @@ export type CredentialChange =
 /** How `update()` goes about it. */
 export interface UpdateOptions {
   /**
-   * How long the secrets before this change may still be needed: ms, 0 to 2,592,000,000. Meanwhile each mint tries the new
-   * ones first, and the old ones a second later if the server does not know the new ones (`invalid_client`).
+   * How long the previous secrets may still be needed: ms, 0 to 2,592,000,000. Meanwhile each mint tries the new ones
+   * first, and the previous ones a second later if the server does not know the new ones (`invalid_client`).
    * @default 0
    */
   readonly overlapMs?: number;
@@ -118,7 +116,7 @@ const DAY_MS = 86_400_000;
 const isSpec = (value: unknown): value is ProviderSpec =>
   isPlainObject(value) && typeof value.module === 'string' && 'fenceable' in value && 'options' in value;
 
-/** A built-in provider's spec, its options checked; or a module, whose options are checked when it is opened. */
+/** A built-in provider's spec, with its options checked; or a module, whose options are checked when it is opened. */
 const provider: Check<ProviderSpec> = (value, path, report) => {
   if (isSpec(value)) {
     for (const { path: at, expected, came } of checkProviderSpec(value, path).problems) report(at, expected, came);
@@ -151,7 +149,7 @@ const shape = object({
   probeEveryMs: optional(number({ min: 1_000, max: DAY_MS }), 300_000),
 });
 
-/** What may change while a credential runs. What is wrong with a value, the whole will tell. */
+/** The options that may change while a credential runs. Their values are checked with the whole. */
 const change = object({
   provider: optional(anything),
   options: optional(anything),
@@ -165,7 +163,7 @@ const change = object({
 
 const updateShape = object({ overlapMs: optional(number({ min: 0, max: 30 * DAY_MS }), 0) });
 
-/** At most one request in this time. */
+/** At most one request in this time: ms. */
 const FLOOR_MS = 1_000;
 
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
@@ -198,7 +196,7 @@ const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
     },
     provider: { ...spec, options: spec.options ?? options },
   };
-  // The options of a module stand beside it, those of a built-in provider are the provider.
+  // A module's options are beside it, those of a built-in provider are in the provider.
   const placeOf = (at: string): string => {
     const [inside, outside] = [`${path}.provider.options`, isBuiltIn ? `${path}.provider` : `${path}.options`];
     return at.startsWith(inside) ? `${outside}${at.slice(inside.length)}` : at;
@@ -216,14 +214,15 @@ export class Credential extends CredentialReader {
   }
 
   /**
-   * Gives the credential new options (a new secret, another provider), checked and then taken by its actor; the token
-   * that is there goes on being served, and a mint proves the new ones. Restarts start with them. Un-parks. An answer to
-   * the options before that is still to come is dropped.
+   * Gives the credential new options (a new secret, another provider), checked and accepted by its actor; the current
+   * token stays in use, and a mint proves the new options. Restarts use them. Un-parks. A pending answer to the
+   * previous options is dropped.
    *
-   * With `overlapMs` a new client secret may be given before the server knows it, or after it has forgotten the old one:
-   * whichever of the two it accepts is used. What is tried is the proof of who the client is; all else is new at once.
+   * With `overlapMs` a new client secret may be set before the server knows it, or after it has forgotten the old one:
+   * the one that it accepts is used. Only the client's authentication is retried with the old options; everything else
+   * changes at once.
    *
-   * @throws CONFIG_INVALID with every problem, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws CONFIG_INVALID with every problem, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
    * await reports.update(
    *   { provider: clientCredentials({ issuer, clientId: 'reports', clientSecret: env('REPORTS_SECRET') }) },
@@ -235,8 +234,8 @@ export class Credential extends CredentialReader {
   }
 
   /**
-   * Un-parks: starts the actor if it was restarted too often, and tries a mint. After an ambiguous exchange this says
-   * that the held refresh token may be sent again.
+   * Un-parks: starts the actor if it was restarted too often, and tries a mint. After an ambiguous exchange this allows
+   * sending the held refresh token again.
    *
    * @throws TIMEOUT if no actor starts in time, STOPPED, CONFIG_INVALID.
    */
@@ -246,7 +245,7 @@ export class Credential extends CredentialReader {
     await this.#ref.resume();
     const { words, index } = this.changeWord();
     const check = (): true | undefined => {
-      // Nobody will start it: whoever waits would wait for nothing.
+      // A stopped child does not start: the wait would be for nothing.
       if (this.status().state === 'stopped') throw stopped(this.name);
       return this.#ref.connected || undefined;
     };
@@ -278,7 +277,11 @@ const kind: Kind<Credential> = {
     if (overlapMs === 0) return { prepared: { ...prepared, options: next }, options };
     const overlap = previousAuthentication((request.running as CredentialActorOptions).provider, next.provider);
     if (!overlap) {
-      report('options.overlapMs', 'given for a change of the secrets of one provider', 'one for another provider');
+      report(
+        'options.overlapMs',
+        'absent, unless only the secrets of the same provider change',
+        'one with another provider',
+      );
       return { prepared, options };
     }
     const { previous, refusals } = overlap;
@@ -289,7 +292,7 @@ const kind: Kind<Credential> = {
 };
 
 /**
- * A child spec for a credential: one actor that keeps one token fresh.
+ * A child spec for a credential: one actor keeps one token fresh.
  *
  * @example
  * const supervisor = await startSupervisor({

@@ -1,6 +1,4 @@
-/**
- * Where a provider lives in the actor: it is loaded, opened, asked to mint, closed.
- */
+/** Runs a provider in the actor: loads, opens and closes it, and asks it to mint. */
 import { createHash } from 'node:crypto';
 import { loadExport } from '../../core/load-module.js';
 import type { ActorContext } from '../../actor/behaviour.js';
@@ -25,16 +23,16 @@ import { readFailure } from './answer.js';
 import type { SealedState } from './sealed-state.js';
 import { TokenSources } from './token-sources.js';
 
-/** No mint takes longer, whatever the provider does. */
+/** The bound of a mint: ms. */
 const MINT_TIMEOUT_MS = 30_000;
-/** What a provider says over the end of its signal comes at once, or not at all. */
+/** Grace period for a provider to report its abort: ms. */
 const LAST_WORD_MS = 1;
 
 const isFunction = (provider: unknown): provider is ProviderFunction => typeof provider === 'function';
 const isObject = (provider: unknown): provider is ProviderObject =>
   typeof provider === 'object' && provider !== null && typeof (provider as ProviderObject).open === 'function';
 
-/** A provider that is a function, as a session. */
+/** Turns a provider function into a session. */
 const sessionOf = (mint: ProviderFunction, context: ProviderContext): ProviderSession => ({
   mint: ({ signal, number }) =>
     mint({
@@ -55,21 +53,21 @@ export class ProviderHost {
   readonly #sealed: SealedState;
   readonly #addresses: AddressBook;
   readonly #request: HttpDoor;
-  /** Those of the open session. */
+  /** The token sources of the open session. */
   #tokens = new TokenSources();
-  /** What the last mint has read: a file may hold another secret by the time that a server says this one back. */
+  /** The secrets that the last mint has read: a file may hold another one when a server's error quotes this one. */
   #secretsRead: string[] = [];
   #spec: ProviderSpec;
-  /** Those of `#spec`. */
+  /** The secret files of `#spec`. */
   #secretFiles: readonly string[];
   /** What may be tried in its place, after a `update()` with an overlap. */
   #previous: ProviderSpec | undefined;
-  /** That of `#spec`, or of `#previous` while and after that one was tried. */
+  /** The session of `#spec`, or of `#previous` from when that one was tried. */
   #session: ProviderSession;
   #opened: ProviderSpec;
   #controller = new AbortController();
 
-  /** Opens the provider; throws if it can't be, which is an error of the start. */
+  /** Opens the provider; throws if it can't be opened, which is an error of the start. */
   constructor(actor: ActorContext, sealed: SealedState, spec: ProviderSpec, previous?: ProviderSpec) {
     this.#actor = actor;
     this.#sealed = sealed;
@@ -84,16 +82,16 @@ export class ProviderHost {
     this.#previous = previous;
     this.#session = this.#open(spec);
     this.#opened = spec;
-    // What has changed while no actor lived is a change as well.
+    // A change while no actor lived counts as well.
     if (sealed.secrets === undefined) this.secretsChanged();
   }
 
-  /** True if an exchange spends something that can't be spent twice. */
+  /** True if an exchange spends a single-use refresh token. */
   get singleUse(): boolean {
     return this.#session.singleUse === true;
   }
 
-  /** Why minting can't begin, if the provider says so. */
+  /** The failure if minting can't begin, from the provider's preflight. */
   obstacle(): MintFailure | undefined {
     try {
       this.#session.preflight?.();
@@ -103,7 +101,7 @@ export class ProviderHost {
     }
   }
 
-  /** Closes what is open and opens what is given; if that fails, what was open is open again. */
+  /** Closes the open provider and opens the given one; if that fails, opens the old one again. */
   reopen(spec: ProviderSpec, previous?: ProviderSpec): void {
     this.#switchTo(spec);
     this.#spec = spec;
@@ -112,7 +110,7 @@ export class ProviderHost {
     this.secretsChanged();
   }
 
-  /** The overlap is over. */
+  /** Ends the overlap. */
   forgetPrevious(): void {
     this.#previous = undefined;
     this.#secretsRead = [];
@@ -120,14 +118,15 @@ export class ProviderHost {
     try {
       this.#switchTo(this.#spec);
     } catch (error) {
-      // The next mint tries again, and fails by it.
+      // The next mint tries again, and fails with the error.
       this.#actor.emit('error', { during: 'the end of an overlap', error: this.failure(error).message });
     }
   }
 
   /**
-   * What aborts the next mint. A built-in grant keeps no reference to the signal after its mint, so one is reused until it is
-   * aborted: each signal leaves 750 bytes in V8's old heap (Node 20) until a full collection. A user's provider may keep it.
+   * The controller that aborts the next mint. A built-in grant keeps no reference to the signal after its mint, so one
+   * is reused until it is aborted: each signal leaves 750 bytes in V8's old heap (Node 20) until a full collection. A
+   * user's provider may keep it.
    */
   controller(withPrevious = false): AbortController {
     if (!isOwnModule(this.#wanted(withPrevious).module)) return new AbortController();
@@ -136,8 +135,8 @@ export class ProviderHost {
   }
 
   /**
-   * One mint, bounded, with the configuration before this one if so asked. Rejects with whatever the provider threw. When it
-   * is out of time, it aborts by itself.
+   * Runs one mint, bounded, with the previous configuration if requested. Rejects with the provider's error. At its
+   * bound, it aborts.
    */
   async mint(
     attempt: Omit<MintAttempt, 'signal'>,
@@ -151,7 +150,7 @@ export class ProviderHost {
     if (await within(MINT_TIMEOUT_MS, minting, this.#actor.clock)) return minting;
     controller.abort();
     try {
-      // Who heeds the signal knows how far it had come, and whether anything was sent.
+      // A provider that heeds the signal reports the phase, and whether anything was sent.
       if (await within(LAST_WORD_MS, minting, this.#actor.clock)) return await minting;
     } catch (error) {
       if ((error as { readonly code?: unknown } | undefined)?.code === 'MINT_FAILED') throw error;
@@ -162,7 +161,7 @@ export class ProviderHost {
     });
   }
 
-  /** What a provider threw, without any secret that this actor knows of. */
+  /** Converts a provider's error, without any secret that this actor knows. */
   failure(thrown: unknown): MintFailure {
     const live = this.#actor.live()?.value as { readonly value?: string } | undefined;
     return readFailure(thrown, [
@@ -174,7 +173,10 @@ export class ProviderHost {
     ]);
   }
 
-  /** True once after the contents of a secret file have changed: orchestrators swap links, so contents are compared. */
+  /**
+   * True once after the contents of a secret file have changed. Contents are compared, because orchestrators swap
+   * links.
+   */
   secretsChanged(): boolean {
     const secrets = this.#digestSecrets();
     if (secrets === this.#sealed.secrets) return false;
@@ -182,13 +184,13 @@ export class ProviderHost {
     return true;
   }
 
-  /** What was minted last is about to be the live token: a successor watches the same sources. */
+  /** Called before the last minted token is published: a successor must watch the same sources. */
   publishing(generation: number): void {
     const used = this.#tokens.used();
     if (used.length > 0) this.#sealed.keep({ sources: { generation, used } });
   }
 
-  /** True once after another credential's token, which this one was minted from, has been replaced. */
+  /** True once after another credential's token, from which this one was minted, has been replaced. */
   sourcesChanged(): boolean {
     return this.#tokens.changed();
   }
@@ -201,12 +203,12 @@ export class ProviderHost {
     return (withPrevious ? this.#previous : undefined) ?? this.#spec;
   }
 
-  /** One session is open at a time: the two may keep what they hold in the same place. */
+  /** Only one session is open at a time: both may use the same store. */
   #switchTo(spec: ProviderSpec): void {
     try {
       this.close();
     } catch (error) {
-      // What ends badly keeps nothing else from its beginning.
+      // An error of close() must not prevent the next session.
       this.#actor.emit('error', { during: "a provider's close()", error: this.failure(error).message });
     }
     try {
@@ -220,10 +222,10 @@ export class ProviderHost {
 
   #open(spec: ProviderSpec): ProviderSession {
     const provider = loadExport(spec.module, spec.export) as Provider;
-    // A session is told of tokens that it was minted from itself, or that the live token was.
+    // A session watches the tokens that it minted from, or that the live token was minted from.
     const tokens = new TokenSources();
     const { generation, used = [] } = this.#sealed.sources ?? {};
-    // An actor may have died before it published: what the live token was minted from is not known, so it is minted anew.
+    // The actor may have died before it published: then the live token's sources are unknown, and it is minted again.
     const minted = generation === this.#actor.generation() ? used : used.map(([name]) => [name, undefined] as const);
     tokens.watch(tokenReferences(spec.options), minted);
     this.#tokens = tokens;
@@ -254,7 +256,7 @@ export class ProviderHost {
   }
 
   #digestSecrets(): string {
-    // Asked each second, and most credentials have no such file.
+    // Checked each second, and most credentials have no such file.
     if (this.#secretFiles.length === 0) return 'empty';
     const hash = createHash('sha256');
     for (const path of this.#secretFiles) {

@@ -1,6 +1,4 @@
-/**
- * A credential as any thread reads it: shared memory only, no message, no lock. This is the hot path of the product.
- */
+/** Reads a credential in any thread: shared memory only, no message, no lock. This is the hot path. */
 import { readSupervision, type Health } from '../../supervision/child-status.js';
 import { parsedJson } from '../../memory/json.js';
 import { checkWaitOptions } from '../../config/check-timeout.js';
@@ -30,7 +28,7 @@ export interface WaitForTokenOptions {
 /** Options of `get()`. */
 export interface GetOptions extends WaitForTokenOptions {
   /**
-   * How long the token must still be usable: ms, 0 or more. More than a token's whole life is CONFIG_INVALID.
+   * How long the token must remain usable: ms, 0 or more. More than a token's whole life is CONFIG_INVALID.
    * @default 0
    */
   readonly minTtlMs?: number;
@@ -41,19 +39,19 @@ const DEFAULT_WAIT_MS = 5_000;
 const decoder = new TextDecoder();
 
 /**
- * A credential, read from any thread: what `attach()` returns, and what every credential's handle is too. All of it works
- * on shared memory alone: while the actor is dead, and while the main thread is blocked.
+ * A credential, read from any thread: the result of `attach()`, and the base of every credential's handle. All of it
+ * uses shared memory alone, so it works while the actor is dead or the main thread is blocked.
  */
 export class CredentialReader {
   /** The child's name. */
   readonly name: string;
   readonly #words: AtomicWords;
-  /** The words again, without a call between them and the reader. */
+  /** The same words, for access without a call. */
   readonly #view: Int32Array;
   readonly #condition: ConditionVariable;
   readonly #nowMs: () => number;
   #token: Token | undefined;
-  /** The control word under which `#token` counts; 0 is that of no token. */
+  /** The control word under which `#token` is valid; 0 means no token. */
   #control = 0;
   #usableUntilMs = 0;
 
@@ -69,8 +67,8 @@ export class CredentialReader {
    * The token. Synchronous and lock-free: no I/O, no message; while the token stays the same, the cost of reading one
    * shared word and the clock.
    *
-   * @throws TOKEN_NOT_READY if there is none yet, TOKEN_EXPIRED if it is at or past its expiry less the margin,
-   * PARKED if there is none and none will come by itself, STOPPED.
+   * @throws TOKEN_NOT_READY if there is none yet, TOKEN_EXPIRED if it has reached its expiry less the margin, PARKED if
+   *   there is none and the credential does not retry by itself, STOPPED.
    * @example
    * headers.set('authorization', github.current().authorization);
    */
@@ -91,11 +89,11 @@ export class CredentialReader {
   }
 
   /**
-   * The token, waiting for one if need be. Resolves at once if one is usable for more than `minTtlMs`; else asks for a
-   * mint, or joins the one in flight. The wait survives restarts of the actor, and holds the process open.
+   * The token, waiting for one if necessary. Resolves at once if one is usable for more than `minTtlMs`; else requests
+   * a mint, or joins the one in flight. The wait survives restarts of the actor, and holds the process open.
    *
-   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and none will come,
-   * STOPPED, CONFIG_INVALID for a `minTtlMs` that no token can meet.
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and the credential does
+   *   not retry by itself, STOPPED, CONFIG_INVALID for a `minTtlMs` that no token can meet.
    * @example
    * const token = await github.get({ timeoutMs: 1_000, minTtlMs: 30_000 });
    */
@@ -108,13 +106,13 @@ export class CredentialReader {
     let wanted = 0;
     const what = minTtlMs > 0 ? `a token that is usable for more than ${minTtlMs} ms` : 'a usable token';
     return this.#wait(options, what, () => {
-      // Before the token: one that comes between the two is no reason to ask for another.
+      // Read before the token: a token that is published between the two must not cause another request.
       const generation = this.#generation();
       const token = this.#lasting(minTtlMs);
       if (token) return token;
       const latest = this.#load();
       if (latest && wanted > 0 && latest.generation >= wanted && minTtlMs > 0) this.#refuseHopeless(latest, minTtlMs);
-      // None was asked for yet, or the one that was has come and gone, or is not good enough: ask for the one after it.
+      // None was requested yet, or the requested one was published but is not usable: request the next one.
       if (generation >= wanted) wanted = this.#want(generation);
       return undefined;
     });
@@ -149,11 +147,11 @@ export class CredentialReader {
   }
 
   /**
-   * Asks for a new token, although the one that is there may be good, and resolves with it. Any number of callers, in
-   * any thread, share the mint. Never more than one request a second is made.
+   * Requests a new token even if the current one is valid, and resolves with it. Any number of callers, in any thread,
+   * share the mint. At most one request a second is made.
    *
-   * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, also if there is a token still,
-   * CONFIG_INVALID for options that are none.
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, STOPPED, PARKED at once, even if there is still a token,
+   *   CONFIG_INVALID for invalid options.
    */
   async refresh(options: WaitForTokenOptions = {}): Promise<Token> {
     checkWaitOptions(options);
@@ -168,13 +166,13 @@ export class CredentialReader {
   }
 
   /**
-   * Says that an API has refused this token. If it is the current one, no reader in any thread is given it again, and a
-   * new one is minted: ten callers with the same token cost one mint. If it is an older one, nothing happens.
-   * Resolves when a token that was not refused is there, with it. Its `generation` alone will do, in a thread that the
-   * token itself can't get to.
+   * Reports that an API has refused this token. If it is the current one, no reader in any thread gets it again, and a
+   * new one is minted: ten callers with the same token cost one mint. An older token has no effect. Resolves with a
+   * token that was not refused, as soon as there is one. An object with the token's `generation` is enough, in a thread
+   * that does not have the token.
    *
-   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and none will come,
-   * STOPPED, CONFIG_INVALID for what is no token, or for options that are none.
+   * @throws TIMEOUT with the last failure as `cause`, ABORTED, PARKED at once if there is none and the credential does
+   *   not retry by itself, STOPPED, CONFIG_INVALID for an invalid token or invalid options.
    * @example
    * if (response.status === 401) await github.invalidate(token);
    */
@@ -182,7 +180,7 @@ export class CredentialReader {
     checkWaitOptions(options);
     const generation = propertyOf(token, 'generation');
     if (typeof generation !== 'number') {
-      throw new TokenvisorError('CONFIG_INVALID', `Expected the Token that was refused, got ${describeKind(token)}`, {
+      throw new TokenvisorError('CONFIG_INVALID', `Expected the refused Token, got ${describeKind(token)}`, {
         child: this.name,
       });
     }
@@ -193,10 +191,10 @@ export class CredentialReader {
       this.#forget();
       notify(this.#words, Header.REQUEST);
     }
-    return this.#wait(options, 'a token after the one that was refused', () => this.#lasting(0));
+    return this.#wait(options, 'a token after the refused one', () => this.#lasting(0));
   }
 
-  /** How the credential does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  /** The credential's status, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): CredentialStatus {
     return readStatus(this.name, this.#words);
   }
@@ -228,7 +226,7 @@ export class CredentialReader {
     return failureCause(this.status()).cause;
   }
 
-  /** @internal What `ready()` waits for. Throws what makes waiting hopeless. */
+  /** @internal The condition of `ready()`. Throws an error that makes waiting hopeless. */
   isReady(): boolean {
     if (this.#load()) return true;
     this.#throwIfHopeless();
@@ -241,7 +239,7 @@ export class CredentialReader {
     this.#usableUntilMs = 0;
   }
 
-  /** The slow path: looks at all that may have changed. Returns the token if it is usable. */
+  /** The slow path: checks everything that may have changed. Returns the token if it is usable. */
   #load(): Token | undefined {
     const control = this.#words.load(Header.SNAPSHOT_CONTROL);
     if (this.#token === undefined || control !== this.#control) this.#decode();
@@ -249,10 +247,10 @@ export class CredentialReader {
     return this.#cached();
   }
 
-  /** Takes in what the control word points at: once per token. */
+  /** Decodes the current record: once per token. */
   #decode(): void {
     const record = readRecord(this.#words, SNAPSHOT);
-    // Never the same twice while we looked: what was read last is not to be believed, and the next look looks again.
+    // If the record changed during every attempt, it is not trusted, and the next read tries again.
     if (!record.payload || this.#isRefused(record)) return this.#forget();
     const payload = payloadOf(record.payload);
     if (!payload) return this.#forget();
@@ -279,7 +277,7 @@ export class CredentialReader {
     return lastGeneration(this.#words, SNAPSHOT);
   }
 
-  /** Asks for a token after that of `generation`; returns the generation that would satisfy. */
+  /** Requests a token after that of `generation`; returns the generation that satisfies the request. */
   #want(generation: number): number {
     const wanted = generation + 1;
     if (raise(this.#words, Header.WANTED, wanted)) notify(this.#words, Header.REQUEST);
@@ -298,7 +296,7 @@ export class CredentialReader {
     );
   }
 
-  /** No wait is worth it: stopped, or parked with no live token. */
+  /** Throws if waiting is hopeless: stopped, or parked without a live token. */
   #throwIfHopeless(): void {
     const supervision = readSupervision(this.#words);
     if (supervision?.phase === 'stopped') throw stopped(this.name);
@@ -318,7 +316,7 @@ export class CredentialReader {
   }
 }
 
-/** Whole, but no token: memory that something has scribbled in. It is as if there were none. */
+/** Undefined for a valid record without a token: the memory was overwritten. */
 const payloadOf = (bytes: Uint8Array): TokenPayload | undefined => {
   const payload = parsedJson(decoder.decode(bytes));
   return typeof propertyOf(payload, 'value') === 'string' ? (payload as TokenPayload) : undefined;

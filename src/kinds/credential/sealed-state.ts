@@ -1,6 +1,4 @@
-/**
- * What a credential must not lose, in its sealed record: what its refresh loop remembers, beside what its provider does.
- */
+/** The sealed record of a credential: the state of its refresh loop, and its provider's. */
 import { serialize } from 'node:v8';
 import type { ActorContext } from '../../actor/behaviour.js';
 import { withChanges } from '../../core/with-changes.js';
@@ -12,21 +10,21 @@ import type { Json } from '../../core/json.js';
 import type { PersistedRefresh } from './refresh/refresh-types.js';
 import type { SourceTokens } from './token-sources.js';
 
-/** All that a credential keeps in its sealed record. */
+/** The contents of the sealed record. */
 interface Sealed {
   readonly refresh?: PersistedRefresh;
   readonly vault?: Json;
   readonly addresses?: AddressBookState;
-  /** A digest of the contents of the secret files, as they were last looked at. */
+  /** A digest of the contents of the secret files at the last check. */
   readonly secrets?: string;
-  /** Which tokens of other credentials the token of that generation was minted from. */
+  /** The tokens of other credentials from which the token of that generation was minted. */
   readonly sources?: { readonly generation: number; readonly used: SourceTokens };
 }
 
-/** What the vault leaves of the sealed record is for the refresh loop, which must be able to write at any time. */
+/** The rest of the sealed record is reserved for the refresh loop, which must be able to write at any time. */
 const MAX_VAULT_BYTES = payloadBytes(SEALED) - 8_192;
 
-/** Part by part; but each write is of the whole, so that a crash finds all of it or what was before. */
+/** Changed part by part; but each write is of the whole, so that a crash leaves the new state or the old one. */
 export class SealedState {
   readonly #context: ActorContext;
   #sealed: Sealed;
@@ -63,14 +61,14 @@ export class SealedState {
       this.#sealed = next;
     } catch (error) {
       if (!(error instanceof TokenvisorError) || error.code !== 'RECORD_TOO_LARGE' || !next.addresses) throw error;
-      // Addresses can be had again; a successor will have to look them up.
+      // Addresses can be dropped: a successor looks them up again.
       const { addresses: _, ...rest } = next;
       this.#context.seal(rest);
       this.#sealed = rest;
     }
   }
 
-  /** @throws RECORD_TOO_LARGE, NOT_CLONEABLE; with nothing changed */
+  /** @throws RECORD_TOO_LARGE, NOT_CLONEABLE; nothing is changed then */
   keepVault(vault: Json): void {
     const byteLength = sizeOf(vault);
     if (byteLength > MAX_VAULT_BYTES) {
@@ -87,7 +85,7 @@ const sizeOf = (vault: Json): number => {
   try {
     return serialize(vault).byteLength;
   } catch {
-    // What V8 says of it may quote it.
-    throw new TokenvisorError('NOT_CLONEABLE', `Expected a vault of JSON, got ${describeKind(vault)} that has none`);
+    // V8's error may quote it.
+    throw new TokenvisorError('NOT_CLONEABLE', `Expected a vault of JSON, got ${describeKind(vault)} without JSON`);
   }
 };

@@ -1,6 +1,6 @@
 /**
- * How a credential does: put together from what its supervisor and its actor last said, the snapshot and the clock, so
- * that it holds also when both of them are dead.
+ * The status of a credential: combined from its supervisor's and its actor's last records, the snapshot and the clock,
+ * so that it is right even if both are dead.
  */
 import { readSupervision } from '../../supervision/child-status.js';
 import { readJson } from '../../memory/json.js';
@@ -12,36 +12,36 @@ import type { SharedWords } from '../../memory/words.js';
 import type { ChildPhase, ExitReason } from '../../supervision/core/types.js';
 import type { RefreshStatus } from './refresh/refresh-types.js';
 
-/** How a credential does, in a word: `status().state`. */
+/** The state of a credential: `status().state`. */
 export type CredentialState =
-  /** No token yet, none has failed. */
+  /** No token yet, and no failure. */
   | 'starting'
-  /** A good token. */
+  /** A valid token. */
   | 'fresh'
-  /** A good token, and a mint is under way. */
+  /** A valid token, and a mint in progress. */
   | 'refreshing'
-  /** A good token, and the last mint failed. */
+  /** A valid token, and the last mint failed. */
   | 'degraded'
-  /** No good token: the last one expired, or none could be had. */
+  /** No valid token: the last one expired, or none could be minted. */
   | 'expired'
-  /** Tries no more by itself, or slowly; `parked` says why. It may still have a good token. */
+  /** Does not retry by itself, or only slowly; `parked` says why. It may still have a valid token. */
   | 'parked'
   /** Between two incarnations. */
   | 'restarting'
-  /** A thread that was killed does not exit, and no successor may start beside it. */
+  /** A killed thread does not exit, and no successor may start beside it. */
   | 'zombie'
   /** Stopped by `terminateChild` or `close()`. */
   | 'stopped';
 
-/** What `status()` shows. No secret, no token. Instants in ms since the Unix epoch. */
+/** The result of `status()`. No secret, no token. Instants in ms since the Unix epoch. */
 export interface CredentialStatus {
   /** The child's name. */
   readonly name: string;
-  /** In a word. */
+  /** The state. */
   readonly state: CredentialState;
-  /** True if `current()` would hand out a token now. */
+  /** True if `current()` would return a token now. */
   readonly usable: boolean;
-  /** Of the token that is served, or 0. */
+  /** Of the current token, or 0. */
   readonly generation: number;
   /** Of that token: when its request was sent. */
   readonly issuedAtMs?: number;
@@ -55,34 +55,34 @@ export interface CredentialStatus {
   readonly incarnation: number;
   /** How often it was restarted. */
   readonly restarts: number;
-  /** Requests begun. */
+  /** Requests started. */
   readonly attempts: number;
   /** Tokens minted. */
   readonly mints: number;
-  /** Tokens that replaced one. */
+  /** Tokens that replaced another one. */
   readonly refreshes: number;
   /** Failures in a row. */
   readonly failures: number;
-  /** The last of them, and when; gone after the next success. */
+  /** The last of them, and when; cleared by the next success. */
   readonly lastFailure?: MintFailure & { readonly atMs: number };
-  /** There while it is parked. */
+  /** Set while it is parked. */
   readonly parked?: {
-    /** A server's or provider's no, a single-use refresh token that may be spent, or too many restarts. */
+    /** The server or provider refused, a single-use refresh token may be spent, or too many restarts. */
     readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
-    /** When it is tried again by itself; undefined for never. */
+    /** When it retries by itself; undefined for never. */
     readonly probeAtMs?: number;
   };
   /** Why the last thread ended, and when. */
   readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
-  /** True while an exchange with the token endpoint is under way. */
+  /** True while an exchange with the token endpoint is in progress. */
   readonly exchanging: boolean;
 }
 
-/** What the actor last said of its refresh loop. */
+/** The actor's last record of its refresh loop. */
 export const readRefreshStatus = (words: SharedWords): RefreshStatus | undefined =>
   readJson(words, STATUS) as RefreshStatus | undefined;
 
-/** What `status()` shows. */
+/** The result of `status()`. */
 export const readStatus = (name: string, words: SharedWords): CredentialStatus => {
   const supervision = readSupervision(words);
   const refresh = readRefreshStatus(words);
@@ -112,7 +112,7 @@ export const readStatus = (name: string, words: SharedWords): CredentialStatus =
   };
 };
 
-/** Not eager, and nobody has asked yet: it has no token because it needs none. */
+/** True if it is not eager and no token was requested: it needs none. */
 export const isUnasked = (words: SharedWords): boolean => {
   const supervision = readSupervision(words);
   const refresh = readRefreshStatus(words);
@@ -123,7 +123,7 @@ export const isUnasked = (words: SharedWords): boolean => {
 const isUsable = (words: SharedWords, record: ReadRecord): boolean =>
   record.generation > words.load(Header.INVALIDATED) && (words.clock ?? systemClock).wallMs() < record.usableUntilMs;
 
-/** The supervisor counts on the monotonic clock; people read the other one. */
+/** The supervisor uses the monotonic clock; the status shows wall time. */
 const dueAt = (words: SharedWords, dueMonoMs: number | undefined): { probeAtMs?: number } => {
   if (dueMonoMs === undefined) return {};
   const { wallMs, monoMs } = (words.clock ?? systemClock).now();
@@ -146,11 +146,11 @@ const stateOf = (
       return 'restarting';
     default:
   }
-  // A token is published a moment before the actor says so.
+  // A token is published a moment before the actor's status.
   if (usable && (refresh?.state === 'starting' || refresh?.state === 'expired')) return 'fresh';
   if (phase === 'starting') return refresh || hasToken ? 'restarting' : 'starting';
   if (!refresh) return 'starting';
-  // The actor may be dead, or asleep until its next wake: that a token has expired is for the clock to say.
+  // The actor may be dead, or asleep until its next wake: the clock decides whether a token has expired.
   const claimsToken = refresh.state === 'fresh' || refresh.state === 'refreshing' || refresh.state === 'degraded';
   return claimsToken && hasToken && !usable ? 'expired' : refresh.state;
 };

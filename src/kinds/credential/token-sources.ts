@@ -1,4 +1,4 @@
-/** The other credentials whose tokens this one is minted from, as its actor reads them. */
+/** The other credentials from whose tokens this one is minted, as its actor reads them. */
 import { createHash } from 'node:crypto';
 import { checkWaitOptions } from '../../config/check-timeout.js';
 import { describeKind } from '../../core/describe.js';
@@ -10,24 +10,24 @@ import type { Token } from '../../oauth/token.js';
 
 const DEFAULT_WAIT_MS = 10_000;
 
-/** A token of a source's. Generations are counted from 1 again where another child has got the source's name. */
+/** A source's token. Generations restart from 1 if another child has got the source's name. */
 interface Seen {
   readonly generation: number;
   readonly digest: string;
 }
 
-/** Which tokens a token was minted from, by the names of their sources; undefined for one that is not known. */
+/** The tokens from which a token was minted, by the names of their sources; undefined for an unknown one. */
 export type SourceTokens = readonly (readonly [name: string, token: Seen | undefined])[];
 
 interface Source {
   readonly reader: CredentialReader;
-  /** The token that was last used. */
+  /** The token that was used last. */
   used: Seen | undefined;
-  /** The replacement that was last told of. */
+  /** The replacement that was reported last. */
   told: Seen | undefined;
 }
 
-/** So that a token that may be good still is kept in one place only. */
+/** A digest, so that a token that may still be valid is kept in one place only. */
 const digestOf = ({ value }: Token): string => createHash('sha256').update(value).digest('base64url');
 
 const isOf = (token: Token, seen: Seen | undefined): boolean =>
@@ -36,7 +36,7 @@ const isOf = (token: Token, seen: Seen | undefined): boolean =>
 export class TokenSources {
   readonly #sources = new Map<SharedArrayBuffer, Source>();
 
-  /** The token, waited for. Rejects with a transient `token_unavailable` failure. */
+  /** The token, waiting for it. Rejects with a transient `token_unavailable` failure. */
   async token(reference: TokenReference, wait: TokenWait = {}): Promise<Token> {
     if (!(reference instanceof TokenReference)) {
       const message = `Expected a reference by tokenOf(…), got ${describeKind(reference)}`;
@@ -51,15 +51,18 @@ export class TokenSources {
       return token;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it can not be read';
-      throw new ProviderError(`The token of '${reference.name}', which this one is minted from, is not there: ${why}`, {
-        class: 'transient',
-        reason: 'token_unavailable',
-        cause: error,
-      });
+      throw new ProviderError(
+        `The token of '${reference.name}', from which this one is minted, is not available: ${why}`,
+        {
+          class: 'transient',
+          reason: 'token_unavailable',
+          cause: error,
+        },
+      );
     }
   }
 
-  /** Goes on with what an earlier session has used: `minted` is what the live token was minted from. */
+  /** Continues from an earlier session: `minted` are the sources of the live token. */
   watch(references: readonly TokenReference[], minted: SourceTokens): void {
     for (const reference of references) {
       const known = minted.find(([name]) => name === reference.name);
@@ -67,12 +70,12 @@ export class TokenSources {
     }
   }
 
-  /** What was used so far. */
+  /** The tokens used so far. */
   used(): SourceTokens {
     return [...this.#sources.values()].flatMap(({ reader, used }) => (used ? [[reader.name, used] as const] : []));
   }
 
-  /** True once after a token that was used, or was not to be had, has been replaced by another. */
+  /** True once after a token that was used, or was unavailable, has been replaced. */
   changed(): boolean {
     let changed = false;
     for (const source of this.#sources.values()) {
@@ -84,7 +87,7 @@ export class TokenSources {
     return changed;
   }
 
-  /** What must not be printed. */
+  /** The values that must not be printed. */
   values(): readonly string[] {
     return [...this.#sources.values()].flatMap(({ reader }) => reader.last()?.value ?? []);
   }

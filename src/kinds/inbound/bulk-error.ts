@@ -1,9 +1,9 @@
-/** A bulk operation that came to an end before its time. */
+/** The error of a bulk operation that ended early. */
 import { TokenvisorError, type TokenvisorErrorCode } from '../../core/errors.js';
 
-/** What `insertMany`, `destroyMany` and `revokeMany` reject with: `code` says why, and `done` how far they came. */
+/** The rejection of `insertMany`, `destroyMany` and `revokeMany`: `code` has the reason, and `done` the progress. */
 export class BulkError extends TokenvisorError {
-  /** How many of the tokens, in order, are surely done. */
+  /** How many of the tokens, in order, are certainly done. */
   readonly done: number;
 
   constructor(code: TokenvisorErrorCode, message: string, options: { done: number; child: string; cause?: unknown }) {

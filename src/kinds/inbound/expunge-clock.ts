@@ -1,24 +1,25 @@
 /**
- * Until which instant entries may be expunged. What is removed by a wall clock that is wrongly ahead is gone when that is corrected: a
- * revocation is forgotten while its token is good. So the wall clock is believed as far as it was ahead of the monotonic one
- * all through the last day; what it has gained since counts when it has lasted for that long.
+ * Decides until which instant entries may be expunged. An entry that is removed while the wall clock is wrongly ahead
+ * stays removed when the clock is corrected: a revocation would be forgotten while its token is valid. So the wall
+ * clock is trusted only as far as it was ahead of the monotonic one during the whole last day; a larger offset counts
+ * once it has lasted that long.
  *
- * The price is memory: after a step forward, or a suspend, what has expired stays for up to two days. A wrong clock is found
- * and corrected sooner than that, because tokens of other issuers are rejected. A bound by the time since the last good
- * moment alone would never follow a clock that was corrected forward, and a pause after a step would be over while the clock
- * is wrong still.
+ * The price is memory: after a step forward, or a suspend, expired entries stay for up to two days. A wrong clock is
+ * noticed and corrected sooner than that, because tokens of other issuers are rejected. A bound by the time since the
+ * last correct moment alone would never follow a clock that was corrected forward, and a pause after a step would end
+ * while the clock is still wrong.
  *
- * It lies in words of the child, so that an actor that starts while the clock is wrong still uses the right time. What it can't know is
- * that the clock was wrong when the child was started for the first time.
+ * The state is in words of the child, so that an actor that starts while the clock is wrong still uses the right time.
+ * It can't detect that the clock was wrong when the child was started for the first time.
  */
 import type { Clock } from '../../core/clock.js';
 import type { ActorWords } from '../../memory/user-words.js';
 
-/** The child's own words that it takes, from the first on. */
+/** The child's words that it uses, from the first on. */
 const Word = {
-  /** When the present span began: monotonic seconds, from 1; 0: there was none yet. */
+  /** The start of the current span: monotonic seconds, from 1; 0: none yet. */
   BEGAN: 0,
-  /** The least by which the wall clock was ahead in the present span, and in the one before: seconds, rounded up. */
+  /** The least offset of the wall clock in the current span, and in the one before: seconds, rounded up. */
   LEAST: 1,
   BEFORE: 2,
 } as const;
@@ -30,7 +31,7 @@ export class ExpungeClock {
   readonly #first: number;
   readonly #clock: Clock;
 
-  /** Looks for the first time. `first`: of the child's own words. */
+  /** Checks the clocks for the first time. `first`: the index of its first word. */
   constructor(words: ActorWords, first: number, clock: Clock) {
     this.#words = words;
     this.#first = first;
@@ -38,20 +39,20 @@ export class ExpungeClock {
     this.look();
   }
 
-  /** Looks at the clocks; the more often, the more is seen. */
+  /** Checks the clocks; more frequent checks see more. */
   look(): void {
     const { wallMs, monoMs } = this.#clock.now();
     const aheadS = Math.min(Math.max(0, Math.ceil((wallMs - monoMs) / 1_000)), 2 ** 32 - 1);
     const nowS = Math.floor(monoMs / 1_000) + 1;
     const began = this.#load(Word.BEGAN);
     if (began !== 0 && nowS - began < SPAN_S) return this.#store(Word.LEAST, Math.min(this.#load(Word.LEAST), aheadS));
-    // In this order: an actor that ends in between leaves the lesser one.
+    // In this order: an actor that ends in between leaves the smaller one.
     this.#store(Word.BEGAN, nowS);
     this.#store(Word.BEFORE, began === 0 ? aheadS : this.#load(Word.LEAST));
     this.#store(Word.LEAST, aheadS);
   }
 
-  /** What has expired by then may be expunged: ms since the Unix epoch, never later than the wall clock. */
+  /** Entries that have expired by then may be expunged: ms since the Unix epoch, never later than the wall clock. */
   nowMs(): number {
     this.look();
     const { wallMs, monoMs } = this.#clock.now();

@@ -1,10 +1,11 @@
 /**
- * Takes what has expired out of a table, in the actor that writes it: a segment a turn, so that messages have theirs.
+ * Removes expired entries from a table, in the actor that writes it: one segment a turn, so that messages are handled
+ * in between.
  */
 import { nextTurn } from '../../core/next-turn.js';
 import type { TableWriter } from '../../table/table-writer.js';
 
-/** What has expired by `nowMs`; resolves with how many entries that were, or were until `signal` was aborted. */
+/** Removes entries that have expired by `nowMs`; resolves with their number, also when `signal` is aborted. */
 export const expungeTable = async (
   table: Pick<TableWriter, 'expunge'>,
   nowMs: number,
@@ -19,9 +20,9 @@ export const expungeTable = async (
   return total;
 };
 
-/** So much of an interval at most comes on top or off, so that many tables are not expunged at the same time. */
+/** The most by which an interval varies, so that many tables are not expunged at the same time. */
 const JITTER = 0.1;
 
-/** How long until the next time: `intervalMs`, give or take a tenth. */
+/** The time until the next expunge: `intervalMs`, plus or minus a tenth. */
 export const expungeInMs = (intervalMs: number, random: () => number = Math.random): number =>
   intervalMs * (1 + JITTER * (2 * random() - 1));

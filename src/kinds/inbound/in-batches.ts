@@ -1,21 +1,21 @@
-/** Many of something, a batch at a time. */
+/** Splits a source of many items into batches. */
 import { letGo, orAborted } from '../../core/abort.js';
 import { describeKind, propertyOf } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 
 const EXPECTED = 'Expected tokens to be an iterable or an async iterable of them, got';
 
-/** Where many come from: not a text, which is iterable as well, by its characters, and is one token. */
+/** True for a source of items. A string is not one: it is iterable by its characters, but it is a single token. */
 const isSource = (value: unknown): boolean =>
   ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
   [Symbol.iterator, Symbol.asyncIterator].some((key) => typeof propertyOf(value, key) === 'function');
 
-/** @throws CONFIG_INVALID unless many can come from there. */
+/** @throws CONFIG_INVALID unless it is a source of items. */
 export const checkSource = (value: unknown, child: string): void => {
   if (!isSource(value)) throw new TokenvisorError('CONFIG_INVALID', `${EXPECTED} ${describeKind(value)}`, { child });
 };
 
-/** Where it begins. What says that it is a source, and can't be begun with, is none. @throws CONFIG_INVALID */
+/** The iterator of a source. @throws CONFIG_INVALID if it does not return one. */
 export const iteratorOf = <T>(source: Iterable<T>): Iterator<T> => {
   let cause: unknown;
   try {
@@ -26,14 +26,14 @@ export const iteratorOf = <T>(source: Iterable<T>): Iterator<T> => {
   }
   throw new TokenvisorError(
     'CONFIG_INVALID',
-    `${EXPECTED} one that can not be begun with`,
+    `${EXPECTED} one without an iterator`,
     cause === undefined ? {} : { cause },
   );
 };
 
 /**
- * Lists of `size`, the last one shorter. It ends early when the signal is aborted, also while the source is silent: the
- * source is told, and not waited for.
+ * Lists of `size`, the last one shorter. Ends early when the signal is aborted, also while the source is silent: the
+ * source is closed, and not awaited.
  */
 export const inBatches = <T>(
   source: Iterable<T> | AsyncIterable<T>,
@@ -49,7 +49,7 @@ export const inBatches = <T>(
     try {
       while (!isAborted()) {
         const next = iterator.next();
-        // What an async source gives may be a promise of another realm, or of somebody's own making.
+        // An async source may yield a promise of another realm, or any thenable.
         const result = isAsync ? await orAborted(next, signal) : (next as IteratorResult<T>);
         if (isAborted()) return;
         isOver = result!.done === true;
@@ -61,7 +61,7 @@ export const inBatches = <T>(
       }
       if (isOver && batch.length > 0) yield batch;
     } catch (error) {
-      // A source that has thrown is over.
+      // A source that has thrown is not closed.
       isOver = true;
       throw error;
     } finally {

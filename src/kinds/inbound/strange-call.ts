@@ -1,4 +1,4 @@
-/** The error for a call that the actor does not understand. */
+/** The error for a call that the actor does not know. */
 import { describeKind, propertyOf } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 

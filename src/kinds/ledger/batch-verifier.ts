@@ -1,12 +1,12 @@
 /**
- * Verifies batches of tokens that come as calls, one after the other: the threads that do it are started for the first of
- * them, and end when no more come.
+ * Verifies batches of tokens, one after the other: its threads are started for the first batch, and end when no more
+ * arrive.
  */
 import type { JwtVerifier } from '../../jwt/jwt-verifier.js';
 import type { VerifyResult } from '../../jwt/verify-result.js';
 import type { TokenVerifier } from './ledger-service.js';
 
-/** One run of the threads: what they were given and have not answered. */
+/** One run of the threads: the batches in progress. */
 interface Run {
   readonly underWay: Waiting[];
   isOver: boolean;
@@ -18,14 +18,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** So few are verified here before a thread has started. */
+/** Batches up to this size are verified inline, which takes less time than starting a thread. */
 const FEW = 32;
-/** Whoever has many sends the next batch before this one has its answer. */
+/** How long a run waits for another batch: ms. A caller with many sends the next batch before this one is answered. */
 const IDLE_MS = 20;
 
 export class BatchVerifier implements TokenVerifier {
   readonly #verifier: JwtVerifier;
-  /** To be handed to the threads. */
+  /** Batches that wait for the threads. */
   readonly #coming: Waiting[] = [];
   #running = false;
   #notify = (): void => undefined;
@@ -59,7 +59,7 @@ export class BatchVerifier implements TokenVerifier {
         for await (const results of this.#verifier.verifyMany(this.#source(run)))
           run.underWay.shift()?.resolve(results);
       } catch (error) {
-        // A run that took nothing would take nothing the next time either: it has been closed.
+        // A run that took no batch would take none the next time either: the verifier has been closed.
         const failed = run.underWay.length > 0 ? run.underWay : this.#coming;
         for (const { reject } of failed.splice(0)) reject(error);
       }
@@ -71,7 +71,7 @@ export class BatchVerifier implements TokenVerifier {
   async *#source(run: Run): AsyncGenerator<readonly string[], void, undefined> {
     for (;;) {
       if (this.#coming.length === 0) await this.#more();
-      // Of a run that has failed, nobody takes what comes: it is for the next one.
+      // A failed run does not take another batch: it is left for the next run.
       const next = run.isOver ? undefined : this.#coming.shift();
       if (!next) return;
       run.underWay.push(next);
@@ -79,7 +79,7 @@ export class BatchVerifier implements TokenVerifier {
     }
   }
 
-  /** Resolves when there is more, or when none has come for a while. */
+  /** Resolves when there is another batch, or after {@link IDLE_MS}. */
   #more(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, IDLE_MS);

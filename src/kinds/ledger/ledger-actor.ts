@@ -1,6 +1,6 @@
 /**
- * The ledger's actor: a thin shell that opens the store, follows it, and carries out what is asked. It is the one writer
- * of the table, which outlives it.
+ * The ledger's actor: a thin shell that opens the store, follows its changes, and carries out calls. It is the only
+ * writer of the table, which outlives it.
  */
 import {
   type ActorContext,
@@ -42,7 +42,7 @@ import { LedgerService, type TokenVerifier } from './ledger-service.js';
 import { LedgerTable, nextEra } from './ledger-table.js';
 import { LedgerWord } from './ledger-words.js';
 
-/** The options as they cross to the actor. */
+/** The options of the actor. */
 export interface LedgerActorOptions {
   readonly store: CheckedStoreReference;
   readonly verify?: CheckedJwtVerification;
@@ -54,7 +54,7 @@ export interface LedgerActorOptions {
   readonly maxTokenLifetimeMs?: number;
 }
 
-/** The store, and what stands on it. */
+/** The open store, and the objects that use it. */
 interface Opened {
   readonly store: Store;
   readonly records: LedgerRecords;
@@ -82,11 +82,11 @@ class Ledger {
   readonly #verifier: BatchVerifier | undefined;
   #freshness = initialFreshness;
   #opened: Opened | undefined;
-  /** Calls that came before the store was opened for the first time. */
+  /** Calls that arrived before the store was opened for the first time. */
   #early: { readonly call: LedgerCall; readonly from: From }[] | undefined = [];
-  /** Of the store, and of what follows it: the last. */
+  /** The last failure of the store. */
   #failure: WireError | undefined;
-  /** `status()` shows one, perhaps of an incarnation before this one. */
+  /** True while `status()` shows a failure, perhaps of a former incarnation. */
   #showsFailure: boolean;
   #wake: Timer | undefined;
   #rechecks = 0;
@@ -160,13 +160,13 @@ class Ledger {
       case 'requested':
         break;
       default:
-        // A message that nobody knows is reported, never fatal.
+        // An unknown message is reported, never fatal.
         this.#context.emit('error', { during: 'a message to a ledger', error: 'a message of an unknown kind' });
     }
     return this;
   }
 
-  /** What was stopped knows nothing: somebody else may have the store from now on. */
+  /** A stopped ledger must not be trusted: another process may use the store from now on. */
   async terminate(isStopped: boolean): Promise<void> {
     if (isStopped) this.#context.words.store(LedgerWord.VALID_UNTIL, 0);
     this.#ending.abort();
@@ -214,7 +214,7 @@ class Ledger {
   async #do(task: StoreTask, signal: AbortSignal): Promise<unknown> {
     if (task === 'open') return this.#open();
     const feed = this.#opened!.feed;
-    // Of a start that nobody has believed before, nothing is news.
+    // At a first start, readers have not trusted the table yet, so loaded revocations are not reported as events.
     if (task === 'load') return feed.load({ tells: this.#freshness.told === 'opened', signal });
     return feed.look(signal);
   }
@@ -276,7 +276,7 @@ class Ledger {
     this.#failure = undefined;
     const early = this.#early ?? [];
     this.#early = undefined;
-    // Others can't write to what is in this thread's memory; what is locked, they can when the lock is lost.
+    // Other processes can't write to this thread's memory; to a locked store they can once the lock is lost.
     const exclusive = forgets(this.#context.options.store);
     this.#dispatch({ kind: 'store_opened', exclusive, held: opened.store.exclusive });
     for (const { call, from } of early) this.#answer(call, from, opened);
@@ -285,11 +285,11 @@ class Ledger {
   #failed(during: StoreTask, error: unknown): void {
     this.#failure = toWireError(error);
     this.#showsFailure = true;
-    // Without what has led to it: a status has little room.
+    // Without the causes: a status has little room.
     const { message, code } = this.#failure;
     const lastFailure = { during, message, ...(code !== undefined && { code }), atMs: this.#context.clock.wallMs() };
     this.#context.setStatus({ lastFailure } satisfies LedgerDetails);
-    // Once for each time that it goes wrong: while it does, it is tried every two seconds.
+    // Once for each outage: during it, a retry follows every two seconds.
     if (this.#freshness.failures === 0) this.#storeFailed(during, error, true);
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -318,7 +318,7 @@ class Ledger {
     this.#context.sendAfter({ kind: 'expunge' }, expungeInMs(expungeIntervalMs));
   }
 
-  /** One at a time: whoever asks meanwhile gets the same. */
+  /** One at a time: later callers share it. */
   #expunge(): Promise<number> {
     if (!this.#opened) return Promise.reject(this.#unavailable());
     const { store } = this.#opened;
@@ -337,7 +337,7 @@ class Ledger {
     this.#expungeClock.look();
     const byMs = this.#clockSteps.byMs();
     if (byMs !== undefined) {
-      // Readers first: they go by the word.
+      // Readers first: they check the word.
       this.#dispatch({ kind: 'clock_stepped' });
       this.#context.emit('clock:stepped', { byMs });
     }
@@ -346,7 +346,7 @@ class Ledger {
     if (malformed + closed > 0) this.#context.emit('ledger:refused', { malformed, closed });
   }
 
-  /** What was counted since it was counted last. */
+  /** The increase since the last call. */
   #count(word: number): number {
     const { words } = this.#context;
     const counted = words.load(word);
@@ -371,10 +371,10 @@ class Ledger {
   }
 }
 
-/** Its data is of one incarnation. */
+/** True for the store in memory: its data ends with the incarnation. */
 const forgets = ({ module }: CheckedStoreReference): boolean => module === memoryStoreModule;
 
-/** What verifies tokens is loaded where it is needed: it brings a library. */
+/** The verifier is loaded only if it is needed: it brings a library. */
 const createVerifier = (options: CheckedJwtVerification, { clock }: ActorContext): JwtVerifier => {
   const Verifier = loadExport(packageModule('jwt/jwt-verifier.js'), 'JwtVerifier') as typeof JwtVerifier;
   return new Verifier(options, { clock });
@@ -384,8 +384,8 @@ const noVerifier = (child: string): TokenVerifier => {
   const refuse = (): never => {
     throw new TokenvisorError(
       'CONFIG_INVALID',
-      `Expected '${child}' to have the option \`verify\`, as a token is to be verified: it has none. Give it that, or ` +
-        'say that the token has been verified: { verified: true }',
+      `Expected '${child}' to have the option \`verify\`, which verifying a token needs, got none. Set it, or ` +
+        'pass { verified: true } for a verified token',
       { child },
     );
   };

@@ -11,7 +11,7 @@ import type { PurposeFilter } from './ledger-record.js';
 type Given = Readonly<Record<string, unknown>>;
 
 /**
- * Undefined for what is no call of a ledger.
+ * The validated call; undefined if it is malformed.
  *
  * @throws CONFIG_INVALID for data that is too large, or has no JSON
  */
@@ -84,7 +84,7 @@ const storedOf = ({ facts, purpose }: Given): { readonly facts: TokenFacts; read
 const factsIn = (value: unknown): TokenFacts | undefined => {
   if (!isPlainObject(value)) return undefined;
   const { jti, subject, expiresAtMs } = value;
-  // Not NaN either.
+  // Also refuses NaN.
   if (!isName(jti) || !isNameOrNone(subject) || typeof expiresAtMs !== 'number' || !(expiresAtMs >= 0))
     return undefined;
   return { jti, ...(subject !== undefined && { subject }), expiresAtMs };

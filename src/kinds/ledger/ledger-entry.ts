@@ -1,22 +1,22 @@
 /**
- * What of a record is in the table, and in the columns of the store that everything is loaded from: a key, 32 bits of
- * state and an expiry. Nothing that is put there takes a revocation back.
+ * The part of a record that is in the table, and in those columns of the store from which the table is loaded: a key,
+ * 32 bits of state and an expiry. An update never undoes a revocation.
  */
 import { expiryMs, expirySeconds } from '../../table/expiry.js';
 import type { StoredEntry, StoredRecord, StoreWrite } from '../../storage/port/store.js';
 import type { LedgerRequest, LedgerRow, TokenRow } from './ledger-record.js';
 
-/** The state of a token; that of a cutoff is its second. */
+/** The state of a token; the state of a cutoff is its second. */
 export const State = { REVOKED: 0b01, STORED: 0b10 } as const;
 
-/** Tokens and subjects are of one store, and none can be taken for the other. */
+/** Tokens and subjects share a store; the prefixes keep their keys apart. */
 const TOKEN = 't:';
 const SUBJECT = 's:';
 
 export const tokenKey = (jti: string): string => TOKEN + jti;
 export const cutoffKey = (subject: string): string => SUBJECT + subject;
 
-/** What a key is of; undefined for one of a later version of the package. */
+/** The token or subject of a key; undefined for a key of a later version of the package. */
 export type KeyOf = { readonly jti: string } | { readonly subject: string };
 
 export const readKey = (key: string): KeyOf | undefined => {
@@ -35,13 +35,13 @@ export const stateOf = (row: LedgerRow): number => {
   return (row.revokedAtMs === undefined ? 0 : State.REVOKED) | (row.stored ? State.STORED : 0);
 };
 
-/** What the table has of a record. */
+/** A record's entry in the table. */
 export interface LedgerEntry {
   readonly meta: number;
   readonly expiryS: number;
 }
 
-/** What the table has to say of an entry, given what it says: more, never less. Undefined: that already. */
+/** Merges an entry into the existing one: the result never says less. Undefined if nothing changes. */
 export const mergeEntry = (
   there: LedgerEntry | undefined,
   { key, state, expiresAtMs }: StoredEntry,
@@ -52,7 +52,7 @@ export const mergeEntry = (
   return there?.meta === meta && there.expiryS === expiryS ? undefined : { meta, expiryS };
 };
 
-/** The part of a row that only the store has. JSON has no Infinity: what never expires has no expiry. */
+/** The part of a row that only the store has. JSON has no Infinity: without an expiry it never expires. */
 interface Data extends Partial<Pick<TokenRow, 'purpose' | 'extraData' | 'changes' | 'revokedAtMs'>> {
   readonly expiresAtMs?: number;
   readonly createdAtMs: number;
@@ -74,14 +74,14 @@ const dataOf = (row: LedgerRow): Data => {
 };
 
 /**
- * A row as it is stored. It may be expunged when the tokens that it concerns are not accepted any more by a verifier
- * whose clock is behind by `graceMs`; not before what is there now.
+ * A row in its stored form. It may be expunged when a verifier whose clock is behind by `graceMs` no longer accepts the
+ * tokens that it concerns; not earlier than the existing record.
  */
 export const toWrite = (row: LedgerRow, existing: StoredRecord | undefined, graceMs: number): StoreWrite => ({
   key: keyOfRow(row),
   replaces: existing?.version ?? 0,
   ...(existing && { replacesExpiresAtMs: existing.expiresAtMs }),
-  // A cutoff is none of the subject's records that a revocation by subject revokes.
+  // A cutoff must not count among the subject's tokens, which a revocation by subject revokes.
   ...(row.kind === 'token' && row.subject !== undefined && { subject: row.subject }),
   expiresAtMs: Math.max(existing?.expiresAtMs ?? 0, row.expiresAtMs + graceMs),
   state: stateOf(row),
@@ -89,8 +89,8 @@ export const toWrite = (row: LedgerRow, existing: StoredRecord | undefined, grac
 });
 
 /**
- * Whether the store has of a row what counts. The table may know more: of a store that forgets, that was replaced by an
- * older copy of itself, or emptied. Its expiries are whole seconds, rounded up.
+ * True if the store has everything that matters of a row. The table may know more: the store may forget (memory), or
+ * have been restored from an older copy, or emptied. The table's expiries are whole seconds, rounded up.
  */
 export const isKept = (row: LedgerRow, record: StoredRecord | undefined, graceMs: number): boolean => {
   if (!record || row.expiresAtMs + graceMs - record.expiresAtMs >= 1_000) return false;
@@ -101,11 +101,11 @@ export const isKept = (row: LedgerRow, record: StoredRecord | undefined, graceMs
 const instant = (value: unknown, otherwise: number): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
 
-/** A stored record as a row. One of a later version of the package is none. */
+/** A stored record as a row; undefined for one of a later version of the package. */
 export const toRow = (record: StoredRecord): LedgerRow | undefined => {
   const of = readKey(record.key);
   if (!of) return undefined;
-  // Anybody who may write to the table may have written it: what is not what it should be is as if it were not there.
+  // Any program may have written to the store's table: invalid members are ignored.
   const data = (record.data ?? {}) as Readonly<Record<keyof Data, unknown>>;
   const updatedAtMs = instant(data.updatedAtMs, 0);
   const expiresAtMs = instant(data.expiresAtMs, Infinity);
@@ -122,14 +122,14 @@ export const toRow = (record: StoredRecord): LedgerRow | undefined => {
     ...(record.subject !== undefined && { subject: record.subject }),
     ...times,
     stored: (record.state & State.STORED) !== 0,
-    // The state is what counts: it is what the table is loaded from.
+    // The state decides, because the table is loaded from it.
     ...((record.state & State.REVOKED) !== 0 && { revokedAtMs }),
   };
 };
 
 /**
- * What is known of a key: its record, and what the table says, which a store that forgets (memory, after a crash of the
- * actor) does not know any more.
+ * The known state of a key: its record, combined with the table's entry, which may know more than a store that forgets
+ * (memory, after a crash of the actor).
  */
 export const knownRow = (
   key: string,
@@ -141,7 +141,7 @@ export const knownRow = (
   const row = record && toRow(record);
   const of = readKey(key);
   if (!entry || !of) return row;
-  // Of the table's expiry, the grace is not the token's.
+  // The table's expiry includes the grace, which is not part of the token's.
   const expiresAtMs = Math.max(row?.expiresAtMs ?? 0, expiryMs(entry.expiryS) - graceMs);
   const base = row ?? { createdAtMs: nowMs, updatedAtMs: nowMs };
   if ('subject' in of) {

@@ -1,13 +1,11 @@
-/**
- * How a ledger's store failed last, as `status()` shows it in any thread.
- */
+/** The last failure of a ledger's store, as `status()` shows it in any thread. */
 import { TokenvisorError, type TokenvisorErrorCode } from '../../core/errors.js';
 
-/** A failure of a ledger's store, as it is kept. */
+/** A recorded failure of a ledger's store. */
 export interface LedgerFailure {
-  /** What was being done: `open`, `load`, or `look` for what is new. */
+  /** The operation that failed: `open`, `load`, or `look` for changes. */
   readonly during: 'open' | 'load' | 'look';
-  /** What went wrong. */
+  /** The error's message. */
   readonly message: string;
   /** The code of the error, if it had one. */
   readonly code?: string;
@@ -15,11 +13,11 @@ export interface LedgerFailure {
   readonly atMs: number;
 }
 
-/** What the actor shows of itself. */
+/** The actor's status details. */
 export interface LedgerDetails {
   readonly lastFailure?: LedgerFailure;
 }
 
-/** As the error that it was. */
+/** Turns a recorded failure back into an error. */
 export const failureError = (child: string, { message, code }: LedgerFailure): Error =>
   new TokenvisorError((code ?? 'STORE_FAILED') as TokenvisorErrorCode, message, { child });

@@ -1,13 +1,11 @@
-/**
- * What comes from the store into the table: everything at the start, then what has changed, whoever wrote it.
- */
+/** Copies the store into the table: everything at the start, then the changes of any process. */
 import { nextTurn } from '../../core/next-turn.js';
 import type { Store, StoreCursor, StoredEntry } from '../../storage/port/store.js';
 import { readKey } from './ledger-entry.js';
 import type { LedgerRow } from './ledger-record.js';
 import type { LedgerTable } from './ledger-table.js';
 
-/** Something is revoked that was not, as far as readers could see: a row, or a key whose record can't be had. */
+/** A new revocation, as readers see it: a row, or a key whose record can't be read. */
 export type Revoked = { readonly jti: string; readonly subject?: string; readonly purpose?: string } | Cutoff;
 
 export interface Cutoff {
@@ -25,7 +23,7 @@ export const revokedOf = (row: LedgerRow): Revoked => {
 export interface LedgerFeedOptions {
   readonly store: Store;
   readonly table: LedgerTable;
-  /** The records of these keys. */
+  /** Reads the records of these keys. */
   readonly read: (keys: readonly string[]) => Promise<readonly (LedgerRow | undefined)[]>;
   readonly onRevoked: (revoked: Revoked) => void;
 }
@@ -39,8 +37,8 @@ export class LedgerFeed {
   }
 
   /**
-   * Puts everything that is there into the table, and returns how many entries that were. `tells`: readers have been
-   * believing the table already, so what is new in it is news.
+   * Puts all entries into the table, and returns their number. `tells`: readers already trust the table, so new
+   * revocations are reported.
    *
    * @throws STORE_UNAVAILABLE, TABLE_FULL
    */
@@ -52,7 +50,7 @@ export class LedgerFeed {
       if (tells) this.#put(batch);
       else this.#options.table.fill(batch);
       loaded += batch.length;
-      // Calls, and the heartbeat, have their turn.
+      // Calls and the heartbeat run in between.
       await nextTurn();
     }
     this.#cursor = cursor;
@@ -60,13 +58,13 @@ export class LedgerFeed {
   }
 
   /**
-   * Puts what has changed since into the table, or everything, if the store can't tell what that is.
+   * Puts the changes since the last call into the table, or all entries, if the store no longer knows the changes.
    *
    * @throws STORE_UNAVAILABLE, TABLE_FULL
    */
   async look(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    // Nobody else writes to it, for as long as it is ours: whether it is, any answer says.
+    // No other process writes to it while the lock is held; any answer confirms that.
     if (store.exclusive) return void (await store.get([]));
     const changes = await store.changes(this.#cursor ?? '');
     if (!changes) return void (await this.load({ tells: true, signal }));
@@ -79,7 +77,7 @@ export class LedgerFeed {
     try {
       for (const entry of entries) if (this.#options.table.merge(entry)) news.push(entry);
     } finally {
-      // Readers see it already: nothing waits for what it is told with.
+      // Readers see it already: the event's details are read without waiting.
       if (news.length > 0) void this.#tell(news);
     }
   }

@@ -1,51 +1,54 @@
 /**
- * Whether readers may believe the table: when the store is opened, loaded and looked at again, and until when what was
- * seen counts. A pure function: (state, event, now) gives the next state and what is to be done.
+ * Decides whether readers may trust the table: when the store is opened, loaded and polled, and for how long the result
+ * is valid. A pure function: (state, event, now) to the next state and its effects.
  */
 import type { Instant } from '../../core/clock.js';
 import { VALID_FOREVER, VALID_NEVER } from '../../memory/valid-until.js';
 
 export interface FreshnessPolicy {
-  /** How old the last good look at a store that others write to may be: ms. */
+  /** How old the last successful poll of a shared store may be: ms. */
   readonly maxStalenessMs: number;
 }
 
-/** What is under way at the store. */
+/** A task at the store. */
 export type StoreTask = 'open' | 'load' | 'look';
 
 export interface FreshnessState {
-  /** In flight. */
+  /** The task in progress. */
   readonly task: StoreTask | undefined;
-  /** What is to be done next, if nothing is: open, load, then look again and again. */
+  /** The next task, if none is in progress: open, load, then look repeatedly. */
   readonly next: StoreTask;
-  /** Nobody else can ever write to the store: what is loaded counts for ever. */
+  /** No other process can ever write to the store: a load is valid for ever. */
   readonly exclusive: boolean;
-  /** Nobody else writes to it now: it is locked, as far as is known. */
+  /** No other process writes to it now: it is locked, as far as is known. */
   readonly held: boolean;
-  /** When the next task is due (monotonic); undefined: never, or one is in flight. */
+  /** When the next task is due (monotonic); undefined: never, or one is in progress. */
   readonly dueMonoMs: number | undefined;
-  /** Something has changed since the look in flight began. */
+  /** Something has changed since the task in progress began. */
   readonly changed: boolean;
-  /** The wall clock was stepped since it began: it may have stood still in a suspend meanwhile, and counts for nothing. */
+  /**
+   * The wall clock was stepped since it began: the machine may have been suspended meanwhile, so its result is not
+   * trusted.
+   */
   readonly stepped: boolean;
-  /** In a row. */
+  /** Failures in a row. */
   readonly failures: number;
-  /** The word that readers see. */
+  /** The word that readers check. */
   readonly validUntilS: number;
   /** The same instant on the monotonic clock: `Infinity` for ever. */
   readonly validUntilMonoMs: number;
-  /** What was told last; undefined: nothing yet. */
+  /** The last event emitted; undefined: none yet. */
   readonly told: 'opened' | 'closed' | undefined;
 }
 
 export type FreshnessEvent =
-  /** The actor starts, and finds this word: what an incarnation before it has left. `exclusive`: as of the store. */
+  /** The actor starts, and finds this word from a former incarnation. `exclusive`: as of the store. */
   | { readonly kind: 'started'; readonly validUntilS: number; readonly exclusive: boolean }
   | { readonly kind: 'store_opened'; readonly exclusive: boolean; readonly held?: boolean }
-  /** Everything that was there when it `began` is in the table. */
+  /** Every entry that existed when it `began` is in the table. */
   | { readonly kind: 'loaded' | 'looked'; readonly began: Instant; readonly held?: boolean }
   | { readonly kind: 'failed' }
-  /** Somebody says that there is something new. */
+  /** The store has notified of a change. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'clock_stepped' }
   | { readonly kind: 'woken' };
@@ -53,7 +56,7 @@ export type FreshnessEvent =
 export type FreshnessEffect =
   | { readonly kind: 'start'; readonly task: StoreTask }
   | { readonly kind: 'valid_until'; readonly second: number }
-  /** Replaces any earlier one; undefined: never. */
+  /** Replaces any earlier wake; undefined: never. */
   | { readonly kind: 'wake'; readonly atMonoMs: number | undefined }
   | { readonly kind: 'tell'; readonly what: 'opened' | 'closed' };
 
@@ -73,15 +76,15 @@ export const initialFreshness: FreshnessState = {
 
 const RETRY = { baseMs: 100, maxMs: 2_000 } as const;
 
-/** The word is in whole seconds, rounded down, so a look counts for up to a second less than the bound. */
+/** The word is in whole seconds, rounded down, so a poll is valid for up to a second less than the bound. */
 const ROUNDING_MS = 1_000;
-/** The shortest bound that leaves room for a look a second late. */
+/** The shortest bound that leaves room for a poll that is a second late. */
 export const MIN_STALENESS_MS = 2 * ROUNDING_MS;
 
-/** Four looks before what the first has seen counts no more: three may fail. */
+/** Four polls within the validity of the first: three may fail. */
 export const pollEveryMs = ({ maxStalenessMs }: FreshnessPolicy): number => (maxStalenessMs - ROUNDING_MS) / 4;
 
-/** Up to a fifth less, so that processes that start together do not look together. */
+/** Up to a fifth less, so that processes that start together do not poll together. */
 const jittered = (spanMs: number, random: () => number): number => spanMs * (1 - random() / 5);
 
 const retryMs = (failures: number, random: () => number): number =>
@@ -90,15 +93,15 @@ const retryMs = (failures: number, random: () => number): number =>
 const begin = (state: FreshnessState, now: Instant): FreshnessState =>
   state.task ? state : { ...state, dueMonoMs: now.monoMs };
 
-/** The word of that second at most, and the same instant on the other clock. */
+/** Sets the word to that second, and the same instant on the other clock. */
 const validUntil = (state: FreshnessState, untilWallMs: number, now: Instant): FreshnessState => {
   const validUntilS = Math.max(0, Math.floor(untilWallMs / 1_000));
   return { ...state, validUntilS, validUntilMonoMs: now.monoMs + (validUntilS * 1_000 - now.wallMs) };
 };
 
 /**
- * A look that began then counts until when. It is as old as the clock says on which more time has passed: the wall clock
- * can be set back, and the monotonic one stands still in a suspend.
+ * Extends the validity from when a poll began. The poll's age is the larger one by the two clocks: the wall clock can
+ * be set back, and the monotonic one stands still in a suspend.
  */
 const validFrom = (state: FreshnessState, began: Instant, policy: FreshnessPolicy, now: Instant): FreshnessState => {
   if (state.exclusive) return { ...state, validUntilS: VALID_FOREVER, validUntilMonoMs: Infinity };
@@ -107,8 +110,8 @@ const validFrom = (state: FreshnessState, began: Instant, policy: FreshnessPolic
 };
 
 /**
- * What an incarnation before this one has left goes on to count, but no longer than a look of now would: the word is moved
- * as well, because this incarnation may end before it comes to that. For ever is believed of an exclusive store only.
+ * A former incarnation's word stays valid, but no longer than after a poll now: the word itself is moved, because this
+ * incarnation may end before it polls. Only an exclusive store is trusted for ever.
  */
 const adopt = (
   state: FreshnessState,
@@ -124,9 +127,9 @@ const adopt = (
 };
 
 /**
- * The word never lies further ahead than what was left of it on the monotonic clock: set back, the wall clock takes it
- * along. Set forward it can't be told from a suspend, in which others may have written: the word stays where it is, so
- * that it may be over, and the store is looked at again.
+ * Keeps the word at most as far ahead as the time left on the monotonic clock: if the wall clock is set back, the word
+ * moves back with it. A step forward can't be distinguished from a suspend, in which others may have written: the word
+ * stays, so that it may have expired, and the store is polled again.
  */
 const followClock = (state: FreshnessState, now: Instant): FreshnessState => {
   if (state.exclusive || state.validUntilS === VALID_FOREVER) return state;
@@ -150,7 +153,7 @@ const take = (
     case 'store_opened': {
       const { exclusive, held = exclusive } = event;
       const opened: FreshnessState = { ...state, task: undefined, failures: 0, exclusive, held, next: 'load' };
-      // Nobody can have written meanwhile: what was loaded once goes on to count while it is loaded again.
+      // No other process can have written meanwhile: the earlier load stays valid while it is loaded again.
       const stillValid = exclusive && state.validUntilS === VALID_FOREVER;
       return begin({ ...opened, ...(stillValid && { validUntilMonoMs: Infinity }) }, now);
     }
@@ -167,7 +170,8 @@ const take = (
     }
     case 'failed': {
       const failures = state.failures + 1;
-      // What was locked may have been somebody else's since: all is loaded again then, and not believed any longer.
+      // Another process may have held the lock since: everything is loaded again, and the validity is no longer
+      // extended.
       const next = state.held && state.next === 'look' ? 'load' : state.next;
       const failed: FreshnessState = { ...state, task: undefined, next, held: false, failures };
       return { ...failed, dueMonoMs: now.monoMs + retryMs(failures, random) };
@@ -182,7 +186,7 @@ const take = (
   }
 };
 
-/** While what is locked is loaded again, what was loaded before counts: this long before its end, it is put off. */
+/** While a locked store is loaded again, the earlier load stays valid: when this much of it is left, it is extended. */
 const renewAt = (state: FreshnessState, policy: FreshnessPolicy): number | undefined =>
   state.held && !state.exclusive && state.task === 'load' && state.validUntilS !== VALID_NEVER
     ? state.validUntilMonoMs - policy.maxStalenessMs / 2
@@ -194,7 +198,7 @@ const renew = (state: FreshnessState, policy: FreshnessPolicy, now: Instant): Fr
   return validFrom(state, now, policy, now);
 };
 
-/** Readers are told to believe nothing when what they have is too old; and so is the world, once. */
+/** Closes the ledger for readers when their data is too old, and emits that once. */
 const lapse = (state: FreshnessState, now: Instant): FreshnessState =>
   state.validUntilS !== VALID_NEVER && now.monoMs >= state.validUntilMonoMs
     ? { ...state, validUntilS: VALID_NEVER, validUntilMonoMs: 0 }
@@ -202,7 +206,7 @@ const lapse = (state: FreshnessState, now: Instant): FreshnessState =>
 
 const tellOf = (state: FreshnessState): FreshnessState['told'] => {
   if (state.validUntilS !== VALID_NEVER) return 'opened';
-  // A start that goes well is no news; one that fails is.
+  // A successful start emits no `closed`; a failed one does.
   return state.told === undefined && state.failures === 0 ? undefined : 'closed';
 };
 
@@ -211,7 +215,7 @@ const earliest = (...instants: readonly (number | undefined)[]): number | undefi
   return at === Infinity ? undefined : at;
 };
 
-/** What becomes of the state, and what is to be done. */
+/** Handles an event: returns the next state and the effects. */
 export const freshness = (
   before: FreshnessState,
   event: FreshnessEvent,

@@ -1,9 +1,10 @@
 /**
- * What crosses to the ledger's actor, and what comes back. A token crosses only to be verified; all else is claims.
+ * The messages to the ledger's actor, and its answers. A token is sent only for verification; everything else is
+ * claims.
  */
 import type { PurposeFilter } from './ledger-record.js';
 
-/** What the ledger needs to know of a token. */
+/** The claims that the ledger needs. */
 export interface TokenFacts {
   readonly jti: string;
   readonly subject?: string | undefined;
@@ -11,7 +12,7 @@ export interface TokenFacts {
   readonly expiresAtMs: number;
 }
 
-/** How many tokens one `revoke_many` has at most. */
+/** The most tokens of one `revoke_many`. */
 export const MOST_OF_A_BATCH = 500;
 
 export type LedgerCall =
@@ -31,19 +32,19 @@ export type LedgerCall =
 export interface RevokedBatch {
   readonly revoked: number;
   readonly alreadyRevoked: number;
-  /** Places in the batch of tokens that could not be verified. */
+  /** The indices of tokens in the batch that could not be verified. */
   readonly refused: readonly number[];
 }
 
-/** A record about a token, as it is given out: never the token. Instants in ms since the Unix epoch. */
+/** A record about a token, as callers get it: never the token. Instants in ms since the Unix epoch. */
 export interface TokenRecord {
-  /** Its name: the claim `jti`. */
+  /** The token's identifier: the claim `jti`. */
   readonly jti: string;
-  /** Whose it is: the claim `sub`. */
+  /** The token's subject: the claim `sub`. */
   readonly subject?: string;
-  /** What it was stored for. */
+  /** The purpose that it was stored for. */
   readonly purpose?: string;
-  /** What was stored with it. */
+  /** The data stored with it. */
   readonly extraData?: unknown;
   /** When it expires; `Infinity` for never. */
   readonly expiresAtMs: number;
@@ -55,9 +56,9 @@ export interface TokenRecord {
   readonly revokedAtMs?: number;
 }
 
-/** What `revokeAllForSubject` answers. */
+/** The result of `revokeAllForSubject`. */
 export interface SubjectRevoked {
-  /** How many stored tokens are revoked by this call. */
+  /** How many stored tokens this call has revoked. */
   readonly revoked: number;
   /** With `cutoffs`: all tokens that were issued before this instant are revoked. Ms since the Unix epoch. */
   readonly issuedBeforeMs?: number;

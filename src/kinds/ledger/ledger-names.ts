@@ -1,6 +1,6 @@
-/** What names a token, and whose it is: `jti` and `sub`, as a key of every store can be. */
+/** The identifiers of a token and its subject, `jti` and `sub`, within the limits of every store's keys. */
 
-/** In characters; a store's key may not be longer than some 2,000 bytes. */
+/** In characters; a store's key is limited to some 2,000 bytes. */
 export const MAX_NAME_LENGTH = 512;
 
 export const isName = (value: unknown): value is string =>

@@ -1,7 +1,7 @@
 /**
- * What the ledger keeps of a token, and the one place where that changes: a pure function of what is there, what is
- * asked, and the time. It is where a revocation is never undone, and its expiry never brought forward, whatever is
- * stored, stored again or replayed.
+ * The stored state of a token, and the only place where it changes: a pure function of the existing record, the
+ * request, and the time. It ensures that a revocation is never undone and its expiry never brought forward, even if
+ * records are stored again or replayed.
  */
 
 /** A record about a token: never the token. Instants in ms since the Unix epoch; `Infinity` is never. */
@@ -9,13 +9,13 @@ export interface TokenRow {
   readonly kind: 'token';
   readonly jti: string;
   readonly subject?: string;
-  /** When the token expires. The record is kept for longer, by the grace of the ledger. */
+  /** When the token expires. The record is kept longer, by the grace of the ledger. */
   readonly expiresAtMs: number;
   readonly purpose?: string;
   readonly extraData?: unknown;
   /** Changes that wait for this token to confirm them. */
   readonly changes?: unknown;
-  /** It was stored: with `requireStored`, no other token is accepted. */
+  /** It was stored: with `requireStored`, other tokens are not accepted. */
   readonly stored: boolean;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
@@ -23,7 +23,7 @@ export interface TokenRow {
   readonly revokedAtMs?: number;
 }
 
-/** All tokens of a subject that were issued up to a second, and that second, are revoked. */
+/** A cutoff: all tokens of a subject that were issued up to and including a second are revoked. */
 export interface CutoffRow {
   readonly kind: 'cutoff';
   readonly subject: string;
@@ -37,44 +37,44 @@ export interface CutoffRow {
 
 export type LedgerRow = TokenRow | CutoffRow;
 
-/** What is known of a token by whoever asks for something. */
+/** The caller's knowledge of a token. */
 interface OfToken {
   readonly jti: string;
   readonly subject?: string | undefined;
   readonly expiresAtMs: number;
 }
 
-/** Which purposes a revocation by subject is for. Without either: all. */
+/** The purposes that a revocation by subject applies to. Without either: all. */
 export interface PurposeFilter {
   readonly includePurposes?: readonly string[] | undefined;
   readonly excludePurposes?: readonly string[] | undefined;
 }
 
-/** What may be asked of a record. */
+/** The requests on a record. */
 export type LedgerRequest =
   | ({ readonly kind: 'revoke' } & OfToken)
   | ({ readonly kind: 'store'; readonly purpose: string; readonly extraData?: unknown } & OfToken)
   | ({ readonly kind: 'store_changes'; readonly purpose: string; readonly changes: unknown } & OfToken)
-  /** As one of all that are stored for a subject. */
+  /** As one of all tokens stored for a subject. */
   | { readonly kind: 'revoke_stored'; readonly jti: string; readonly subject: string; readonly filter: PurposeFilter }
   | { readonly kind: 'cut_off'; readonly subject: string; readonly cutoffS: number; readonly expiresAtMs: number };
 
-/** `skipped`: not stored, of another purpose, or of another subject by now. */
+/** `skipped`: not stored, of another purpose, or no longer of this subject. */
 export type RevokeAnswer = 'revoked' | 'already_revoked' | 'skipped';
 
 export interface Outcome {
-  /** What is to be written in the place of what is there; absent: nothing is. */
+  /** The row to write; absent: none. */
   readonly write?: LedgerRow;
-  /** Of the requests that revoke. */
+  /** The answer to a request that revokes. */
   readonly answer?: RevokeAnswer;
-  /** What there is afterwards. */
+  /** The row afterwards. */
   readonly row: LedgerRow | undefined;
 }
 
 const defined = <Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } =>
   Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
 
-/** What is common to all that touches the record of a token: who it is of stays, and its expiry is only ever raised. */
+/** The common part of all changes to a token's record: its subject stays, and its expiry is only ever raised. */
 const touched = (existing: TokenRow | undefined, request: OfToken, nowMs: number): TokenRow => {
   const subject = existing?.subject ?? request.subject;
   return {
@@ -91,7 +91,7 @@ const revoke = (existing: TokenRow | undefined, request: OfToken, nowMs: number)
     const revoked = { ...row, revokedAtMs: nowMs };
     return { write: revoked, row: revoked, answer: 'revoked' };
   }
-  // It is revoked already; what is asked may still have it remembered for longer.
+  // It is revoked already; the request may still extend how long it is remembered.
   const longer = row.expiresAtMs > existing.expiresAtMs;
   return { ...(longer && { write: row }), row: longer ? row : existing, answer: 'already_revoked' };
 };
@@ -118,7 +118,7 @@ const cutOff = (
   return { write: row, row };
 };
 
-/** What becomes of the record that is there, and what is answered. */
+/** Applies a request to the existing record: returns the change and the answer. */
 export const applyRequest = (existing: LedgerRow | undefined, request: LedgerRequest, nowMs: number): Outcome => {
   if (request.kind === 'cut_off') return cutOff(existing?.kind === 'cutoff' ? existing : undefined, request, nowMs);
   const token = existing?.kind === 'token' ? existing : undefined;
@@ -143,7 +143,7 @@ export const applyRequest = (existing: LedgerRow | undefined, request: LedgerReq
   }
 };
 
-/** Several requests of one record, in their order, for one write. */
+/** Applies several requests on one record, in order, for one write. */
 export const applyAll = (
   existing: LedgerRow | undefined,
   requests: readonly LedgerRequest[],

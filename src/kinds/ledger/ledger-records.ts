@@ -1,6 +1,6 @@
 /**
- * What is asked of records goes through here: reserve, make durable, publish, then answer. What is asked while a write is
- * under way is written together by the next one.
+ * Carries out requests on records: reserve, make durable, publish, then answer. Requests that arrive during a write are
+ * combined into the next one.
  */
 import type { Clock } from '../../core/clock.js';
 import { TokenvisorError } from '../../core/errors.js';
@@ -16,20 +16,20 @@ export interface LedgerRecordsOptions {
   readonly table: LedgerTable;
   readonly graceMs: number;
   readonly clock: Clock;
-  /** Something is revoked that was not, as far as readers could see. */
+  /** Called for a new revocation, as readers see it. */
   readonly onRevoked: (row: LedgerRow) => void;
-  /** It is not known whether something was written: {@link LedgerRecords.recheck} is to find out. */
+  /** Called when the outcome of a write is unknown: {@link LedgerRecords.recheck} must find out. */
   readonly onUnsure: () => void;
 }
 
-/** What was asked of one record since the last write, in order. */
+/** The requests on one record since the last write, in order. */
 interface Asked {
   readonly key: string;
   readonly requests: LedgerRequest[];
   readonly settle: { readonly resolve: (outcome: Outcome) => void; readonly reject: (error: unknown) => void }[];
 }
 
-/** What is to become of a record. */
+/** The planned write of a record. */
 interface Planned {
   readonly asked: Asked;
   readonly outcomes: readonly Outcome[];
@@ -37,16 +37,18 @@ interface Planned {
   readonly write: StoreWrite;
 }
 
-/** Of records in one write. */
+/** The most records in one write. */
 const BATCH = 1_000;
-/** How often something may come in between: with another process on the same record, each time one of us gets on. */
+/**
+ * How often a write may be repeated because another process has changed the record: each time one of the two succeeds.
+ */
 const ATTEMPTS = 20;
 
 export class LedgerRecords {
   readonly #options: LedgerRecordsOptions;
-  /** By key, in the order in which they were first asked for. */
+  /** By key, in the order of their first request. */
   readonly #waiting = new Map<string, Asked>();
-  /** Keys of writes that may have been carried out. */
+  /** Keys of writes with an unknown outcome. */
   readonly #unsure = new Set<string>();
   #running: Promise<void> | undefined;
   #closed = false;
@@ -56,9 +58,10 @@ export class LedgerRecords {
   }
 
   /**
-   * Resolves when what was asked is durable, and every reader sees it.
+   * Resolves when the request is durable, and every reader sees it.
    *
-   * @throws STORE_UNAVAILABLE (it may have been done: asked again, it is found so), TABLE_FULL (nothing was done).
+   * @throws STORE_UNAVAILABLE (it may have been carried out: a repeated request detects it), TABLE_FULL (it was not
+   *   carried out).
    */
   ask(request: LedgerRequest): Promise<Outcome> {
     const key = keyOfRequest(request);
@@ -72,19 +75,19 @@ export class LedgerRecords {
     });
   }
 
-  /** What is known of some keys now, by the store and by the table. */
+  /** The current state of some keys, by the store and the table. */
   async read(keys: readonly string[]): Promise<readonly (LedgerRow | undefined)[]> {
     const { store } = this.#options;
     const records = await store.get(keys);
     return keys.map((key, index) => this.#known(key, records[index]));
   }
 
-  /** True while it is not known whether something was written. */
+  /** True while the outcome of a write is unknown. */
   get unsure(): boolean {
     return this.#unsure.size > 0;
   }
 
-  /** Looks up what may have been written, and publishes it. @throws STORE_UNAVAILABLE */
+  /** Reads the records whose writes have an unknown outcome, and publishes them. @throws STORE_UNAVAILABLE */
   async recheck(): Promise<void> {
     const keys = [...this.#unsure].slice(0, BATCH);
     const records = await this.#options.store.get(keys);
@@ -95,7 +98,7 @@ export class LedgerRecords {
     }
   }
 
-  /** Nothing more is written: what waits is refused. Resolves when the write that is under way has its answer. */
+  /** Stops writing: waiting requests are refused. Resolves when the write in progress has its answer. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const asked of this.#waiting.values()) rejectAll(asked, this.#stopped());
@@ -106,8 +109,9 @@ export class LedgerRecords {
   /** One write at a time. */
   async #run(): Promise<void> {
     while (this.#waiting.size > 0) {
-      // What is asked in this turn of the event loop goes together. And Node hands over up to a thousand messages in one turn, if
-      // there is always a next one: what takes time is not done in it, or timers, the heartbeat's too, would wait for all of them.
+      // Requests of one turn of the event loop are combined. Node delivers up to a thousand messages in one turn, if
+      // there is always a next one: slow work inside that turn would delay timers, including the heartbeat's, for all
+      // of them.
       await nextTurn();
       const batch = [...this.#waiting.values()].slice(0, BATCH);
       for (const { key } of batch) this.#waiting.delete(key);
@@ -136,16 +140,16 @@ export class LedgerRecords {
     }
   }
 
-  /** What is to be written; undefined if it is answered already. */
+  /** The write for the requests; undefined if they are answered already. */
   #plan(asked: Asked, record: StoredRecord | undefined): Planned | undefined {
     const { graceMs, clock, table } = this.#options;
     try {
       const known = this.#known(asked.key, record);
       const { write: changed, outcomes } = applyAll(known, asked.requests, clock.wallMs());
       const row = changed ?? known;
-      // What is answered is durable, also what was: what the table alone knows is written again.
+      // An answer must be durable, even if it changes nothing: a row that only the table knows is written again.
       if (!row || (!changed && isKept(row, record, graceMs))) {
-        // It may be news to this process' readers.
+        // It may be new to this process' readers.
         if (record && known) this.#publish(record, known);
         resolveAll(asked, outcomes);
         return undefined;
@@ -159,7 +163,7 @@ export class LedgerRecords {
     }
   }
 
-  /** Returns those whose record was changed by somebody else meanwhile, with what it is now. */
+  /** Returns those whose record was changed by another process meanwhile, with its current state. */
   async #write(planned: readonly Planned[]): Promise<readonly { asked: Asked; found: StoredRecord | undefined }[]> {
     const { store, onUnsure } = this.#options;
     let results;
@@ -177,7 +181,7 @@ export class LedgerRecords {
         this.#publish(write, row);
         resolveAll(asked, outcomes);
       } catch (error) {
-        // There is no memory left: it is durable, and will be published when it can be.
+        // Out of memory: the record is durable, and is published when there is room.
         this.#unsure.add(asked.key);
         onUnsure();
         rejectAll(asked, error);
@@ -198,7 +202,7 @@ export class LedgerRecords {
 
   #conflicted(): TokenvisorError {
     const { child } = this.#options;
-    const message = `A record of '${child}' was changed by others each of ${ATTEMPTS} times that it was to be written`;
+    const message = `A record of '${child}' was changed by others each of ${ATTEMPTS} times that it was written`;
     return new TokenvisorError('STORE_UNAVAILABLE', `${message}: try again`, { child });
   }
 

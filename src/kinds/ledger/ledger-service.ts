@@ -1,6 +1,4 @@
-/**
- * What the ledger does for its callers, once its store is open.
- */
+/** The ledger's operations for its callers, once its store is open. */
 import type { Clock } from '../../core/clock.js';
 import { TokenvisorError } from '../../core/errors.js';
 import type { Store } from '../../storage/port/store.js';
@@ -12,7 +10,7 @@ import type { LedgerRecords } from './ledger-records.js';
 import { MAX_NAME_LENGTH } from './ledger-names.js';
 import { factsOf } from './token-facts.js';
 
-/** Verifies tokens: one at once, many beside. */
+/** Verifies tokens: a single one at once, batches in the background. */
 export interface TokenVerifier {
   verify(token: string): VerifyResult | Promise<VerifyResult>;
   verifyBatch(tokens: readonly string[]): Promise<readonly VerifyResult[]>;
@@ -23,15 +21,15 @@ export interface LedgerServiceOptions {
   readonly records: LedgerRecords;
   readonly verifier: TokenVerifier;
   readonly clock: Clock;
-  /** How long a subject's cutoff is kept; undefined: there are none. */
+  /** How long a subject's cutoff is kept; undefined: no cutoffs. */
   readonly maxTokenLifetimeMs: number | undefined;
-  /** Removes what may be expunged, in the store and in the table; returns how many records that were. */
+  /** Removes records that may be expunged, in the store and in the table; returns how many. */
   readonly expunge: () => Promise<number>;
-  /** What has expired by then it would remove: ms since the Unix epoch. */
+  /** Records that have expired by then may be expunged: ms since the Unix epoch. */
   readonly expungedByMs: () => number;
 }
 
-/** A row as it is given out; undefined for one that is none of a token that has not expired. */
+/** A row as callers get it; undefined unless it is of a token that has not expired. */
 const recordOf = (row: TokenRow | undefined, nowMs: number): TokenRecord | undefined => {
   if (!row || row.expiresAtMs <= nowMs) return undefined;
   const { kind: _kind, stored: _stored, changes: _changes, ...record } = row;
@@ -83,7 +81,7 @@ export class LedgerService {
 
   async #revokeTokens(tokens: readonly string[]): Promise<RevokedBatch> {
     const results = await this.#options.verifier.verifyBatch(tokens);
-    // That keys can't be had says nothing of a token.
+    // A failure to fetch keys is not a refusal of the token.
     for (const result of results) if (!result.ok && result.error.code !== 'TOKEN_REFUSED') throw result.error;
     return this.#revokeMany(results.map((result) => (result.ok ? factsOf(result.claims) : undefined)));
   }
@@ -100,7 +98,7 @@ export class LedgerService {
     const isAll = filter.includePurposes === undefined && filter.excludePurposes === undefined;
     let issuedBeforeMs: number | undefined;
     if (isAll && maxTokenLifetimeMs !== undefined) {
-      // First: it is quick, and whoever has a token of the subject is out.
+      // The cutoff first: it is quick, and locks out every holder of the subject's tokens.
       const nowMs = clock.wallMs();
       const cutoffS = Math.floor(nowMs / 1_000);
       await records.ask({ kind: 'cut_off', subject, cutoffS, expiresAtMs: nowMs + maxTokenLifetimeMs });
@@ -121,7 +119,7 @@ export class LedgerService {
 
   async #store(request: Parameters<LedgerRecords['ask']>[0]): Promise<TokenRecord | undefined> {
     const { row } = await this.#options.records.ask(request);
-    // What has expired already was stored as well.
+    // An expired token was stored as well.
     return row?.kind === 'token' ? recordOf(row, -Infinity) : undefined;
   }
 
@@ -135,7 +133,7 @@ export class LedgerService {
     return purpose === undefined || record?.purpose === purpose ? record : undefined;
   }
 
-  /** A token that is revoked confirms nothing. */
+  /** A revoked token confirms nothing. */
   async #getChanges(jti: string): Promise<unknown> {
     const row = await this.#token(jti);
     if (!row || row.revokedAtMs !== undefined || row.expiresAtMs <= this.#options.clock.wallMs()) return undefined;

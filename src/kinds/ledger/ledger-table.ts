@@ -1,6 +1,6 @@
 /**
- * The ledger's side of the shared table: what readers look at. What is put there is merged with what is there, so that
- * nothing that comes late, or twice, takes anything back.
+ * The ledger's side of the shared table that readers use. New entries are merged with the existing ones, so that late
+ * or repeated updates undo nothing.
  */
 import type { StoredEntry } from '../../storage/port/store.js';
 import { ROW_WORDS } from '../../table/layout.js';
@@ -8,10 +8,10 @@ import { expirySeconds } from '../../table/expiry.js';
 import type { TableWriter } from '../../table/table-writer.js';
 import { type LedgerEntry, mergeEntry, readKey, State } from './ledger-entry.js';
 
-/** Subjects are of a domain of their own: none can be taken for a token. */
+/** Subjects have a separate domain: they can't be confused with tokens. */
 export const Domain = { TOKEN: 0, SUBJECT: 1 } as const;
 
-/** That something was stored counts in its era alone, which the bits above those of the state say. */
+/** The number of state bits. The bits above have the era: a stored token counts in its era only. */
 const STATE_BITS = 2;
 const STATE_MASK = 2 ** STATE_BITS - 1;
 const ERAS = 2 ** (32 - STATE_BITS);
@@ -20,8 +20,8 @@ export const isStored = (meta: number, era: number): boolean =>
   (meta & State.STORED) !== 0 && meta >>> STATE_BITS === era;
 
 /**
- * What readers make of a token's entry, if there is one. The era is asked for after the entry was found: the actor changes
- * it before it does anything else, so what was stored in one before it is none from then on.
+ * Evaluates a token's entry for readers, if there is one. The era must be read after the entry was found: the actor
+ * changes it first, so an entry that was stored in an earlier era counts as not stored from then on.
  */
 export const isRevokedBy = (meta: number | undefined, requireStored: boolean, era: () => number): boolean => {
   if (meta === undefined) return requireStored;
@@ -31,7 +31,10 @@ export const isRevokedBy = (meta: number | undefined, requireStored: boolean, er
 
 export interface LedgerTableOptions {
   readonly writer: Pick<TableWriter, 'writeRow' | 'findRow' | 'put' | 'reserve' | 'expiryS' | 'meta' | 'size'>;
-  /** What was stored in another one has been forgotten by the store, and can't be revoked by subject: so it is none. */
+  /**
+   * The current era. A token stored in another one has been forgotten by the store, and can't be revoked by subject: so
+   * it counts as not stored.
+   */
   readonly era: number;
   readonly requireStored: boolean;
   readonly cutoffs: boolean;
@@ -46,24 +49,24 @@ export class LedgerTable {
     this.#options = options;
   }
 
-  /** What the table has of a key, whatever its expiry. */
+  /** The table's entry of a key, whatever its expiry. */
   entry(key: string): LedgerEntry | undefined {
     return this.#find(key) ? this.#entry(key) : undefined;
   }
 
-  /** Room for what is to be put, until it is {@link release}d. @throws TABLE_FULL */
+  /** Reserves room for an entry, until it is {@link release}d. @throws TABLE_FULL */
   reserve({ key, state }: Pick<StoredEntry, 'key' | 'state'>): void {
     if (!this.#takes(key, state) || this.#find(key)) return;
     this.#options.writer.reserve(this.#reserved + 1);
     this.#reserved += 1;
   }
 
-  /** What was reserved has been put, or will not be. */
+  /** Releases a reservation: its entry has been put, or will not be. */
   release(): void {
     this.#reserved = 0;
   }
 
-  /** True if something is revoked by it that was not, as far as readers could see. @throws TABLE_FULL */
+  /** Merges an entry; true if it is a new revocation, as readers see it. @throws TABLE_FULL */
   merge(entry: StoredEntry): boolean {
     const { key, state } = entry;
     const there = this.#find(key) ? this.#entry(key) : undefined;
@@ -80,8 +83,8 @@ export class LedgerTable {
   }
 
   /**
-   * {@link merge} for many that are hardly there yet, without saying what is news of it. They are put all at once: so the
-   * processor need not wait for the memory of one before it begins with the next.
+   * {@link merge} for many mostly new entries, without reporting revocations. They are put in one call, so that the
+   * processor can overlap their memory accesses.
    *
    * @throws TABLE_FULL
    */
@@ -96,7 +99,7 @@ export class LedgerTable {
     }
     const added = writer.put(rows.subarray(0, count * ROW_WORDS), { keepMeta: true });
     if (isAll && added === count) return;
-    // Some were there, or came twice. What they are by now they were to become: it is never less than it was.
+    // Some existed, or were duplicates. Merging them again is safe: it never takes anything back.
     for (const entry of entries) this.merge(entry);
   }
 
@@ -109,21 +112,21 @@ export class LedgerTable {
     else writer.writeRow(rows, index, of.jti, expiryS, this.#metaOf(state), Domain.TOKEN);
   }
 
-  /** Of a token. */
+  /** The meta of a token's entry. */
   #metaOf(state: number): number {
     return (state & State.STORED) === 0 ? state : state | (this.#options.era << STATE_BITS);
   }
 
-  /** What is only stored matters to readers if others are not accepted; cutoffs, if they ask for subjects. */
+  /** Stored but unrevoked tokens matter to readers only with `requireStored`; cutoffs, only if they check subjects. */
   #takes(key: string, state: number): boolean {
     const of = readKey(key);
-    // One of a later version of the package means nothing to the readers of this one.
+    // An entry of a later version of the package has no meaning for readers of this one.
     if (!of) return false;
     if ('subject' in of) return this.#options.cutoffs;
     return (state & (State.REVOKED | (this.#options.requireStored ? State.STORED : 0))) !== 0;
   }
 
-  /** Makes the row of this key; true if there is an entry. */
+  /** Writes the row of this key, and looks it up; true if there is an entry. */
   #find(key: string): boolean {
     const { writer } = this.#options;
     const of = readKey(key);
@@ -133,7 +136,7 @@ export class LedgerTable {
     return writer.findRow(this.#row, 0);
   }
 
-  /** What was found last. */
+  /** The entry found last. */
   #entry(key: string): LedgerEntry {
     const { writer, era } = this.#options;
     const { expiryS, meta } = writer;

@@ -1,11 +1,11 @@
-/** The words of a ledger: a child's own words, by what they mean to its readers and to its actor. */
+/** The child's words as a ledger uses them, by their meaning. */
 export const LedgerWord = {
-  /** Until which second of the wall clock readers may believe the table: see `memory/valid-until`. */
+  /** The second of the wall clock until which readers may trust the table: see `memory/valid-until`. */
   VALID_UNTIL: 0,
-  /** How many readers were answered 'revoked' because a token could not be read, and because the ledger is closed. */
+  /** How many lookups were answered 'revoked' because a token was malformed, and because the ledger was closed. */
   MALFORMED: 1,
   CLOSED: 2,
-  /** Of what is stored: see LedgerTable. */
+  /** The era of stored tokens: see LedgerTable. */
   ERA: 3,
   /** Three words: see ExpungeClock. */
   EXPUNGE: 4,

@@ -22,7 +22,7 @@ import { revokeMany, type RevokeManyOptions, type RevokeManyProgress } from './r
 /** Options of `revoke()`. */
 export interface RevokeOptions extends CallOptions {
   /**
-   * Its signature has been verified by the caller. Otherwise the ledger verifies it, by its option `verify`.
+   * The caller has verified its signature. Otherwise the ledger verifies it, by its option `verify`.
    * @default false
    */
   readonly verified?: boolean;
@@ -31,8 +31,8 @@ export interface RevokeOptions extends CallOptions {
 /** Options of `revokeJti()`. */
 export interface RevokeJtiOptions extends CallOptions {
   /**
-   * Whose token it is.
-   * @default not known
+   * The token's subject.
+   * @default unknown
    */
   readonly subject?: string;
   /**
@@ -42,28 +42,28 @@ export interface RevokeJtiOptions extends CallOptions {
   readonly expiresAtMs?: number;
 }
 
-/** What `storeToken()` stores with a token. */
+/** Options of `storeToken()`: the data stored with a token. */
 export interface StoreTokenOptions extends CallOptions {
-  /** What the token is for: `user`, `password_reset`. */
+  /** The purpose of the token: `user`, `password_reset`. */
   readonly purpose: string;
   /**
-   * Anything that JSON has, at most 64 KiB.
+   * Any JSON value, at most 64 KiB.
    * @default none
    */
   readonly extraData?: unknown;
 }
 
-/** What `storeConfirmationChanges()` stores with a token. */
+/** Options of `storeConfirmationChanges()`. */
 export interface StoreChangesOptions extends CallOptions {
-  /** What the token is for: `confirm`. */
+  /** The purpose of the token: `confirm`. */
   readonly purpose: string;
-  /** The changes that wait for the token: anything that JSON has, at most 64 KiB. */
+  /** The changes that the token confirms: any JSON value, at most 64 KiB. */
   readonly changes: unknown;
 }
 
-/** Which token `getToken()` is to look up. */
+/** The token that `getToken()` looks up. */
 export type TokenToGet = ({ readonly jti: string } | { readonly token: string }) & {
-  /** Only if it was stored for this. */
+  /** Only if it was stored for this purpose. */
   readonly purpose?: string;
 };
 
@@ -71,7 +71,7 @@ export type TokenToGet = ({ readonly jti: string } | { readonly token: string })
 export interface RevokeAllOptions extends CallOptions {
   /** Only tokens that were stored for one of these. */
   readonly includePurposes?: readonly string[];
-  /** None of those that were stored for one of these. */
+  /** No tokens that were stored for one of these. */
   readonly excludePurposes?: readonly string[];
 }
 
@@ -87,7 +87,7 @@ export interface ReadExpiredOptions extends CallOptions {
 /** @inline */
 type Answer = Exclude<RevokeAnswer, 'skipped'>;
 
-/** What may take long, as there may be much of it. */
+/** The timeout of operations on many records: ms. */
 const LONG_MS = 600_000;
 
 /** A ledger, to be read and written: what its handle is, and what `attach()` makes of a `writer()`. */
@@ -101,11 +101,12 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Revokes a token, by its `jti`: resolves when that is durable and every reader sees it. Its signature is verified first,
-   * whatever its `exp` says, unless the caller has done so. `revoked` for one of all who ask, in whatever process.
+   * Revokes a token, by its `jti`: resolves when that is durable and every reader sees it. Its signature is verified
+   * first, whatever its `exp`, unless the caller has done so. Only one of all callers, in any process, gets `revoked`.
    *
-   * @throws TOKEN_REFUSED, KEYS_UNAVAILABLE, STORE_UNAVAILABLE (asked again, it is found out whether it was done),
-   * TABLE_FULL, and what `call()` rejects with: ACTOR_DOWN, NO_PROC, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID.
+   * @throws TOKEN_REFUSED, KEYS_UNAVAILABLE, STORE_UNAVAILABLE (it may have been carried out; a repeated call detects
+   *   it), TABLE_FULL, and the errors of `call()`: ACTOR_DOWN, NO_PROC, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
+   *   CONFIG_INVALID.
    * @example
    * await revoked.revoke(jwt); // 'revoked' or 'already_revoked'
    */
@@ -119,8 +120,8 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   /**
    * Revokes a token by its `jti` alone. Without an expiry it is remembered for ever.
    *
-   * @throws STORE_UNAVAILABLE (asked again, it is found out whether it was done), TABLE_FULL, and what `call()` rejects
-   * with: see {@link revoke}.
+   * @throws STORE_UNAVAILABLE (it may have been carried out; a repeated call detects it), TABLE_FULL, and the errors of
+   *   `call()`: see {@link revoke}.
    * @example
    * await revoked.revokeJti(jti, { subject, expiresAtMs: exp * 1_000 });
    */
@@ -132,12 +133,12 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Revokes many, in batches: iterables of any kind, synchronous or not. Their signatures are verified in threads beside the
-   * actor's, unless the caller has done so; what is refused is counted, and holds nothing up. What was revoked before it
-   * rejects stays revoked, and it may be repeated.
+   * Revokes many tokens, in batches, from any iterable, synchronous or not. Their signatures are verified in threads
+   * beside the actor's, unless the caller has done so; refused tokens are counted, and do not stop it. After a
+   * rejection, the tokens revoked by then stay revoked, and the call may be repeated.
    *
-   * @throws KEYS_UNAVAILABLE, STORE_UNAVAILABLE, TABLE_FULL, and what `call()` rejects with, as a `BulkError` that has how
-   * many are `done`. CONFIG_INVALID for options that are none.
+   * @throws KEYS_UNAVAILABLE, STORE_UNAVAILABLE, TABLE_FULL, and the errors of `call()`, as a `BulkError` with the
+   *   number of those `done`. CONFIG_INVALID for invalid options.
    * @example
    * const { alreadyRevoked, refused } = await revoked.revokeMany(jwts, { onProgress: console.log });
    */
@@ -149,9 +150,9 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Revokes every token that is stored for a subject, or those of some purposes. With `cutoffs`, and without purposes, also
-   * every token of the subject that was issued up to now, stored or not, in whole seconds. If it rejects, some of them may
-   * be revoked already; it may be repeated.
+   * Revokes every token that is stored for a subject, or those of some purposes. With `cutoffs`, and without purposes,
+   * also every token of the subject that was issued up to now, stored or not, in whole seconds. If it rejects, some of
+   * them may be revoked already; it may be repeated.
    *
    * @throws STORE_UNAVAILABLE, TABLE_FULL, and as {@link revokeJti}.
    * @example
@@ -165,10 +166,10 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Stores a record about a token that its caller has issued, or verified: never the token. A record that is there gets the
-   * new purpose and data; if it is revoked, it stays so.
+   * Stores a record about a token that its caller has issued or verified: never the token. An existing record gets the
+   * new purpose and data; a revoked one stays revoked.
    *
-   * @throws TOKEN_REFUSED for what has no usable claims, and as {@link revokeJti}.
+   * @throws TOKEN_REFUSED for a token without usable claims, and as {@link revokeJti}.
    * @example
    * await revoked.storeToken(jwt, { purpose: 'user', extraData: { device: 'phone' } });
    */
@@ -181,9 +182,9 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * The record of a token, if it was stored or revoked and has not expired. One that is revoked has `revokedAtMs`.
+   * The record of a token, if it was stored or revoked and has not expired. A revoked one has `revokedAtMs`.
    *
-   * @throws TOKEN_REFUSED for a token that has no usable claims, and as {@link revokeJti}.
+   * @throws TOKEN_REFUSED for a token without usable claims, and as {@link revokeJti}.
    * @example
    * const record = await revoked.getToken({ jti, purpose: 'user' });
    */
@@ -196,9 +197,9 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Stores changes that wait for a token to confirm them (a new mail address, for one).
+   * Stores changes that a token will confirm (a new mail address, for example).
    *
-   * @throws TOKEN_REFUSED for what has no usable claims, and as {@link revokeJti}.
+   * @throws TOKEN_REFUSED for a token without usable claims, and as {@link revokeJti}.
    */
   async storeConfirmationChanges(token: string, options: StoreChangesOptions): Promise<TokenRecord> {
     const { purpose, changes, ...call } = optionsOf(options, 'options', this.name);
@@ -209,9 +210,9 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * The changes that wait for this token; undefined if there are none, or if it has expired or is revoked.
+   * The changes that this token confirms; undefined if there are none, or if it has expired or is revoked.
    *
-   * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}.
+   * @throws STORE_UNAVAILABLE, and the errors of `call()`: see {@link revoke}.
    */
   async getConfirmationChanges<Changes = unknown>(
     jti: string,
@@ -222,10 +223,10 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Records that may be expunged, the earliest first: the tokens that they are of, and the grace after them, have expired,
-   * by a wall clock that is believed as {@link expungeExpired} does.
+   * Records that may be expunged, the earliest first: their tokens and the grace after them have expired, by the clock
+   * that {@link expungeExpired} uses.
    *
-   * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}.
+   * @throws STORE_UNAVAILABLE, and the errors of `call()`: see {@link revoke}.
    */
   async readExpired(options: ReadExpiredOptions = {}): Promise<readonly TokenRecord[]> {
     const { limit, ...call } = optionsOf(options, 'options', this.name);
@@ -234,10 +235,10 @@ export class RevocationLedgerClient<Cutoffs extends boolean = false> extends Rev
   }
 
   /**
-   * Removes what may be expunged, as the expunger does each `expungeIntervalMs`. Returns how many records that were. No
-   * reader is held up. By how far the wall clock was set forward in the last two days does not count: it may be wrong.
+   * Removes records that may be expunged, as the expunger does every `expungeIntervalMs`. Returns how many. Readers are
+   * not delayed. A forward step of the wall clock in the last two days does not count: it may be wrong.
    *
-   * @throws STORE_UNAVAILABLE, and what `call()` rejects with: see {@link revoke}. What was removed by then stays so.
+   * @throws STORE_UNAVAILABLE, and the errors of `call()`: see {@link revoke}. Records removed by then stay removed.
    */
   async expungeExpired(options: CallOptions = {}): Promise<number> {
     return this.#call({ kind: 'expunge' }, { timeoutMs: LONG_MS, ...optionsOf(options, 'options', this.name) });

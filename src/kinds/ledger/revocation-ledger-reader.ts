@@ -1,6 +1,4 @@
-/**
- * A ledger as any thread asks it: shared memory only, no message, no lock.
- */
+/** Reads a ledger in any thread: shared memory only, no message, no lock. */
 import { ActorReader } from '../actor/reader.js';
 import type { ChildStatus, Health } from '../../supervision/child-status.js';
 import { describeValue } from '../../core/describe.js';
@@ -19,21 +17,21 @@ import { isName, MAX_NAME_LENGTH } from './ledger-names.js';
 import { LedgerWord } from './ledger-words.js';
 import { factsOf } from './token-facts.js';
 
-/** What a token says of itself that a cutoff of its subject is compared with. */
+/** The claims of a token that are compared with a cutoff of its subject. */
 export interface CutoffClaims {
-  /** Whose it is: the claim `sub`; undefined for a token that has none. */
+  /** The token's subject: the claim `sub`; undefined for a token without one. */
   readonly subject: string | undefined;
   /**
-   * When it was issued: the claim `iat`, in ms since the Unix epoch. What is no finite number, and an instant that is further ahead than
-   * the ledger's `graceMs`, count as absent.
+   * When it was issued: the claim `iat`, in ms since the Unix epoch. A value that is not a finite number, or is further
+   * ahead than the ledger's `graceMs`, counts as absent.
    * @default none: it counts as issued before every cutoff
    */
   readonly issuedAtMs?: number | undefined;
 }
 
-/** How readers of a ledger look at it: a part of its options, which goes with its handles. */
+/** The reading options of a ledger, which are part of its handles. */
 export interface LedgerView<Cutoffs extends boolean = boolean> {
-  /** Tokens are revoked by subject as well. */
+  /** Tokens can be revoked by subject as well. */
   readonly cutoffs: Cutoffs;
   /** A token that was never stored is not accepted. */
   readonly requireStored: boolean;
@@ -41,50 +39,50 @@ export interface LedgerView<Cutoffs extends boolean = boolean> {
   readonly graceMs: number;
 }
 
-/** What `handle()` of a ledger returns: post it to any thread, and `attach()` it there. */
+/** The result of a ledger's `handle()`: post it to any thread, and `attach()` it there. */
 export interface TransferableLedger<Cutoffs extends boolean = boolean>
   extends TransferableHandle<'revocationLedger'>, LedgerView<Cutoffs> {
-  /** What readers look at: shared, not copied, when it is posted. */
+  /** The table that readers use: shared, not copied, when it is posted. */
   readonly table: TableMemory;
 }
 
-/** What `writer()` of a ledger resolves with: post it to one other thread, its `port` transferred, and `attach()` it. */
+/** The result of a ledger's `writer()`: post it to one other thread, its `port` transferred, and `attach()` it. */
 export interface TransferableLedgerWriter<Cutoffs extends boolean = boolean>
   extends TransferableWriter<'revocationLedger'>, LedgerView<Cutoffs> {
-  /** What readers look at: shared, not copied, when it is posted. */
+  /** The table that readers use: shared, not copied, when it is posted. */
   readonly table: TableMemory;
 }
 
-/** What `status()` of a ledger shows. */
+/** The `status()` of a ledger. */
 export interface RevocationLedgerStatus extends ChildStatus {
-  /** Whether it knows what is revoked: if not, every token is answered to be. */
+  /** Whether it knows the current revocations: if not, every token counts as revoked. */
   readonly open: boolean;
-  /** Until when readers believe it: ms since the Unix epoch; `Infinity` for ever, 0 if it is closed. */
+  /** Until when readers trust it: ms since the Unix epoch; `Infinity` for ever, 0 if it is closed. */
   readonly validUntilMs: number;
-  /** How many tokens, and cutoffs of subjects, readers find; expired ones included. */
+  /** How many tokens, and cutoffs of subjects, readers find; including expired ones. */
   readonly size: number;
-  /** The most that there may be. */
+  /** The most entries. */
   readonly maxEntries: number;
-  /** How its store failed last, unless it has been loaded or looked at since. */
+  /** The last failure of its store, unless it has been loaded or polled since. */
   readonly lastFailure?: LedgerFailure;
 }
 
 const VALID_UNTIL = Header.OWN + LedgerWord.VALID_UNTIL;
 
 /**
- * A ledger, read from any thread: what `attach()` returns, and what its handle is too. It works on shared memory alone:
- * while the actor is dead, and while the main thread is blocked. Whatever can't be known is answered as revoked.
+ * A ledger, read from any thread: the result of `attach()`, and the base of its handle. It uses shared memory alone, so
+ * it works while the actor is dead or the main thread is blocked. If a token's state is unknown, it counts as revoked.
  */
 export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   /** The child's name. */
   readonly name: string;
-  /** Tokens are revoked by subject as well: their claims are needed. */
+  /** Tokens can be revoked by subject as well: their claims are needed. */
   readonly cutoffs: Cutoffs;
   readonly #requireStored: boolean;
   readonly #graceMs: number;
   readonly #actor: ActorReader;
   readonly #words: AtomicWords;
-  /** The words, without a call between them and the reader. */
+  /** The words, for access without a call. */
   readonly #view: Int32Array;
   readonly #memory: TableMemory;
   readonly #table: TableReader;
@@ -107,8 +105,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 
   /**
-   * Whether a token that its caller has verified is revoked, by its claims. True for what is no JWT with a `jti`, which is
-   * counted. Synchronous, lock-free, no message.
+   * Whether a token that its caller has verified is revoked, by its claims. True for anything but a JWT with a `jti`,
+   * which is counted. Synchronous, lock-free, no message.
    *
    * @example
    * if (revoked.isRevoked(jwt)) throw new Error('401');
@@ -125,9 +123,9 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 
   /**
-   * The same for a token by the name of it, its `jti`. With `cutoffs`, its claims are needed as well: without them a
-   * revocation of all tokens of its subject can't be seen. True for names that no ledger could keep: an empty `jti`, or more
-   * than 512 characters.
+   * The same by the token's `jti`. With `cutoffs`, its claims are needed as well: without them a revocation of all
+   * tokens of its subject can't be detected. True for a `jti` that no ledger can store: empty, or more than 512
+   * characters.
    *
    * @throws CONFIG_INVALID without the claims, with `cutoffs`.
    * @example
@@ -141,17 +139,17 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     if (!read) throw this.#needsClaims(claims);
     if (this.#isTokenRevoked(jti)) return true;
     const { subject, issuedAtMs } = read;
-    // Nobody could have revoked its tokens.
+    // The tokens of such a subject could not have been revoked.
     if (subject !== undefined && subject.length > MAX_NAME_LENGTH) return this.#malformed();
     return subject !== undefined && this.#isCutOff(subject, issuedAtMs);
   }
 
-  /** How many tokens, and cutoffs of subjects, readers find; expired ones included. Lock-free. */
+  /** How many tokens, and cutoffs of subjects, readers find; including expired ones. Lock-free. */
   size(): number {
     return this.#table.size;
   }
 
-  /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  /** The child's status, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): RevocationLedgerStatus {
     const { details, ...status } = this.#actor.status();
     const { lastFailure } = (details ?? {}) as LedgerDetails;
@@ -166,7 +164,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     };
   }
 
-  /** Plain data to post to another thread, for `attach()` there: it can read there. */
+  /** Plain data to post to another thread, which can read the ledger after `attach()`. */
   handle(): TransferableLedger<Cutoffs> {
     const { name, cutoffs } = this;
     const memory = this.#view.buffer as SharedArrayBuffer;
@@ -174,7 +172,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     return { tokenvisor: 1, kind: 'revocationLedger', name, memory, table: this.#memory, ...view };
   }
 
-  /** @internal A ledger that is closed answers every token with 'revoked'. */
+  /** @internal A closed ledger answers 'revoked' for every token. */
   health(): Health {
     if (!this.#isOpen()) return 'down';
     return this.#actor.health() === 'ok' ? 'ok' : 'degraded';
@@ -185,7 +183,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     return this.#actor.changeWord();
   }
 
-  /** @internal How its store failed last, if it has not been good since. */
+  /** @internal The last failure of its store, if it has not succeeded since. */
   failure(): Error | undefined {
     const { lastFailure } = this.status();
     return lastFailure && failureError(this.name, lastFailure);
@@ -196,7 +194,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
     return this.#actor.isReady() && this.#isOpen();
   }
 
-  /** What was stopped knows nothing: its store may be another process' by now. */
+  /** A stopped ledger is not trusted: another process may use its store by now. */
   #isOpen(): boolean {
     if (Atomics.load(this.#view, Header.STOPPED) !== 0) return false;
     return isValid(Atomics.load(this.#view, VALID_UNTIL) >>> 0, this.#nowMs());
@@ -208,7 +206,7 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
       Atomics.add(this.#view, Header.OWN + LedgerWord.CLOSED, 1);
       return true;
     }
-    // Without a type checker, anything may come.
+    // Untyped callers may pass any value.
     if (!isName(jti)) return this.#malformed();
     const table = this.#table;
     const meta = table.find(jti, Domain.TOKEN) ? table.meta : undefined;
@@ -221,8 +219,8 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 
   /**
-   * A token that does not say when it was issued counts as issued before: so does one that says no instant, or one that is still to
-   * come, or it would be out of reach of every cutoff.
+   * A token without a usable `iat`, or with a future one, counts as issued before every cutoff: otherwise no cutoff
+   * would apply to it.
    */
   #isCutOff(subject: string, issuedAtMs: unknown): boolean {
     const table = this.#table;
@@ -243,7 +241,10 @@ export class RevocationLedgerReader<Cutoffs extends boolean = false> {
   }
 }
 
-/** Without a type checker, null and half an object may come, and what throws where it is read, or is another the next time. */
+/**
+ * Untyped callers may pass null, a part of the claims, an object that throws when read, or one that changes between
+ * reads.
+ */
 const readCutoffClaims = (
   claims: CutoffClaims | undefined,
 ): { readonly subject: string | undefined; readonly issuedAtMs: unknown } | undefined => {

@@ -1,6 +1,4 @@
-/**
- * `revocationLedger()`: a child that knows which tokens are no longer good; and the handle that the starting thread holds.
- */
+/** `revocationLedger()`: a child that knows which tokens are revoked, and its handle in the starting thread. */
 import { boolean, number, object, optional, type Report } from '../../config/check.js';
 import { isPlainObject } from '../../core/describe.js';
 import { packageModule } from '../../core/package-files.js';
@@ -27,19 +25,19 @@ import type { LedgerView, TransferableLedgerWriter } from './revocation-ledger-r
 /** Options of {@link revocationLedger}. Durations in ms. */
 export interface RevocationLedgerOptions extends ChildOptions {
   /**
-   * Where records are kept: `memoryStore()`, `lmdbStore(path)` or `postgresStore({ … })` of `tokenvisor/storage`, or a
-   * module of one's own.
+   * Where records are stored: `memoryStore()`, `lmdbStore(path)` or `postgresStore({ … })` of `tokenvisor/storage`, or
+   * a custom module.
    * @default memoryStore()
    */
   readonly store?: StoreReference;
   /**
    * How the signature of a token is verified before it is revoked.
-   * @default none: a token is only revoked if its caller says that it is verified
+   * @default none: a token is revoked only if its caller confirms that it is verified
    */
   readonly verify?: JwtVerification;
   /**
-   * How long after its expiry a token is still remembered, for verifiers whose clocks are behind: ms, 0 to 86,400,000. By as much
-   * the clock of who issues tokens may be ahead, for `cutoffs`.
+   * How long after its expiry a token is still remembered, for verifiers whose clocks are behind: ms, 0 to 86,400,000.
+   * For `cutoffs`, also how far the issuer's clock may be ahead.
    * @default 300_000
    */
   readonly graceMs?: number;
@@ -48,26 +46,29 @@ export interface RevocationLedgerOptions extends ChildOptions {
    * @default false
    */
   readonly cutoffs?: boolean;
-  /** With `cutoffs`, required: how long a token lives at most. A cutoff is kept for so long: ms, 1,000 to 315,576,000,000. */
+  /**
+   * With `cutoffs`, required: the longest life of a token, and so the time that a cutoff is kept: ms, 1,000 to
+   * 315,576,000,000.
+   */
   readonly maxTokenLifetimeMs?: number;
   /**
-   * Accept no token that was never stored.
+   * Accept only tokens that were stored.
    * @default false
    */
   readonly requireStored?: boolean;
   /**
-   * With a store that other processes may write to (Postgres), or may lock (lmdb): how old what readers see may be; past it,
-   * every token is answered as revoked. ms, 2,000 to 600,000.
+   * With a store that other processes may write to (Postgres), or may lock (lmdb): how old the data of readers may be;
+   * when it is older, every token counts as revoked. ms, 2,000 to 600,000.
    * @default 5_000
    */
   readonly maxStalenessMs?: number;
   /**
-   * How often what has expired is expunged, give or take a tenth of it: ms, 1,000 to 2,592,000,000.
+   * How often expired records are expunged, plus or minus a tenth of it: ms, 1,000 to 2,592,000,000.
    * @default 43_200_000
    */
   readonly expungeIntervalMs?: number;
   /**
-   * How many tokens, and cutoffs of subjects, readers can see at most: 1 to 40,000,000.
+   * The most tokens, and cutoffs of subjects, that readers can see: 1 to 40,000,000.
    * @default 10_000_000
    */
   readonly maxEntries?: number;
@@ -93,7 +94,7 @@ const shape = object(
   },
   ({ cutoffs, maxTokenLifetimeMs }, path, report) => {
     if (cutoffs === true && maxTokenLifetimeMs === undefined) {
-      report(`${path}.maxTokenLifetimeMs`, 'given with `cutoffs`: how long a token lives at most', 'undefined');
+      report(`${path}.maxTokenLifetimeMs`, 'the longest life of a token, in ms (required with `cutoffs`)', 'undefined');
     }
     if (cutoffs !== true && maxTokenLifetimeMs !== undefined) {
       report(`${path}.maxTokenLifetimeMs`, 'absent without `cutoffs`', 'given');
@@ -101,7 +102,7 @@ const shape = object(
   },
 );
 
-/** A ledger in memory has its records in the actor's heap; a limit takes nothing by itself. */
+/** A ledger in memory has its records in the actor's heap; the limit itself takes no memory. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 4_096, maxYoungGenerationSizeMb: 32 };
 
 const prepare = (raw: unknown, path: string, report: Report): PreparedChild => {
@@ -144,19 +145,19 @@ export class RevocationLedger<Cutoffs extends boolean = false> extends Revocatio
   }
 
   /**
-   * Starts a parked child again at once; does nothing if it is not parked.
+   * Starts a parked child again at once; no effect if it is not parked.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
     return this.#ref.resume();
   }
 
   /**
-   * What another thread needs to revoke as well: post it there, its `port` transferred, and `attach()` it. One for each
-   * thread; it may be posted once.
+   * A writer, for another thread to revoke as well: post it there, its `port` transferred, and `attach()` it. One for
+   * each thread; it may be posted once.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
    * const writer = await revoked.writer();
    * worker.postMessage(writer, [writer.port]);
@@ -182,7 +183,7 @@ const kindOf = <Cutoffs extends boolean>(view: LedgerView<Cutoffs>): Kind<Revoca
 export type HasCutoffs<Options> = Options extends { readonly cutoffs: true } ? true : false;
 
 /**
- * A child spec for a ledger of revoked tokens. With `cutoffs: true`, its readers have to say whose a token is.
+ * A child spec for a ledger of revoked tokens. With `cutoffs: true`, its readers must pass a token's claims.
  *
  * @example
  * const supervisor = await startSupervisor({ revoked: revocationLedger({ store: lmdbStore('/var/lib/app/revoked') }) });

@@ -1,5 +1,5 @@
 /**
- * Revokes many tokens: batches go to the actor, some of them ahead of their answers, so that neither side waits for the
+ * Revokes many tokens: several batches are sent to the actor ahead of their answers, so that neither side waits for the
  * other.
  */
 import { abortError } from '../../core/abort.js';
@@ -13,28 +13,28 @@ import { checkSource, inBatches } from '../inbound/in-batches.js';
 import { MOST_OF_A_BATCH, type LedgerCall, type RevokedBatch } from './ledger-messages.js';
 import { factsOf } from './token-facts.js';
 
-/** How far `revokeMany()` is, and what it resolves with. */
+/** The progress of `revokeMany()`, and its result. */
 export interface RevokeManyProgress {
-  /** How many are revoked by this call. */
+  /** How many this call has revoked. */
   readonly revoked: number;
-  /** How many were already. */
+  /** How many were revoked already. */
   readonly alreadyRevoked: number;
-  /** How many could not be verified, or are no JWTs with a `jti`. */
+  /** How many could not be verified, or are not JWTs with a `jti`. */
   readonly refused: number;
-  /** Which these were, counted from 0: the first 1,000 of them. */
+  /** The indices of these, from 0: the first 1,000. */
   readonly refusedAt: readonly number[];
 }
 
 /** Options of `revokeMany()`. */
 export interface RevokeManyOptions {
   /**
-   * Their signatures have been verified by the caller.
+   * The caller has verified their signatures.
    * @default false
    */
   readonly verified?: boolean;
-  /** Ends it: it rejects with ABORTED. What was revoked by then stays so. */
+  /** Ends it: it rejects with ABORTED. Tokens revoked by then stay revoked. */
   readonly signal?: AbortSignal;
-  /** Called after each batch, with what was done in all. */
+  /** Called after each batch, with the totals so far. */
   readonly onProgress?: (progress: RevokeManyProgress) => void;
 }
 
@@ -46,9 +46,9 @@ const shape = object({
   ),
 });
 
-/** More than there are threads that verify. */
+/** Batches sent ahead: more than there are threads that verify. */
 const AHEAD = 8;
-/** One batch, on a busy machine with a slow store. */
+/** The timeout of one batch, on a busy machine with a slow store: ms. */
 const TIMEOUT_MS = 60_000;
 const MOST_PLACES = 1_000;
 
@@ -71,7 +71,7 @@ export const revokeMany = async (
       ? { kind: 'revoke_many', facts: batch.map(factsOfAny) }
       : { kind: 'revoke_many', tokens: batch.map(textOrNone) };
     const answer = call(message, { timeoutMs: TIMEOUT_MS, ...(signal && { signal }) });
-    answer.catch(() => undefined); // It is told in its turn.
+    answer.catch(() => undefined); // Its error is reported in its turn.
     underWay.push({ first: sent, count: batch.length, answer });
     sent += batch.length;
   };
@@ -101,12 +101,12 @@ export const revokeMany = async (
     const { code, message } = error;
     throw new BulkError(code, `revokeMany() was done with ${done} tokens: ${message}`, { done, child, cause: error });
   } finally {
-    // What is on its way is done before it is told how this ended.
+    // Sent batches are completed before the outcome is reported.
     await Promise.allSettled(underWay.map(({ answer }) => answer));
   }
 };
 
-/** What is no text is refused as one that is none. */
+/** A value that is not a string is refused like an invalid token. */
 const textOrNone = (token: unknown): string => (typeof token === 'string' ? token : '');
 
 const factsOfAny = (token: unknown): ReturnType<typeof factsOf> => {

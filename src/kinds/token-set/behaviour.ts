@@ -1,6 +1,4 @@
-/**
- * The actor of a token set: the one writer of its table. All it knows is in there, so it has nothing to lose.
- */
+/** The actor of a token set: the only writer of its table. All its state is in the table, so a crash loses nothing. */
 import {
   noReply,
   reply,
@@ -21,9 +19,9 @@ import { expungeInMs, expungeTable } from '../inbound/expunger.js';
 import { strangeCall } from '../inbound/strange-call.js';
 import { tokenSetMessageOf, type SetAnswer } from './token-set-messages.js';
 
-/** What crosses to the actor. */
+/** The options of the actor. */
 export interface TokenSetActorOptions {
-  /** `Infinity`: only when it is asked for. */
+  /** `Infinity`: only on request. */
   readonly expungeIntervalMs: number;
 }
 
@@ -32,16 +30,16 @@ type Info = { readonly kind: 'expunge' } | { readonly kind: 'requested' } | Task
 
 interface State {
   readonly clock: ExpungeClock;
-  /** Who waits for the expunge that runs; undefined: none runs. */
+  /** The callers waiting for the running expunge; undefined: none runs. */
   readonly waiting: readonly From[] | undefined;
 }
 
 export const tokenSetBehaviour: Behaviour<State, TokenSetActorOptions> = {
   init(context) {
-    // Finishes what an actor before this one left half done, and counts. Readers do not wait for it.
+    // Completes an interrupted change of a former actor, and counts the entries. Readers do not wait for it.
     void context.table.size;
     schedule(context);
-    // The child's own words are its.
+    // The expunge clock uses the child's words.
     return { clock: new ExpungeClock(context.words, 0, context.clock), waiting: undefined };
   },
 
@@ -100,7 +98,7 @@ const set = (rows: Int32Array, keepMeta: boolean, context: Context): SetAnswer =
   }
 };
 
-/** A row gets the meta of its token's entry; what has expired is no entry, and its meta goes. */
+/** Gives each row the meta of its token's entry; an expired entry does not count, and its meta is dropped. */
 const takeMetas = (rows: Int32Array, table: TableWriter, nowMs: number): void => {
   for (let index = 0; index * ROW_WORDS < rows.length; index += 1) {
     rows[index * ROW_WORDS + 4] = isLive(table, rows, index, nowMs) ? table.meta : 0;
@@ -111,13 +109,13 @@ const clear = (from: From, state: State, context: Context): Reply<State> | NoRep
   try {
     return reply(context.table.clear(), state);
   } catch (error) {
-    // There is no room to clear it in one step. It is as it was, and so is the actor.
+    // There is no room to clear it in one step. The table and the actor are unchanged.
     context.replyError(from, error);
     return noReply(state);
   }
 };
 
-/** One at a time: who asks while one runs waits for that one. */
+/** One at a time: later callers wait for the running one. */
 const expunge = (waiting: readonly From[], state: State, context: Context): State => {
   if (!state.waiting) {
     const { table } = context;

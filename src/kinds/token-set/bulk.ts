@@ -1,6 +1,4 @@
-/**
- * Many rows, as they come, in messages of a size that holds nobody up; a few of them under way at a time.
- */
+/** Sends many rows, as they arrive, in messages small enough not to delay others; a few are in flight at a time. */
 import { abortError, letGo, orAborted } from '../../core/abort.js';
 import { checked, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
@@ -13,12 +11,15 @@ import { ROWS_A_MESSAGE } from './token-set-messages.js';
 
 /** Options of `insertMany` and `destroyMany`. */
 export interface BulkOptions {
-  /** Called after each message that is done, with how many of the tokens are, in order. What it throws ends the bulk. */
+  /**
+   * Called after each completed message, with how many of the tokens are done, in order. An error that it throws ends
+   * the operation.
+   */
   readonly onProgress?: (progress: { readonly done: number }) => void;
-  /** Ends it: it rejects with ABORTED. What is done stays done. */
+  /** Ends it: it rejects with ABORTED. Tokens done by then stay done. */
   readonly signal?: AbortSignal;
   /**
-   * How long one message of a thousand tokens may take: ms, 0 to 2^31 - 1.
+   * The timeout of one message of a thousand tokens: ms, 0 to 2^31 - 1.
    * @default 5_000
    */
   readonly timeoutMs?: number;
@@ -35,10 +36,10 @@ const shape = object({
 export const checkBulkOptions = (options: unknown, child: string): BulkOptions =>
   checked(shape, options, 'options', child);
 
-/** So many messages wait for the actor at most: it is never idle for want of one, and others have their turn. */
+/** The most messages in flight: the actor is never idle for want of one, and other messages are handled in between. */
 const UNDER_WAY = 4;
 
-/** Of rows that were sent: how many, in order, are done, and if not all, then why. */
+/** The result of sent rows: how many, in order, are done, and the error if not all. */
 interface Sent {
   readonly done: number;
   readonly error?: TokenvisorError;
@@ -49,8 +50,8 @@ export interface BulkTask<Item> {
   readonly items: Iterable<Item> | AsyncIterable<Item>;
   readonly options: BulkOptions;
   /**
-   * Writes an item into a row. Returns what the whole message has to say of its rows: others begin a new message; or
-   * undefined if there is nothing to be sent for it.
+   * Writes an item into a row. Returns the flag of the whole message: a row with another flag begins a new message;
+   * undefined if nothing is sent for the item.
    */
   readonly write: (rows: Int32Array, index: number, item: Item) => boolean | undefined;
   readonly send: (rows: Int32Array, flag: boolean) => Promise<Sent>;
@@ -59,22 +60,22 @@ export interface BulkTask<Item> {
 }
 
 /**
- * Resolves with how many items there were. Rejects with a {@link BulkError}. The first messages of an iterable that does not
- * wait have been sent when it returns: {@link UNDER_WAY} of them.
+ * Resolves with the number of items. Rejects with a {@link BulkError}. For a synchronous iterable, the first
+ * {@link UNDER_WAY} messages have been sent when it returns.
  */
 export const runBulk = <Item>(task: BulkTask<Item>): Promise<number> => new Bulk(task).run();
 
 class Bulk<Item> {
   readonly #task: BulkTask<Item>;
-  /** In the order in which they were sent. */
+  /** In the order of sending. */
   readonly #underWay: Promise<void>[] = [];
   #rows = new Int32Array(ROWS_A_MESSAGE * ROW_WORDS);
   #count = 0;
-  /** Those since the last message for which there is nothing to be sent. */
+  /** Items since the last message for which nothing is sent. */
   #skipped = 0;
   #flag = false;
   #done = 0;
-  /** The first that failed: what comes after it does not count. */
+  /** The first failure: later results do not count. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(task: BulkTask<Item>) {
@@ -115,14 +116,14 @@ class Bulk<Item> {
     this.#task.onSent();
   }
 
-  /** By hand, because a source may keep us waiting for ever after the signal. */
+  /** Iterates by hand, because a source may never answer after the signal. */
   async #takeAsync(source: AsyncIterator<Item>): Promise<void> {
     const { signal } = this.#task.options;
     let isOver = true;
     try {
       for (;;) {
         const next = await orAborted(source.next(), signal);
-        // A source that has thrown is over; it is not when anything else does.
+        // A source that has thrown is over; after any other error it is not.
         isOver = next?.done === true;
         if (isOver) return;
         this.#throwIfAborted();
@@ -143,7 +144,7 @@ class Bulk<Item> {
     } else {
       if (count > 0 && flag !== this.#flag) {
         this.#send();
-        // As it was written: asked again, it might say something else.
+        // Copied as written: writing the item again might give another result.
         this.#rows.copyWithin(0, count * ROW_WORDS, (count + 1) * ROW_WORDS);
       }
       this.#flag = flag;
@@ -157,9 +158,9 @@ class Bulk<Item> {
     const skipped = this.#skipped;
     this.#count = 0;
     this.#skipped = 0;
-    // What is posted is a copy, of these rows alone.
+    // A posted message is a copy of these rows only.
     const rows = this.#rows.slice(0, count * ROW_WORDS);
-    // Where there is nothing to wait for, others have their turn all the same.
+    // Also without a wait, other work runs in between.
     const answer = count === 0 ? nextTurn().then(() => ({ done: 0 })) : this.#task.send(rows, this.#flag);
     const sent = answer.then(
       ({ done, error }: Sent) => this.#note(done === count ? done + skipped : done, error),

@@ -1,6 +1,4 @@
-/**
- * A token set for whoever may change it: in the starting thread, and by a writer in another one.
- */
+/** A token set with its operations that change it: for the starting thread, and for a writer in another one. */
 import { orAborted } from '../../core/abort.js';
 import { type ActorRef, checkCallOptions } from '../../messaging/actor-ref.js';
 import { type CallOptions, callTimeout, DEFAULT_CALL_TIMEOUT_MS } from '../../messaging/call-port.js';
@@ -19,8 +17,8 @@ import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
 import { isToken, TokenSetReader } from './token-set-reader.js';
 
 /**
- * What both have: reads, and what goes through the mailbox of the actor, in the order in which it was sent. Nothing need be
- * awaited: a write that fails is a `write:failed` event in any case, and never an unhandled rejection.
+ * The common part of both: reads, and calls to the actor, in the order in which they were sent. No call has to be
+ * awaited: a failed write is a `write:failed` event in any case, and never an unhandled rejection.
  */
 export class TokenSetClient extends TokenSetReader {
   readonly #ref: ActorRef;
@@ -34,13 +32,13 @@ export class TokenSetClient extends TokenSetReader {
   }
 
   /**
-   * Puts a token into the set; resolves when every reader in every thread sees it. Of two expiries the later one wins; a
-   * `meta` replaces the one before. One that has expired already is not put in. The token does not leave this thread: a
-   * keyed digest of it does.
+   * Puts a token into the set; resolves when every reader in every thread sees it. Of two expiries the later one is
+   * kept; a `meta` replaces the previous one. An expired token is not put in. The token does not leave this thread:
+   * only a keyed digest of it does.
    *
-   * @throws TABLE_FULL if there are `maxEntries` tokens, NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (it
-   * is in the set, or it is not), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for what is no token, or options that
-   * are none.
+   * @throws TABLE_FULL if there are `maxEntries` tokens, NO_PROC if there is no actor now, ACTOR_DOWN if it dies during
+   *   it (the token may be in the set or not), CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for an invalid token
+   *   or invalid options.
    * @example
    * await sessions.insert(token.value, { expiresAtMs: Date.now() + 3_600_000, meta: 42 });
    */
@@ -57,10 +55,10 @@ export class TokenSetClient extends TokenSetReader {
   }
 
   /**
-   * Takes a token out of the set; resolves when no reader in any thread sees it. One that is not there is fine.
+   * Removes a token from the set; resolves when no reader in any thread sees it. A missing token is not an error.
    *
-   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it (it is out of the set, or still in it),
-   * CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for what is no token, or options that are none.
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies during it (the token may be removed or not),
+   *   CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID for an invalid token or invalid options.
    */
   destroy(token: string, options?: CallOptions): Promise<void> {
     return this.#told('destroy', async () => {
@@ -69,27 +67,28 @@ export class TokenSetClient extends TokenSetReader {
   }
 
   /**
-   * As `exists()`, but behind everything that was sent from here before, awaited or not: it sees what that did.
+   * As `exists()`, but after everything that was sent from here before, awaited or not: it sees the results.
    *
-   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies over it, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
-   * CONFIG_INVALID for options that are none.
+   * @throws NO_PROC if there is no actor now, ACTOR_DOWN if it dies during it, CALL_TIMEOUT, MAILBOX_FULL, ABORTED,
+   *   CONFIG_INVALID for invalid options.
    */
   async existsOrdered(token: string, options?: CallOptions): Promise<boolean> {
     checkCallOptions(options, this.name);
     if (!isToken(token)) return false;
     const message: TokenSetMessage = { kind: 'exists', rows: this.#rowOf(token) };
-    // What of a bulk is still to be sent was told before, too.
+    // The unsent rest of an earlier bulk operation comes first.
     const left = this.#sending.size > 0 ? await this.#untilSent(options) : options;
     return (await this.#call(message, left)) as boolean;
   }
 
   /**
-   * Puts many tokens into the set, a thousand in a message: of an iterable, or an async one, read no faster than they are
-   * put. Resolves with how many there were. An item is a token, or a token with its expiry and meta. When it returns, the
-   * first 4,000 of an iterable are sent, ahead of what is sent from here next; of an async one none is.
+   * Puts many tokens into the set, a thousand in a message: from an iterable, or an async one, read no faster than they
+   * are put. Resolves with the number of items. An item is a token, or a token with its expiry and meta. For a
+   * synchronous iterable, the first 4,000 have been sent when it returns, ahead of later calls from here; for an async
+   * one none.
    *
-   * @throws TABLE_FULL, NO_PROC, ACTOR_DOWN, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID: a {@link BulkError}, with
-   * how many are `done`; CONFIG_INVALID for options that are none.
+   * @throws TABLE_FULL, NO_PROC, ACTOR_DOWN, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID: a {@link BulkError},
+   *   with how many are `done`; CONFIG_INVALID for invalid options.
    * @example
    * await sessions.insertMany(
    *   ['a', 'b', { token: 'c', expiresAtMs: Date.now() + 60_000 }],
@@ -117,10 +116,10 @@ export class TokenSetClient extends TokenSetReader {
   }
 
   /**
-   * Takes many tokens out of the set: as insertMany().
+   * Removes many tokens from the set: as insertMany().
    *
-   * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID: a {@link BulkError}, with how many are
-   * `done`; CONFIG_INVALID for options that are none.
+   * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT, MAILBOX_FULL, ABORTED, CONFIG_INVALID: a {@link BulkError}, with how
+   *   many are `done`; CONFIG_INVALID for invalid options.
    */
   destroyMany(tokens: Iterable<string> | AsyncIterable<string>, options: BulkOptions = {}): Promise<number> {
     return this.#bulk('destroyMany', (onSent) => {
@@ -144,29 +143,30 @@ export class TokenSetClient extends TokenSetReader {
   }
 
   /**
-   * Empties the set, for all readers at once. Resolves with how many tokens there were.
+   * Empties the set, for all readers at once. Resolves with the number of tokens removed.
    *
-   * @throws TABLE_FULL if there is no memory to do it with (it is as it was), NO_PROC, ACTOR_DOWN, CALL_TIMEOUT,
-   * MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
+   * @throws TABLE_FULL if there is not enough memory for it (the set is unchanged), NO_PROC, ACTOR_DOWN, CALL_TIMEOUT,
+   *   MAILBOX_FULL, ABORTED, CONFIG_INVALID for invalid options.
    */
   clear(options?: CallOptions): Promise<number> {
     return this.#told('clear', async () => (await this.#call({ kind: 'clear' }, options)) as number);
   }
 
   /**
-   * Takes out what has expired, now: readers do not see it in any case, but it takes memory. A segment of the table a turn,
-   * so that other messages come in between. Resolves with how many tokens there were. By how far the wall clock was set
-   * forward in the last two days does not count: it may be wrong.
+   * Removes expired tokens now, to free memory: readers do not see them in any case. One segment of the table a turn,
+   * so that other messages are handled in between. Resolves with the number of tokens removed. A forward step of the
+   * wall clock in the last two days does not count: it may be wrong.
    *
-   * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT (it goes on), MAILBOX_FULL, ABORTED, CONFIG_INVALID for options that are none.
+   * @throws NO_PROC, ACTOR_DOWN, CALL_TIMEOUT (it continues), MAILBOX_FULL, ABORTED, CONFIG_INVALID for invalid
+   *   options.
    */
   expungeExpired(options?: CallOptions): Promise<number> {
     return this.#told('expungeExpired', async () => (await this.#call({ kind: 'expunge' }, options)) as number);
   }
 
-  /** Whoever does not wait for it has an event; whoever does has its rejection too. */
+  /** Emits an event for a failure, which a caller that does not wait would miss. */
   #told<T>(operation: string, run: () => Promise<T>): Promise<T> {
-    // In this turn, up to the message: what is sent next comes behind it.
+    // Runs in this turn up to the message: later calls are sent after it.
     const done = (async () => run())();
     done.catch((error: unknown) => {
       this.#ref.emit('write:failed', { operation, code: toWireError(error).code ?? 'INTERNAL' });
@@ -187,7 +187,7 @@ export class TokenSetClient extends TokenSetReader {
     return done;
   }
 
-  /** Waits for all bulks that send now. Returns the options of a call that has the rest of the time. */
+  /** Waits for all bulk operations that are sending now. Returns the options of a call with the remaining time. */
   async #untilSent({ timeoutMs = DEFAULT_CALL_TIMEOUT_MS, signal }: CallOptions = {}): Promise<CallOptions> {
     const endsAtMs = systemClock.monoMs() + timeoutMs;
     const sent = orAborted(Promise.all(this.#sending), signal);

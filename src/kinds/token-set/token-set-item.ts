@@ -1,25 +1,23 @@
-/**
- * What is put into a token set, checked. No message of these says what the token was.
- */
+/** Checks of the items of a token set. No error message quotes a token. */
 import { describeKind, describeValue, isPlainObject } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { isToken } from './token-set-reader.js';
 
-/** What is known of a token that is put in. */
+/** The data of a token that is put in. */
 export interface InsertOptions {
   /**
-   * From then on it is not in the set: ms since the Unix epoch, rounded down to whole seconds.
+   * When it expires: ms since the Unix epoch, rounded down to whole seconds.
    * @default Infinity
    */
   readonly expiresAtMs?: number;
   /**
-   * An integer of 32 bits, unsigned, of yours: an index to what you know of the token's owner, say.
-   * @default that of before, if the token is in the set; else 0
+   * An unsigned 32-bit integer with your meaning: for example an index to the data of the token's owner.
+   * @default the previous one, if the token is in the set; else 0
    */
   readonly meta?: number;
 }
 
-/** An item of `insertMany`: a token, or a token with what `insert` takes beside it. */
+/** An item of `insertMany`: a token, or a token with the options of `insert`. */
 export type TokenSetItem = string | (InsertOptions & { readonly token: string });
 
 interface CheckedEntry {

@@ -1,12 +1,13 @@
 /**
- * What crosses to the actor of a token set, and what comes back. No token does: rows of five words, with its digest.
+ * The messages to the actor of a token set, and its answers. They have no tokens: only rows of five words, with a
+ * digest.
  */
 
 import { ROW_WORDS } from '../../table/layout.js';
 
 /** At most {@link ROWS_A_MESSAGE} rows. */
 export type TokenSetMessage =
-  /** `keepMeta`: what is there keeps its meta, because none was given. */
+  /** `keepMeta`: existing entries keep their meta, because none was given. */
   | { readonly kind: 'set'; readonly rows: Int32Array; readonly keepMeta: boolean }
   | { readonly kind: 'remove'; readonly rows: Int32Array }
   /** One row. */
@@ -32,21 +33,21 @@ export const tokenSetMessageOf = (message: unknown): TokenSetMessage | undefined
   }
 };
 
-/** Not in shared memory: there they could become others while they are put. */
+/** Not in shared memory: the rows could be changed while they are put. */
 const isRows = (value: unknown): value is Int32Array =>
   value instanceof Int32Array &&
   value.buffer instanceof ArrayBuffer &&
   value.length % ROW_WORDS === 0 &&
   value.length <= ROWS_A_MESSAGE * ROW_WORDS;
 
-/** The answer to `set`: of the rows, the first `written` are in the table; if not all, then because it is full. */
+/** The answer to `set`: the first `written` rows are in the table; if not all, the table is full. */
 export interface SetAnswer {
   readonly written: number;
-  /** Entries that were not there. */
+  /** The number of new entries. */
   readonly added: number;
   /** Why there is no room for the next one. */
   readonly full?: string;
 }
 
-/** So many take the actor some 0.5 ms: other messages, and its heartbeat, come in between. */
+/** The rows of a message: they take the actor some 0.5 ms, so other messages and its heartbeat run in between. */
 export const ROWS_A_MESSAGE = 1_000;

@@ -1,6 +1,4 @@
-/**
- * A token set as any thread reads it: shared memory only, no message, no lock.
- */
+/** Reads a token set in any thread: shared memory only, no message, no lock. */
 import { ActorReader } from '../actor/reader.js';
 import { readChildStatus, type ChildStatus, type Health } from '../../supervision/child-status.js';
 import { TokenvisorError } from '../../core/errors.js';
@@ -12,17 +10,17 @@ import { expiryMs } from '../../table/expiry.js';
 import type { TableMemory } from '../../table/table-memory.js';
 import { TableReader, type TableEntry } from '../../table/table-reader.js';
 
-/** What `status()` of a token set shows. */
+/** The `status()` of a token set. */
 export interface TokenSetStatus extends ChildStatus {
-  /** How many tokens are kept, those included that have expired and are not expunged yet. */
+  /** How many tokens it has, including those that have expired and are not expunged yet. */
   readonly size: number;
-  /** How many it takes at most. */
+  /** The most tokens that it takes. */
   readonly maxEntries: number;
 }
 
 /**
- * A token set, read from any thread: what `attach()` returns of its `handle()`. It works on shared memory alone, also
- * while the actor is dead, restarting or parked, or the main thread is blocked.
+ * A token set, read from any thread: the result of `attach()`. It uses shared memory alone, so it works while the actor
+ * is dead, restarting or parked, or the main thread is blocked.
  */
 export class TokenSetReader {
   /** The child's name. */
@@ -32,7 +30,7 @@ export class TokenSetReader {
   readonly #actor: ActorReader;
   readonly #memory: TableMemory;
   readonly #words: AtomicWords;
-  /** The words again, without a call between them and the reader. */
+  /** The same words, for access without a call. */
   readonly #view: Int32Array;
   readonly #nowMs: () => number;
 
@@ -46,13 +44,13 @@ export class TokenSetReader {
     this.#words = openWords(memory);
     this.#view = this.#words.view;
     this.#nowMs = wallClockOf(this.#words);
-    // Of the table of digests, and of a reader of it, there is nothing to be printed.
+    // Not enumerable, because there is nothing of use to print.
     Object.defineProperty(this, 'rows', { enumerable: false });
   }
 
   /**
-   * True if the token is in the set and has not expired. Synchronous, lock-free, no message: about a microsecond.
-   * What is no string is not in the set.
+   * True if the token is in the set and has not expired. Synchronous, lock-free, no message: about a microsecond. False
+   * for anything but a string.
    *
    * @throws STOPPED once the child, or its supervisor, has been stopped.
    * @example
@@ -64,7 +62,7 @@ export class TokenSetReader {
   }
 
   /**
-   * What the set has of a token, or undefined if it is not there, or has expired. As {@link exists}.
+   * The token's entry; undefined if it is not in the set, or has expired. As {@link exists}.
    *
    * @throws STOPPED once the child, or its supervisor, has been stopped.
    */
@@ -74,7 +72,7 @@ export class TokenSetReader {
   }
 
   /**
-   * How many tokens are kept: those included that have expired and are not expunged yet. A read of one word.
+   * How many tokens it has, including those that have expired and are not expunged yet. Reads one word.
    *
    * @throws STOPPED once the child, or its supervisor, has been stopped.
    */
@@ -83,18 +81,18 @@ export class TokenSetReader {
     return this.rows.size;
   }
 
-  /** How the child does, from shared memory: it works while the actor is dead or the main thread is blocked. */
+  /** The child's status, from shared memory: it works while the actor is dead or the main thread is blocked. */
   status(): TokenSetStatus {
     return { ...readChildStatus(this.name, this.#words), size: this.rows.size, maxEntries: this.rows.maxEntries };
   }
 
-  /** Plain data to post to another thread, for `attach()` there: it can read there. */
+  /** Plain data to post to another thread, which can read the set after `attach()`. */
   handle(): TransferableHandle<'tokenSet'> {
     const memory = this.#view.buffer as SharedArrayBuffer;
     return { tokenvisor: 1, kind: 'tokenSet', name: this.name, memory, table: this.#memory };
   }
 
-  /** @internal Without an actor it is read as ever, but not written. */
+  /** @internal Without an actor it can be read, but not written. */
   health(): Health {
     const { state, incarnation } = readChildStatus(this.name, this.#words);
     if (state === 'running') return 'ok';
@@ -118,5 +116,5 @@ export class TokenSetReader {
   }
 }
 
-/** What can be in a set. The empty string is what is left of a header that holds no token. */
+/** True for a valid token. An empty string is not one: it may come from a header without a token. */
 export const isToken = (value: unknown): value is string => typeof value === 'string' && value !== '';

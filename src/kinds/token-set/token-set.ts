@@ -1,6 +1,4 @@
-/**
- * The access tokens that a server has issued: one actor that writes them, and readers in any thread.
- */
+/** A set of the access tokens that a server has issued: one actor writes it, any thread reads it. */
 import { anyOf, number, object, oneOf, optional, type Report } from '../../config/check.js';
 import { packageModule } from '../../core/package-files.js';
 import type { LocalRef } from '../../messaging/local-ref.js';
@@ -20,13 +18,13 @@ import { TokenSetClient } from './token-set-client.js';
 /** Options of {@link tokenSet}. */
 export interface TokenSetOptions extends ChildOptions {
   /**
-   * How many tokens it takes at most: 1 to 40,000,000. Memory is taken as they come, some 40 bytes each.
+   * The most tokens that it takes: 1 to 40,000,000. Memory is allocated as they are added, some 40 bytes each.
    * @default 10_000_000
    */
   readonly maxEntries?: number;
   /**
-   * How often what has expired is taken out, give or take a tenth: ms, 100 to 86,400,000, or `never`. Readers see no token
-   * that has expired, whatever this is: it is for the memory.
+   * How often expired tokens are removed, plus or minus a tenth: ms, 100 to 86,400,000, or `never`. It only frees
+   * memory: readers never see an expired token.
    * @default 60_000
    */
   readonly expungeIntervalMs?: number | 'never';
@@ -66,19 +64,19 @@ export class TokenSet extends TokenSetClient {
   }
 
   /**
-   * Starts a parked child again at once; does nothing if it is not parked. Reads go on while it is parked.
+   * Starts a parked child again at once; no effect if it is not parked. A parked set can still be read.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    */
   resume(): Promise<void> {
     return this.#ref.resume();
   }
 
   /**
-   * What another thread needs to change the set as well: post it there, its `port` transferred, and `attach()` it. One for
-   * each thread; it may be posted once.
+   * A writer, for another thread to change the set as well: post it there, its `port` transferred, and `attach()` it.
+   * One for each thread; it may be posted once.
    *
-   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies over it (it may be repeated).
+   * @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it (it may be repeated).
    * @example
    * const writer = await sessions.writer();
    * worker.postMessage(writer, [writer.port]);
@@ -99,9 +97,9 @@ const kind: Kind<TokenSet> = {
 };
 
 /**
- * A child spec for a token set: sessions, API keys, the access tokens that this server has issued. Any number of threads ask
- * whether a token is in it; none of them waits. It holds digests, not tokens, in memory alone: they outlive the actor and the
- * supervisor thread, not the process.
+ * A child spec for a token set: sessions, API keys, the access tokens that this server has issued. Any number of
+ * threads check whether a token is in it, without waiting. It holds digests, not tokens, in memory alone: they outlive
+ * the actor and the supervisor thread, not the process.
  *
  * @example
  * const supervisor = await startSupervisor({ sessions: tokenSet({ maxEntries: 1_000_000 }) });

@@ -1,23 +1,23 @@
 /**
- * Takes entries out of their database as their bytes lie there: a buffer for each key and each value, and an object for both,
- * cost three times what the engine does.
+ * Reads entries out of their database as raw bytes: a buffer for each key and each value, and an object for both, cost
+ * three times as much as the engine.
  */
 import type { PackedPage } from '../port/packed-entries.js';
 import { unreadable } from '../port/stored-json.js';
 import { isDigest } from '../port/stored-names.js';
 
-/** Of a value: state and expiry. What follows is the key, if the id is not it. */
+/** The head of a value: state and expiry. The key follows, if the id is not the key. */
 const HEAD = 12;
-/** An id has 512 bytes at most. */
+/** The longest id, in bytes. */
 const LONGEST_ID = 512;
 
 export class EntryScan {
   #page: PackedPage | undefined;
-  /** Of the entry that the cursor is at. */
+  /** The id of the current entry. */
   readonly #id = Buffer.alloc(LONGEST_ID);
   #idLength = 0;
 
-  /** What the database is opened with: its form on the disk is that of binary keys and values. */
+  /** Encoders for opening the database: its format on disk is that of binary keys and values. */
   readonly encoders = {
     keyEncoder: {
       writeKey: (key: Uint8Array, target: Uint8Array, at: number): number => {
@@ -31,7 +31,7 @@ export class EntryScan {
     },
     encoder: {
       encode: (value: Buffer): Buffer => value,
-      /** The bytes are of the next value as soon as this one was told. */
+      /** The bytes are reused for the next value once this one has been decoded. */
       decode: (value: Uint8Array, end = value.length): undefined => {
         if (end < HEAD) throw unreadable('An entry in the LMDB database is cut short');
         if (isDigest(this.#id)) this.#page?.add(value, HEAD, end, value);
@@ -40,12 +40,12 @@ export class EntryScan {
     },
   };
 
-  /** From now on, what passes goes there. */
+  /** Sets the page that the following entries are added to. */
   into(page: PackedPage): void {
     this.#page = page;
   }
 
-  /** Of the entry that has passed last. */
+  /** The id of the last entry that was read. */
   lastId(): Buffer {
     return Buffer.from(this.#id.subarray(0, this.#idLength));
   }

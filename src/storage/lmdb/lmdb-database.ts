@@ -1,6 +1,6 @@
 /**
- * Records in an LMDB environment: four databases, kept in step by one transaction a batch. Synchronous: a transaction's
- * commit has synced its pages, and then its root, when it returns.
+ * Records in an LMDB environment: four databases, kept consistent by one transaction a batch. Synchronous: a
+ * transaction's commit has synced its pages, and then its root, when it returns.
  *
  *     records   id                              -> JSON of all
  *     entries   id                              -> state, expiry, and the key if the id is not it: what a load reads
@@ -20,11 +20,11 @@ const NOTHING = Buffer.of(0);
 
 type Database = Lmdb.Database<Buffer, Buffer>;
 
-/** A record as its JSON has it. */
+/** A record in its JSON form. */
 interface Stored {
   readonly v: number;
   readonly s: number;
-  /** Absent: never. */
+  /** The expiry; absent: never. */
   readonly e?: number;
   /** The subject, and the key if it is long. */
   readonly u?: string;
@@ -42,7 +42,7 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
 
   constructor(lmdb: typeof Lmdb, path: string) {
     const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
-    // The last says that a commit is a sync as well: else it would be one later, in another thread.
+    // The last option makes a commit sync before it returns: by default it syncs later, in another thread.
     this.#root = lmdb.open<Buffer, Buffer>({ ...binary, path, noSubdir: false, maxDbs: 8, overlappingSync: false });
     const database = (name: string): Database => this.#root.openDB({ ...binary, name });
     this.#records = database('records');
@@ -74,9 +74,9 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
   entries = (after?: Uint8Array): { page: Uint8Array; next?: Uint8Array } => {
     const page = new PackedPage();
     this.#scan.into(page);
-    // With a start: that of an encoder of one's own would be after the first keys that there may be.
+    // An explicit start: a custom encoder's default start would skip the first possible keys.
     const range = this.#entries.getRange({ start: after ? following(after) : NOTHING, limit: ENTRIES_AT_ONCE });
-    // The scan takes them as they pass.
+    // The encoder collects the entries during the iteration.
     const iterator = range[Symbol.iterator]();
     while (iterator.next().done !== true);
     return { page: page.take(), ...(page.count === ENTRIES_AT_ONCE && { next: this.#scan.lastId() }) };
@@ -140,7 +140,7 @@ export class LmdbDatabase implements Omit<LmdbOperations, 'open'> {
   }
 }
 
-/** A record from its JSON: whole, or none of it. @throws STORE_FAILED */
+/** Parses a record from its JSON. @throws STORE_FAILED if it is incomplete */
 export const storedOf = (json: string): Stored => {
   const what = 'A record in the LMDB database';
   const { v, s, e, u, k, d } = (storedJson(json, what) ?? {}) as Partial<Record<keyof Stored, unknown>>;
@@ -150,7 +150,7 @@ export const storedOf = (json: string): Stored => {
     (e === undefined || typeof e === 'number') &&
     [u, k].every((text) => text === undefined || typeof text === 'string') &&
     d !== undefined;
-  if (!isWhole) throw unreadable(`${what} is not whole`);
+  if (!isWhole) throw unreadable(`${what} is incomplete`);
   return {
     v,
     s,
@@ -173,7 +173,7 @@ const asRecord = (id: Buffer, { v, s, e, u, k, d }: Stored): WireRecord => ({
   data: JSON.stringify(d),
 });
 
-/** A length before it, so that no subject is the beginning of another. */
+/** Prefixed by its length, so that no subject is a prefix of another. */
 const subjectPrefix = (subject: string): Buffer => {
   const { id } = storedName(subject);
   const length = Buffer.alloc(2);
@@ -181,7 +181,7 @@ const subjectPrefix = (subject: string): Buffer => {
   return Buffer.concat([length, id]);
 };
 
-/** The bytes of a float in the order of the numbers. */
+/** A float as bytes that sort in numerical order. */
 const sortable = (ms: number): Buffer => {
   const bytes = Buffer.alloc(8);
   bytes.writeDoubleBE(ms);
@@ -190,8 +190,8 @@ const sortable = (ms: number): Buffer => {
   return bytes;
 };
 
-/** The key right after this one. */
+/** The next possible key. */
 const following = (key: Uint8Array): Buffer => Buffer.concat([key, NOTHING]);
 
-/** What is after all that begin so: no id begins with 0xFF and goes on with as many. */
+/** A key after all keys with this prefix: no id begins with as many 0xFF. */
 const beyond = (prefix: Buffer): Buffer => Buffer.concat([prefix, Buffer.alloc(16, 0xff)]);

@@ -4,18 +4,18 @@ import { check, number, object, optional, string, type CheckResult } from '../..
 /** Options of `lmdbStore()`. */
 export interface LmdbStoreOptions {
   /**
-   * For one operation: ms, 100 to 600,000. What takes longer is given up with STORE_UNAVAILABLE.
+   * The bound of one operation: ms, 100 to 600,000. A slower one fails with STORE_UNAVAILABLE.
    * @default 10_000
    */
   readonly timeoutMs?: number;
   /**
-   * How long to wait for another owner of the directory to end, when it is opened: ms, 0 to 600,000.
+   * How long opening waits for another owner of the directory to end: ms, 0 to 600,000.
    * @default 5_000
    */
   readonly lockTimeoutMs?: number;
 }
 
-/** {@link LmdbStoreOptions}, and where. */
+/** {@link LmdbStoreOptions}, with the path. */
 export interface LmdbStoreSettings extends LmdbStoreOptions {
   /** The directory. */
   readonly path: string;

@@ -1,6 +1,6 @@
 /**
- * The process that owns an LMDB database, for as long as its actor lives: see docs/explanation/inbound-stores.md for why
- * it is a process. It does one thing at a time, and ends when the actor's thread has ended, however that has.
+ * The process that owns an LMDB database, for as long as its actor lives: docs/explanation/inbound-stores.md says why
+ * it is a process. It handles one request at a time, and ends when the actor's thread has ended, in any way.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -20,7 +20,7 @@ let lock: FileLock | undefined;
 let database: LmdbDatabase | undefined;
 
 const acquired = async (path: string, timeoutMs: number): Promise<FileLock> => {
-  // An owner of its own: a process before this one that is still writing is another, whoever started it.
+  // A unique owner: a previous process of the same child may still be writing.
   const taken = new FileLock({
     path: join(path, 'owner'),
     owner: randomUUID(),
@@ -68,10 +68,11 @@ const failureOf = (error: unknown): { readonly code: string; readonly message: s
   return { code: 'STORE_UNAVAILABLE', message: code === undefined ? message : `${message} (${code})` };
 };
 
-// If nobody is there to hear it, `disconnect` is on its way.
+// If the actor is gone, `disconnect` follows.
 const reply = (answer: LmdbReply): void => void process.send?.(answer, undefined, undefined, () => undefined);
 
-// An interrupt at a terminal is for every process of a group; this one ends with its actor, which may have more to write.
+// An interrupt at a terminal goes to every process of a group; this one ends with its actor, which may have more to
+// write.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 process.on('disconnect', () => {
@@ -81,7 +82,7 @@ process.on('disconnect', () => {
 
 process.on('message', (message) => {
   const request = requestOf(message);
-  // Who has sent it waits for no answer, or for one that nothing can be matched to.
+  // The sender waits for no answer, or for one that can't be matched.
   if (!request) return;
   const { id } = request;
   carryOut(request).then(

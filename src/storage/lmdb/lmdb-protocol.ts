@@ -1,4 +1,4 @@
-/** What an actor and the process of its LMDB database say to one another. */
+/** The messages between an actor and the process of its LMDB database. */
 
 /** A write, with its data as JSON. */
 export interface WireWrite {
@@ -15,16 +15,16 @@ export interface WireRecord extends Omit<WireWrite, 'replaces'> {
   readonly version: number;
 }
 
-/** A page, and what the next one is asked for with; nothing after the last. */
+/** A page, and the start of the next one; undefined after the last. */
 export interface WirePage<T> {
   readonly page: T;
   readonly next?: Uint8Array;
 }
 
-/** Version written, or what was there instead. */
+/** The version written, or the record that was there instead. */
 export type WireResult = number | { readonly found: WireRecord | undefined };
 
-/** What may be asked: the arguments, and the answer. */
+/** The operations: their arguments, and their answers. */
 export interface LmdbOperations {
   open: (path: string, lockTimeoutMs: number) => void;
   get: (keys: readonly string[]) => readonly (WireRecord | undefined)[];

@@ -1,8 +1,8 @@
 /**
- * The store in an LMDB database, as its actor has it: a process of its own does the work.
+ * The actor's side of the LMDB store: a separate process does the work.
  *
- * In the actor's thread it could not be: LMDB's binding ends the whole process, or hangs its thread for good, if its
- * thread is terminated at the wrong moment, and a supervisor terminates threads at any.
+ * It can't run in the actor's thread: LMDB's binding ends the whole process, or hangs the thread for good, if the
+ * thread is terminated at the wrong moment, and a supervisor terminates threads at any moment.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { setBound } from '../../core/bound.js';
@@ -41,7 +41,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** A process that has the database open, or is about to. */
+/** A process that has the database open, or is opening it. */
 class LmdbProcess {
   readonly #child: ChildProcess;
   readonly #clock: Clock;
@@ -101,7 +101,7 @@ class LmdbProcess {
       this.#pending.set(request.id, { resolve, reject });
       this.#child.send(request, (error) => error && this.#ended(error));
     });
-    // A process that does not answer is of no use any more; what it has committed is there for the next one.
+    // A process that does not answer is killed; the next one finds what it has committed.
     const timer = setBound(this.#clock, timeoutMs, () => this.kill(`no answer within ${timeoutMs} ms`));
     try {
       return (await answer) as ReturnType<LmdbOperations[Name]>;
@@ -116,7 +116,7 @@ class LmdbProcess {
     this.#child.kill('SIGKILL');
   }
 
-  /** It ends when it is told nothing more. */
+  /** The process ends when it is disconnected. */
   disconnect(): void {
     if (this.#child.connected) this.#child.disconnect();
   }
@@ -125,8 +125,9 @@ class LmdbProcess {
     const waiting = this.#pending.get(reply.id);
     if (reply.ok) return waiting?.resolve(reply.value);
     waiting?.reject(new TokenvisorError(reply.code as TokenvisorErrorCode, `${this.#path}: ${reply.message}`));
-    // Without its lock it does nothing more. The next use starts another one, which takes the lock, or says who has it.
-    if (reply.code === 'STORE_LOCKED') this.kill('it has no lock any more');
+    // Without its lock it does no more work. The next use starts another process, which takes the lock, or reports its
+    // owner.
+    if (reply.code === 'STORE_LOCKED') this.kill('it has lost its lock');
   }
 
   #ended(cause: Error): void {
@@ -152,7 +153,7 @@ class LmdbStore implements Store {
     this.#clock = clock;
   }
 
-  /** The process that has it open: another one, if the last has ended. */
+  /** The current process: a new one if the last has ended. */
   async opened(): Promise<LmdbProcess> {
     if (this.#isClosed) throw new TokenvisorError('STORE_UNAVAILABLE', 'The LMDB store has been closed');
     if (this.#process && !this.#process.isOver) return this.#process;
@@ -212,10 +213,10 @@ class LmdbStore implements Store {
     this.#isClosed = true;
     const process = (await this.#opening?.catch(() => undefined)) ?? this.#process;
     if (!process || process.isOver) return;
-    // After what has been asked before: it does one thing at a time.
+    // After all earlier requests: it handles one at a time.
     await process.ask(CLOSE_MS, 'close').catch(() => undefined);
     process.disconnect();
-    const timer = setBound(this.#clock, CLOSE_MS, () => process.kill('it does not end'));
+    const timer = setBound(this.#clock, CLOSE_MS, () => process.kill('it did not end'));
     await process.exited;
     timer.cancel();
   }
@@ -225,7 +226,7 @@ class LmdbStore implements Store {
     let next: Promise<WirePage<Uint8Array>> | undefined = read();
     while (next) {
       const { page, next: after }: WirePage<Uint8Array> = await next;
-      // It reads the next page while this one is taken apart.
+      // The process reads the next page while this one is unpacked.
       next = after && read(after);
       next?.catch(() => undefined);
       if (page.length > 0) yield unpacked(Buffer.from(page.buffer, page.byteOffset, page.byteLength));

@@ -1,6 +1,4 @@
-/**
- * The store in memory: three maps in the actor's heap.
- */
+/** The store in memory: three maps in the actor's heap. */
 import type {
   OpenStore,
   Store,
@@ -12,14 +10,14 @@ import type {
   StoreWriteResult,
 } from '../port/store.js';
 
-/** The size of what is handed out at once. */
+/** How many records a batch has. */
 const BATCH = 1_000;
 
 class MemoryStore implements Store {
   readonly exclusive = true;
   readonly #records = new Map<string, StoredRecord>();
   readonly #keysOfSubjects = new Map<string, Set<string>>();
-  /** Keys by the whole second in which they expire: few buckets, in order when they are asked for. */
+  /** Keys by the whole second in which they expire: few buckets, sorted when they are needed. */
   readonly #keysOfSeconds = new Map<number, Set<string>>();
 
   async entries(): Promise<StoreEntries> {
@@ -86,7 +84,7 @@ class MemoryStore implements Store {
     takeFrom(this.#keysOfSeconds, secondOf(record), record.key);
   }
 
-  /** What is there of these keys by the time that each batch is asked for. */
+  /** The records of these keys, read when each batch is requested. */
   async *#batchesOf(keys: readonly string[]): AsyncIterable<readonly StoredRecord[]> {
     for (let at = 0; at < keys.length; at += BATCH) {
       const records = keys.slice(at, at + BATCH).map((key) => copyOf(this.#records.get(key)));
@@ -98,7 +96,7 @@ class MemoryStore implements Store {
 const byExpiry = (a: StoredRecord, b: StoredRecord): number => a.expiresAtMs - b.expiresAtMs;
 const secondOf = ({ expiresAtMs }: StoredRecord): number => Math.floor(expiresAtMs / 1_000);
 
-/** What is JSON, apart from the one that it was made from: nobody changes what is stored by keeping hold of it. */
+/** A copy as JSON: a caller that keeps the original can't change the stored data. */
 const jsonOf = (data: unknown): unknown => JSON.parse(JSON.stringify(data ?? null)) as unknown;
 
 const copyOf = (record: StoredRecord | undefined): StoredRecord | undefined =>
@@ -116,5 +114,5 @@ const takeFrom = <K>(map: Map<K, Set<string>>, at: K, key: string): void => {
   if (keys?.size === 0) map.delete(at);
 };
 
-/** Opens a store in memory: empty. */
+/** Opens an empty store in memory. */
 export const openMemoryStore: OpenStore = () => Promise.resolve(new MemoryStore());

@@ -1,5 +1,5 @@
 /**
- * Entries in one buffer: an object of its own for each, on the way from an engine, costs several times what is in it.
+ * Many entries in one buffer: a separate object for each, on the way from an engine, costs several times its contents.
  *
  *     expiry, 8 bytes (float) | state, 8 bytes | length of the key, 4 bytes | key
  */
@@ -9,7 +9,7 @@ import { isUtf8, nameText } from './stored-names.js';
 
 const HEAD = 20;
 
-/** A page that is being filled. */
+/** A page under construction. */
 export class PackedPage {
   #bytes = Buffer.allocUnsafe(2 ** 16);
   #length = 0;
@@ -19,14 +19,14 @@ export class PackedPage {
     return this.#count;
   }
 
-  /** Adds an entry: its key as a stored name has it, whole; its state and expiry are the first 12 bytes of `value`. */
+  /** Adds an entry: its key as a whole stored name; its state and expiry are the first 12 bytes of `value`. */
   add(key: Uint8Array, keyFrom: number, keyEnd: number, value: Uint8Array): void {
     const keyLength = keyEnd - keyFrom;
     let at = this.#length;
     this.#length += HEAD + keyLength;
     if (this.#length > this.#bytes.length) this.#grow(at);
     const bytes = this.#bytes;
-    // Byte by byte, as what is copied is a few of them: a view of each would cost more.
+    // Byte by byte, because a view for so few bytes would cost more.
     for (let from = 4; from < 12; from++) bytes[at++] = value[from]!;
     for (let from = 0; from < 4; from++) bytes[at++] = 0;
     for (let from = 0; from < 4; from++) bytes[at++] = value[from]!;
@@ -35,7 +35,7 @@ export class PackedPage {
     this.#count += 1;
   }
 
-  /** All that was added. */
+  /** Returns and removes all entries added. */
   take(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -47,16 +47,16 @@ export class PackedPage {
   }
 }
 
-/** The entries of a {@link PackedPage}, or of a page of Postgres'; null is none. */
+/** The entries of a {@link PackedPage}, or of a page from Postgres; null is an empty page. */
 export const unpacked = (buffer: Buffer | null): readonly StoredEntry[] => {
   const entries: StoredEntry[] = [];
   if (buffer === null) return entries;
-  // By a view, and without a buffer for each key: there are millions of them at a start.
+  // By a view, without a buffer for each key: a start reads millions of them.
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
   for (let at = 0; at < buffer.length;) {
     const from = at + HEAD;
     const end = from <= buffer.length ? from + view.getUint32(at + 16) : Infinity;
-    // Half a key would be that of another entry.
+    // A truncated key would be that of another entry.
     if (end > buffer.length) throw unreadable('A page of entries is cut short');
     const key = isUtf8(buffer[from]) ? buffer.toString('utf8', from, end) : nameText(buffer.subarray(from, end));
     entries.push({ key, state: view.getUint32(at + 12), expiresAtMs: view.getFloat64(at) });

@@ -1,9 +1,9 @@
 /**
- * Keys and subjects as the engines keep them: any string, at a bounded length, and each with a name of its own.
+ * Converts keys and subjects to the form in which the engines keep them: unique, and of bounded length.
  *
- * A name is the string's UTF-8. It begins with 0xFF, which no UTF-8 does, if the string has half a surrogate pair, and
- * is UTF-16 then. What is long is known by its SHA-256 behind 0xFE, and kept beside it: an index of Postgres' or LMDB's takes
- * some 2 kB at most.
+ * A name is the string's UTF-8. If the string has a lone surrogate, the name is UTF-16 after 0xFF, a byte that UTF-8
+ * does not use. A long string is identified by its SHA-256 after 0xFE, and kept beside it: an index of Postgres or LMDB
+ * takes some 2 kB at most.
  */
 import { createHash } from 'node:crypto';
 
@@ -12,9 +12,9 @@ const DIGEST = 0xfe;
 const MAX_BYTES = 512;
 
 export interface StoredName {
-  /** What it is found by: 1 to 512 bytes. */
+  /** The identifier: 1 to 512 bytes. */
   readonly id: Buffer;
-  /** All of it, if that is not the id. */
+  /** The whole name, if it is not the id. */
   readonly whole?: Buffer;
 }
 
@@ -24,15 +24,15 @@ export const storedName = (text: string): StoredName => {
   const whole = isWellFormed(text)
     ? Buffer.from(text, 'utf8')
     : Buffer.concat([Buffer.of(ILL_FORMED), Buffer.from(text, 'utf16le')]);
-  // An empty one would be no key of LMDB's.
+  // LMDB does not allow an empty key.
   if (whole.length > 0 && whole.length <= MAX_BYTES) return { id: whole };
   return { id: Buffer.concat([Buffer.of(DIGEST), createHash('sha256').update(whole).digest()]), whole };
 };
 
-/** True for an id that the whole is kept beside. */
+/** True for the digest of a long name, which is kept beside it. */
 export const isDigest = (id: Uint8Array): boolean => id[0] === DIGEST;
 
-/** By its first byte: a string that is whole, as UTF-8. */
+/** By the first byte: true if the name is the string's UTF-8. */
 export const isUtf8 = (first: number | undefined): boolean => first !== undefined && first < DIGEST;
 
 /** The string that {@link storedName} was given. */

@@ -1,16 +1,16 @@
-/** The tables of the Postgres store, as text. */
+/** The tables of the Postgres store, as SQL. */
 import { checked, object, optionsOf } from '../../config/check.js';
 import { namesShape, type PostgresStoreOptions } from './postgres-options.js';
 
-/** A step from one form of the tables to the next. */
+/** A step from one version of the tables to the next. */
 export interface PostgresMigration {
-  /** Counts from 1; the table of migrations has those that were run. */
+  /** Counts from 1; the table of migrations has the versions that were run. */
   readonly version: number;
   /** The statements, without a transaction around them. */
   readonly sql: string;
 }
 
-/** Which tables. */
+/** The names of the tables. */
 export type PostgresNames = Pick<PostgresStoreOptions, 'schema' | 'tablePrefix'>;
 
 export interface TableNames {
@@ -19,7 +19,7 @@ export interface TableNames {
   readonly migrations: string;
 }
 
-/** @throws CONFIG_INVALID for names that can't be written without quotes */
+/** @throws CONFIG_INVALID for names that need quotes */
 export const tableNames = (names: PostgresNames = {}): TableNames => {
   const { schema: wanted, tablePrefix: prefix } = optionsOf(names, 'names');
   const { schema, tablePrefix } = checked(object(namesShape), { schema: wanted, tablePrefix: prefix }, '');
@@ -61,8 +61,9 @@ CREATE INDEX ${index(records, 'changes')} ON ${records} (changed_by);`;
 const STEPS: readonly ((names: TableNames) => string)[] = [FIRST];
 
 /**
- * What `postgresStore()` runs when it is opened, for somebody else to run: each step that the table of migrations does
- * not have, in order, in one transaction, with its version added to that table. {@link postgresSchema} is all of it.
+ * The steps that `postgresStore()` runs when it is opened, for a person to run instead: each step that the table of
+ * migrations does not have, in order, in one transaction, with its version added to that table. {@link postgresSchema}
+ * combines them all.
  *
  * @throws CONFIG_INVALID
  */
@@ -71,12 +72,12 @@ export const postgresMigrations = (names: PostgresNames = {}): readonly Postgres
   return STEPS.map((step, at) => ({ version: at + 1, sql: step(tables) }));
 };
 
-/** What makes the schema and the table of migrations. */
+/** The SQL that creates the schema and the table of migrations. */
 export const migrationsTable = (names: PostgresNames): string => TABLE_OF_MIGRATIONS(tableNames(names));
 
 /**
- * The text that makes all tables of a new ledger, to be run once, by psql for instance. What a role needs afterwards is USAGE on
- * the schema, SELECT on both tables, and INSERT, UPDATE and DELETE on the records.
+ * The SQL that creates all tables of a new ledger, to be run once, by psql for instance. Afterwards a role needs USAGE
+ * on the schema, SELECT on both tables, and INSERT, UPDATE and DELETE on the records.
  *
  * @throws CONFIG_INVALID
  */

@@ -1,5 +1,5 @@
 /**
- * One connection to Postgres: made when it is needed, given up when it does not answer, made again at the next use.
+ * One connection to Postgres: opened when it is needed, dropped when it does not answer, opened again at the next use.
  */
 import { Socket } from 'node:net';
 import type * as Pg from 'pg';
@@ -12,21 +12,21 @@ import { isCollision, isLost, storeError } from './postgres-errors.js';
 import { refuseInClear, refuseOddFiles, refuseOddSsl } from './postgres-guards.js';
 import type { CheckedPostgresOptions, PostgresTls } from './postgres-options.js';
 
-/** How much longer than the server, which is asked to end a statement, we wait for it to say so. */
+/** How much longer to wait than the server, which is asked to end a statement at its timeout: ms. */
 const GRACE_MS = 1_000;
 const MARGIN_MS = 100;
 const CLOSE_MS = 1_000;
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
-/** Two statements that wait for one another are no failure: one of them is run again. */
+/** How often a statement is run if it collides with another one. */
 const MAX_TRIES = 5;
 
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface ConnectionHooks {
-  /** What a new connection is set up with. */
+  /** Sets up a new connection. */
   readonly prepare: (query: (text: string, values?: readonly unknown[]) => Promise<readonly Row[]>) => Promise<void>;
-  /** Another session has told of something, or the connection that would have heard of it is lost. */
+  /** Called when another session has notified of a change, or when the listening connection is lost. */
   readonly changed: () => void;
 }
 
@@ -34,7 +34,7 @@ interface Live {
   readonly client: Pg.Client;
   /** Rejects when the connection ends. */
   readonly lost: Promise<never>;
-  /** Statements to be told when it ends. Not by that one promise: it would hold on to each that was ever raced with it. */
+  /** Statements to reject when it ends. Not by racing with `lost`: that promise would retain all of them. */
   readonly waiting: Set<(error: Error) => void>;
   readonly drop: (error: Error) => void;
   /** Resolves when the statements so far have been answered. */
@@ -50,7 +50,7 @@ export class PostgresConnection {
   #live: Live | undefined;
   #connecting: Promise<Live> | undefined;
   #closed = false;
-  /** After a connection that failed: no other before this, on the monotonic clock. */
+  /** After a failed connection: no other before this instant, on the monotonic clock. */
   #notBeforeMs = -Infinity;
   #waitMs = 0;
   #lastFailure: TokenvisorError | undefined;
@@ -63,7 +63,7 @@ export class PostgresConnection {
     this.#addresses = new AddressBook({ clock: context.clock });
   }
 
-  /** The rows of one statement, which is a transaction of its own. @throws STORE_UNAVAILABLE, STORE_FAILED */
+  /** Runs one statement, a transaction of its own, and returns its rows. @throws STORE_UNAVAILABLE, STORE_FAILED */
   async query(doing: string, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     for (let tries = 1; ; tries++) {
       const live = await this.#connected();
@@ -76,7 +76,7 @@ export class PostgresConnection {
     }
   }
 
-  /** Ends the connection, and waits for no more than a second. */
+  /** Ends the connection, within a second. */
   async close(): Promise<void> {
     this.#closed = true;
     const live = this.#live ?? (await this.#connecting?.catch(() => undefined));
@@ -96,7 +96,7 @@ export class PostgresConnection {
     return this.#connecting;
   }
 
-  /** Asked again after a wait. */
+  /** A method, because the answer changes during a wait. */
   #isClosed(): boolean {
     return this.#closed;
   }
@@ -119,7 +119,7 @@ export class PostgresConnection {
       if (this.#isClosed()) throw new Error('it was closed');
       this.#waitMs = 0;
       this.#live = live;
-      // A connection that ends by itself would have told of changes: whoever looks for them makes another.
+      // A connection that has ended can't notify of changes: report one, so that the next request opens another.
       lost.catch(() => {
         if (this.#live !== opened) return;
         this.#live = undefined;
@@ -143,7 +143,7 @@ export class PostgresConnection {
     const lost = new Promise<never>((_, reject) => {
       drop = (error) => {
         reject(error);
-        // Nothing more is sent: what does not answer would keep the socket open for minutes.
+        // Sends nothing more: a server that does not answer would keep the socket open for minutes.
         socketOf(client)?.destroy();
       };
       client.on('error', drop);
@@ -160,7 +160,7 @@ export class PostgresConnection {
     return { client, lost, waiting, drop, turn: Promise.resolve() };
   }
 
-  /** One statement at a time. Its caller waits within the bound, the wait for those before it included. */
+  /** Runs one statement at a time. The bound includes the wait for earlier statements. */
   async #ask(live: Live, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const boundMs = this.#options.statementTimeoutMs + GRACE_MS;
     const late = new Error(`no answer within ${boundMs} ms`);
@@ -173,13 +173,13 @@ export class PostgresConnection {
     const answer = live.turn.then(async () => {
       if (state.isGivenUp) return [];
       state.isAsked = true;
-      // A server that has not ended the statement by then is not there: the connection is not to be used again.
+      // A server that has not ended the statement by then is unreachable: the connection is not used again.
       const asked = live.client.query<Row>(text, values as unknown[]);
       return (await this.#bounded(boundMs, asked, () => live.drop(late))).rows;
     });
     live.turn = answer.catch(() => undefined);
     try {
-      // A little later than the connection is given up: who asks next finds another.
+      // A little after the connection is dropped, so that the next statement gets another one.
       return await this.#bounded(boundMs + MARGIN_MS, Promise.race([answer, failed]), () => {
         state.isGivenUp = true;
         fail(late);
@@ -192,7 +192,7 @@ export class PostgresConnection {
     }
   }
 
-  /** Calls `late` when the time is over: it is what makes `work` reject. */
+  /** Calls `late` at the bound, which makes `work` reject. */
   async #bounded<T>(timeoutMs: number, work: Promise<T>, late: () => void): Promise<T> {
     const timer = setBound(this.#context.clock, timeoutMs, late);
     try {
@@ -218,7 +218,7 @@ export class PostgresConnection {
       application_name: 'tokenvisor',
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      // A name is looked up without libuv's pool, which may be full.
+      // Resolves the name without libuv's pool, which may be full.
       stream: () => {
         const socket = new Socket();
         const connect = socket.connect.bind(socket);
@@ -229,7 +229,7 @@ export class PostgresConnection {
     };
   }
 
-  /** Whatever a message might quote. */
+  /** All secrets that a message might quote. */
   #secrets(): readonly string[] {
     const { connectionString, password } = this.#options;
     try {
@@ -243,7 +243,7 @@ export class PostgresConnection {
   }
 }
 
-/** The text, and what in it is a password, before its last `@` or among its parameters: as it is, and decoded. */
+/** The connection string, and the passwords before its last `@` or in its parameters: raw and decoded. */
 const passwordsIn = (connectionString: string): readonly string[] => {
   const parts = [/^[^:]+:\/\/[^:@/]*:(.*)@/s, /[?&]password=([^&#]*)/s].flatMap(
     (pattern) => pattern.exec(connectionString)?.[1] ?? [],

@@ -1,8 +1,10 @@
-/** What goes wrong with Postgres, as the ledger is told: without secrets, and apart: away, or wrong. */
+/** Converts errors of Postgres to those of a ledger, without secrets: unavailable for now, or failed for good. */
 import { TokenvisorError } from '../../core/errors.js';
 import { redact } from '../../secrets/redact.js';
 
-/** SQLSTATEs, or classes of them, of a server that can't answer now: connections, resources, operators, files, itself. */
+/**
+ * SQLSTATEs, or classes of them, of a server that can't answer now: connections, resources, operators, files, itself.
+ */
 const AWAY = /^(?:08|53|57|58|XX|40|25006|55P03)/;
 
 /** Undefined unless it looks like a code: a server can send any text. */
@@ -11,14 +13,14 @@ const codeOf = (error: unknown): string | undefined => {
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
 };
 
-/** True for an error that the server answered with: a SQLSTATE has five characters (and so have some of Node's). */
+/** True for an error that the server sent: a SQLSTATE has five characters (as have some of Node's codes). */
 const isAnswer = (error: unknown): boolean =>
   /^[0-9A-Z]{5}$/.test(codeOf(error) ?? '') && typeof (error as { severity?: unknown }).severity === 'string';
 
-/** True if the same statement may succeed at once: it met another one, and was the one to give way. */
+/** True if the same statement may succeed at once: it collided with another one, and was aborted. */
 export const isCollision = (error: unknown): boolean => isAnswer(error) && /^40(?:001|P01)$/.test(codeOf(error) ?? '');
 
-/** True if the connection is not to be used again. */
+/** True if the connection must not be used again. */
 export const isLost = (error: unknown): boolean => !isAnswer(error) || /^(?:08|57P|25006)/.test(codeOf(error) ?? '');
 
 /** Removed: control characters can drive a terminal, and a line break starts another log line. */
@@ -38,11 +40,13 @@ const messageOf = (error: unknown, secrets: readonly string[]): string => {
   return redact(message, secrets).replaceAll(CONTROLS, ' ').slice(0, MAX_MESSAGE);
 };
 
-/** What is said here, or by the driver of itself. Its other texts may quote the server. */
+/** Texts of this module, or of the driver itself. The driver's other texts may quote the server. */
 const OWN_TEXTS =
   /^(?:no connection within \d+ ms|it was closed|the connection ended|Connection terminated(?: unexpectedly)?|The server does not support SSL connections|SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a (?:non-empty )?string)$/;
 
-/** What went wrong before the server was authenticated. Any host may have sent the text, so only the SQLSTATE is shown. */
+/**
+ * The text of an error before the server was authenticated. Any host may have sent it, so only the SQLSTATE is shown.
+ */
 const beforeAuthentication = (error: unknown): string => {
   const code = codeOf(error);
   if (isAnswer(error)) return 'it was refused';
@@ -57,7 +61,7 @@ interface ErrorContext {
   readonly authenticated: boolean;
 }
 
-/** STORE_UNAVAILABLE, or STORE_FAILED for what will not change by itself; the cause is the error, cleaned. */
+/** STORE_UNAVAILABLE, or STORE_FAILED for errors that a retry does not fix; the cause is the error, cleaned. */
 export const storeError = (doing: string, error: unknown, context: ErrorContext): TokenvisorError => {
   if (error instanceof TokenvisorError) return error;
   const said = context.authenticated ? messageOf(error, context.secrets) : beforeAuthentication(error);

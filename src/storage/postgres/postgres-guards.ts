@@ -1,4 +1,4 @@
-/** Checks of what a connection string makes `pg` do. */
+/** Checks of dangerous settings in a connection string for `pg`. */
 import type * as Pg from 'pg';
 import { TokenvisorError } from '../../core/errors.js';
 import { readRegularFile, whyUnreadable } from '../../fs/regular-file.js';
@@ -6,8 +6,8 @@ import { MAX_SECRET_BYTES } from '../../secrets/references.js';
 import { isOnThisMachine } from './postgres-options.js';
 
 /**
- * What `pg` leaves as a text in `ssl` it takes for TLS, also `false`, `no` and `off`. It then throws where nothing catches it, once the
- * server has agreed.
+ * If `ssl` stays a string, `pg` treats it as TLS, even `false`, `no` and `off`. It then throws an uncaught error once
+ * the server has agreed.
  *
  * @throws STORE_FAILED
  */
@@ -15,32 +15,32 @@ export const refuseOddSsl = ({ ssl }: Pg.Client): void => {
   if (typeof (ssl as unknown) !== 'string') return;
   throw new TokenvisorError(
     'STORE_FAILED',
-    'Expected `ssl` in the connection string to be `true`, `1`, `0` or `no-verify`, got another text. Give `sslmode=verify-full` in its ' +
-      'place, or `sslmode=disable` for no TLS',
+    'Expected `ssl` in the connection string to be `true`, `1`, `0` or `no-verify`, got another text. Give `sslmode=verify-full` ' +
+      'instead, or `sslmode=disable` for no TLS',
   );
 };
 
 /**
- * Asked of the client, which has parsed the connection string, before it connects: a server may ask for the password in clear,
- * and would get it.
+ * Refuses a remote server without TLS before connecting: it could ask for the password in plain text. Reads the client,
+ * which has parsed the connection string.
  *
  * @throws STORE_FAILED
  */
 export const refuseInClear = ({ ssl, host }: Pg.Client): void => {
-  // The types say that it is a boolean; it is an object too.
+  // Typed as a boolean, but may also be an object.
   if ((ssl as unknown) || isOnThisMachine(host)) return;
   throw new TokenvisorError(
     'STORE_FAILED',
     'Expected TLS to a Postgres server that is not on this machine, got a connection without it. Give `tls`, or ' +
-      '`sslmode=verify-full` in the connection string; `allowInsecure: true` sends all of it in clear, the password included',
+      '`sslmode=verify-full` in the connection string; `allowInsecure: true` sends everything in plain text, including the password',
   );
 };
 
-/** `pg` reads the files of these parameters, without a look at what they are. */
+/** `pg` reads the files of these parameters, without checking their type. */
 const FILES = ['sslcert', 'sslkey', 'sslrootcert'];
 
 /**
- * A pipe in the place of one of these files would block the thread for ever.
+ * Refuses other than regular files: a pipe would block the thread for ever.
  *
  * @throws STORE_FAILED
  */
@@ -58,8 +58,8 @@ export const refuseOddFiles = (connectionString: string): void => {
 };
 
 /**
- * The parameters as `pg-connection-string` reads them, the last one of a name: a URL drops tabs and line breaks wherever they are. What
- * is no URL has none: the driver throws.
+ * The parameters as `pg-connection-string` reads them, the last one of a name: a URL drops tabs and line breaks
+ * anywhere. Empty if it is not a URL: the driver throws.
  */
 const parametersOf = (connectionString: string): ReadonlyMap<string, string> => {
   // The directory of a socket, and a database.

@@ -1,4 +1,4 @@
-/** Brings the tables up to date, or says what somebody has to run. */
+/** Updates the tables, or says which statements to run. */
 import { TokenvisorError } from '../../core/errors.js';
 import { migrationsTable, postgresMigrations, tableNames } from './migrations.js';
 import type { PostgresConnection } from './postgres-connection.js';
@@ -8,7 +8,7 @@ const OLDEST_SERVER = 130_000;
 
 type Query = (text: string, values?: readonly unknown[]) => ReturnType<PostgresConnection['query']>;
 
-/** @throws STORE_FAILED if the tables are not those that this version of the package works with */
+/** @throws STORE_FAILED if the tables are not of the version that this package needs */
 export const migrate = async (query: Query, options: CheckedPostgresOptions): Promise<void> => {
   await checkServer(query);
   const steps = postgresMigrations(options);
@@ -19,12 +19,12 @@ export const migrate = async (query: Query, options: CheckedPostgresOptions): Pr
     const what = missing.length === steps.length ? 'postgresSchema' : 'postgresMigrations';
     throw new TokenvisorError(
       'STORE_FAILED',
-      `Expected ${migrations} to have version ${steps.length}, got ${steps.length - missing.length}. Run what ` +
-        `${what}({ schema: '${schema}', tablePrefix: '${options.tablePrefix}' }) of tokenvisor/storage gives, or leave ` +
+      `Expected ${migrations} to have version ${steps.length}, got ${steps.length - missing.length}. Run the SQL of ` +
+        `${what}({ schema: '${schema}', tablePrefix: '${options.tablePrefix}' }) of tokenvisor/storage, or leave ` +
         'out `migrate: false`',
     );
   }
-  // One statement of several commands is one transaction, and the lock ends with it: whoever comes second finds it done.
+  // One query of several commands is one transaction, and the lock ends with it: a second process finds the work done.
   const lock = `SELECT pg_advisory_xact_lock(hashtext('tokenvisor ${migrations}'))`;
   const guarded = steps.map(
     ({ version, sql }) => `DO $tokenvisor$ BEGIN
@@ -35,7 +35,7 @@ export const migrate = async (query: Query, options: CheckedPostgresOptions): Pr
     END $tokenvisor$;`,
   );
   const [found] = await query('SELECT to_regnamespace($1) IS NOT NULL AS there', [schema]);
-  // To make it if it is not there takes a right, also where it is there.
+  // CREATE SCHEMA IF NOT EXISTS needs the right to create even if the schema exists.
   const table = migrationsTable(options).replace(/^CREATE SCHEMA [^;]+;/, (make) =>
     found?.['there'] === true ? '' : make,
   );
@@ -52,9 +52,9 @@ const mayNot = (error: unknown): boolean => (error as { readonly code?: unknown 
 const notAllowed = ({ schema, tablePrefix }: CheckedPostgresOptions): TokenvisorError =>
   new TokenvisorError(
     'STORE_FAILED',
-    `Expected the role to be allowed to make the tables in the schema '${schema}': Postgres refused it (42501). Let it, ` +
-      `or have somebody who may run what postgresSchema({ schema: '${schema}', tablePrefix: '${tablePrefix}' }) of ` +
-      'tokenvisor/storage gives, and give `migrate: false`',
+    `Expected the role to be allowed to make the tables in the schema '${schema}': Postgres refused it (42501). Grant it, ` +
+      `or have an administrator run the SQL of postgresSchema({ schema: '${schema}', tablePrefix: '${tablePrefix}' }) of ` +
+      'tokenvisor/storage, and set `migrate: false`',
   );
 
 const checkServer = async (query: Query): Promise<void> => {
@@ -74,7 +74,7 @@ const missingSteps = async (query: Query, migrations: string, count: number): Pr
   if (newest > count) {
     throw new TokenvisorError(
       'STORE_FAILED',
-      `Expected ${migrations} to have at most version ${count}, got ${newest}: a newer tokenvisor has been here. Update this one`,
+      `Expected ${migrations} to have at most version ${count}, got ${newest}: a newer tokenvisor has updated it. Update this one`,
     );
   }
   return all.filter((version) => !run.includes(version));

@@ -14,7 +14,7 @@ export interface PostgresTls {
   /** … and its private key. */
   readonly key?: SecretReference | string;
   /**
-   * The name that the server's certificate has to have, if it is reached by an address.
+   * The name that the server's certificate must have, if the server is reached by an address.
    * @default the host
    */
   readonly servername?: string;
@@ -49,16 +49,16 @@ export interface PostgresStoreOptions {
    * @default required without `connectionString`
    */
   readonly user?: string;
-  /** Its password, read anew for each connection. */
+  /** Its password, read again for each connection. */
   readonly password?: SecretReference | string;
   /**
-   * Whether TLS is used, and how. Required for a server that is not on this machine; see `allowInsecure`.
-   * @default what the connection string says, else none
+   * Whether and how TLS is used. Required for a server that is not on this machine; see `allowInsecure`.
+   * @default as the connection string says, else none
    */
   readonly tls?: boolean | PostgresTls;
   /**
-   * Lets a connection without TLS leave the machine. The server then gets the password in clear if it asks for it, and so does
-   * everybody on the way.
+   * Allows a connection without TLS to another machine. The server, and everyone on the network path, then gets the
+   * password in plain text if the server asks for it.
    * @default false
    */
   readonly allowInsecure?: boolean;
@@ -68,29 +68,30 @@ export interface PostgresStoreOptions {
    */
   readonly schema?: string;
   /**
-   * What the names of the tables begin with, so that several ledgers have their own.
+   * The prefix of the tables' names, so that several ledgers have separate tables.
    * @default 'ledger_'
    */
   readonly tablePrefix?: string;
   /**
-   * Whether the tables are made, and brought up to date, when the store is opened. If not, the store is not opened before
-   * somebody has run what `postgresMigrations()` gives.
+   * Whether the tables are created and updated when the store is opened. If not, a person must first run the SQL of
+   * `postgresMigrations()`.
    * @default true
    */
   readonly migrate?: boolean;
   /**
-   * Whether the server tells of changes (LISTEN). Behind a pool that shares sessions (PgBouncer by transaction): `false`.
+   * Whether the server notifies of changes (LISTEN). Behind a pool that shares sessions (PgBouncer by transaction):
+   * `false`.
    * @default true
    */
   readonly listen?: boolean;
   /**
-   * For a connection to be made, with its session: ms, 100 to 600,000.
+   * The bound for opening a connection with its session: ms, 100 to 600,000.
    * @default 5_000
    */
   readonly connectTimeoutMs?: number;
   /**
-   * For one statement: ms, 100 to 600,000. The server is asked to end it then; if it does not answer a second later,
-   * the connection is given up.
+   * The bound of one statement: ms, 100 to 600,000. The server is then asked to end it; if it does not answer a second
+   * later, the connection is dropped.
    * @default 10_000
    */
   readonly statementTimeoutMs?: number;
@@ -105,12 +106,12 @@ export type CheckedPostgresOptions = PostgresStoreOptions &
     >
   >;
 
-/** True for what a connection reaches without leaving the machine: a socket's directory, or an address of the loopback. */
+/** True for a host on this machine: a socket's directory, or a loopback address. */
 export const isOnThisMachine = (host: string): boolean => host.startsWith('/') || isLoopbackHost(host);
 
 const PARTS = ['host', 'port', 'database', 'user', 'password'] as const;
 
-/** Names that need no quotes, whoever writes them, and that leave room for what is appended. */
+/** Names that need no quotes, and that leave room for suffixes. */
 const schemaName = string({
   pattern: /^[a-z_][a-z0-9_]{0,39}$/,
   expected: 'a name of at most 40 lower-case letters, digits and underscores',
@@ -128,7 +129,7 @@ const tls = anyOf<boolean | PostgresTls>(
   }),
 );
 
-/** The check of the names of schema and tables, also for whoever prints them. */
+/** The check of the names of schema and tables, also for printing the SQL. */
 export const namesShape = {
   schema: optional(schemaName, 'tokenvisor'),
   tablePrefix: optional(schemaName, 'ledger_'),
@@ -155,12 +156,12 @@ export const checkPostgresOptions = (options: unknown, path: string): CheckResul
       },
       (value, at, report) => {
         const unset = ['connectionString', 'password'].filter((key) => key in value && value[key] === undefined);
-        for (const key of unset) report(joinPath(at, key), 'a secret, or not there at all', 'nothing');
+        for (const key of unset) report(joinPath(at, key), 'a secret, or absent', 'nothing');
         const parts = PARTS.filter((key) => value[key] !== undefined);
         if (value['connectionString'] !== undefined && parts.length > 0) {
           report(at, 'an object with `connectionString` or the parts of one', `both, with \`${parts.join('`, `')}\``);
         }
-        // What is not said would be taken from the environment, and an actor's is empty.
+        // The driver takes missing parts from the environment, and an actor's is empty.
         if (value['connectionString'] === undefined && value['user'] === undefined && unset.length === 0) {
           report(at, 'an object with `connectionString`, or `user` and the other parts of one', 'neither');
         }

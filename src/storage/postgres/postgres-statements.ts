@@ -1,24 +1,24 @@
 /**
- * What the Postgres store says to the server.
+ * The SQL statements of the Postgres store.
  *
- * Entries come packed into one `bytea` a page, because a row of its own costs both sides several times what is in it.
+ * Entries are packed into one `bytea` a page, because a row for each costs both sides several times its contents.
  */
 import type { TableNames } from './migrations.js';
 
-/** An entry, as packed-entries.ts has it. */
+/** An entry in the format of packed-entries.ts. */
 const PACKED = `float8send(expires_at) || int8send(state) || int4send(octet_length(coalesce(whole_key, id))) || coalesce(whole_key, id)`;
 
-/** The server as it is now: since when it runs, and which transactions are seen. */
+/** The server's current state: when it was started, and which transactions are visible. */
 const CURSOR = `extract(epoch FROM pg_postmaster_start_time())::text || ' ' || pg_current_snapshot()::text`;
 
 const COLUMNS = 'id, whole_key, version, state, expires_at, subject, whole_subject, data';
 
 export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
-  /** Where the rows lie that anybody can see by now: the file, and how many blocks it has. */
+  /** The extent of the visible rows: the file, and its number of blocks. */
   extent: `SELECT ${CURSOR} AS cursor, pg_relation_filenode('${records}')::text AS file,
     (pg_relation_size('${records}') / current_setting('block_size')::bigint)::float8 AS blocks`,
 
-  /** By where they lie, block by block: by their ids, each would be read from another place. */
+  /** By position, block by block: ordered by id, each row would be read from another block. */
   entries: `
     SELECT string_agg(${PACKED}, '') AS packed, pg_relation_filenode('${records}')::text AS file
     FROM ${records} WHERE ctid >= $1 AND ctid < $2`,
@@ -31,8 +31,8 @@ export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
     ORDER BY expires_at, id LIMIT $2`,
 
   /**
-   * Each row by itself: those whose version is another are left out of the answer; or whose expiry is, as a row that was
-   * removed when it had expired, and made anew by another process, counts its versions anew.
+   * Each row is independent: a row with another version is left out of the answer; so is one with another expiry,
+   * because a row that was removed on expiry and added again by another process counts its versions from 1 again.
    */
   write: `
     WITH input AS MATERIALIZED (
@@ -64,10 +64,10 @@ export const statements = ({ records }: Pick<TableNames, 'records'>) => ({
     SELECT count(*)::float8 AS count FROM gone`,
 
   /**
-   * Rows that the look before this one can't have seen: what was still running then, or has begun since. Numbers of a
-   * sequence would not do, since they are given out before the commit. After a restart of the server, or on another
-   * one, transactions may have been counted otherwise: then it says that these are not all, as it does if there are more
-   * of them than one answer is to have.
+   * Rows that the previous request can't have seen: of transactions that were still running then, or have begun since.
+   * A sequence would not do, because its numbers are assigned before the commit. After a restart of the server, or on
+   * another one, transactions may be numbered differently: then `are_all` is false, as it is if there are more rows
+   * than one answer may have.
    */
   changes: `
     WITH since AS MATERIALIZED (

@@ -1,8 +1,8 @@
 /**
  * The store in a Postgres table, for any number of processes.
  *
- * Each operation is one statement, and so one transaction: what was answered is committed, and what was not answered is
- * there as a whole or not at all.
+ * Each operation is one statement, and so one transaction: an answered one is committed, an unanswered one is there as
+ * a whole or not at all.
  */
 import { createHash } from 'node:crypto';
 import type * as Pg from 'pg';
@@ -28,12 +28,12 @@ import { migrate } from './postgres-migrate.js';
 import type { CheckedPostgresOptions } from './postgres-options.js';
 import { statements } from './postgres-statements.js';
 
-/** Of the table's file: some 40,000 rows. */
+/** Blocks of the table's file per page: some 40,000 rows. */
 const BLOCKS_AT_ONCE = 500;
 const RECORDS_AT_ONCE = 1_000;
-/** More than these, some 30 MB, are read page by page, with all others. */
+/** With more changes than these, some 30 MB, all entries are read again, page by page. */
 const CHANGES_AT_ONCE = 500_000;
-/** Of a statement that writes. */
+/** The most rows of a statement that writes. */
 const MAX_ROWS = 2_000;
 const MAX_CHARACTERS = 4_000_000;
 
@@ -108,7 +108,7 @@ class PostgresStore implements Store {
   async changes(cursor: string): Promise<StoreChanges | undefined> {
     const [startedAt, snapshot] = cursor.split(' ');
     const values = [startedAt, snapshot, CHANGES_AT_ONCE];
-    const [row] = await this.#connection.query('a look for changes', this.#sql.changes, values);
+    const [row] = await this.#connection.query('a query for changes', this.#sql.changes, values);
     if (row?.['are_all'] !== true) return undefined;
     return { cursor: String(row['cursor']), entries: unpacked((row['packed'] ?? null) as Buffer | null) };
   }
@@ -118,20 +118,22 @@ class PostgresStore implements Store {
   }
 
   async #extent(): Promise<Extent & { readonly cursor: string }> {
-    const [row] = await this.#connection.query('a look at its extent', this.#sql.extent);
+    const [row] = await this.#connection.query('a query for its size', this.#sql.extent);
     return { cursor: String(row?.['cursor']), file: String(row?.['file']), blocks: Number(row?.['blocks']) };
   }
 
   async *#entries(cursor: string, { file, blocks }: Extent): AsyncIterable<readonly StoredEntry[]> {
     for (let extent: Extent = { file, blocks }; !(yield* this.#scan(extent));) extent = await this.#extent();
-    // A row that was changed meanwhile lies elsewhere since, perhaps where it was looked for already.
+    // A row that was changed meanwhile has moved, perhaps to a block that was read already.
     const changes = await this.changes(cursor);
     if (!changes)
-      throw new TokenvisorError('STORE_UNAVAILABLE', 'Postgres was restarted while all was read. Try again');
+      throw new TokenvisorError('STORE_UNAVAILABLE', 'Postgres was restarted while all entries were read. Try again');
     if (changes.entries.length > 0) yield changes.entries;
   }
 
-  /** False if the rows have been moved to another file meanwhile (VACUUM FULL, CLUSTER): some may have been missed. */
+  /**
+   * Returns false if the rows were moved to another file meanwhile (VACUUM FULL, CLUSTER): some may have been missed.
+   */
   async *#scan({ file, blocks }: Extent): AsyncGenerator<readonly StoredEntry[], boolean> {
     const read = (from: number): Promise<readonly Row[]> =>
       this.#connection.query('a read of all entries', this.#sql.entries, [
@@ -142,7 +144,7 @@ class PostgresStore implements Store {
     for (let next = blocks > 0 ? read(0) : undefined; next;) {
       const [row]: readonly Row[] = await next;
       at += BLOCKS_AT_ONCE;
-      // The server works on the next page while this one is taken apart.
+      // The server prepares the next page while this one is unpacked.
       next = at < blocks ? read(at) : undefined;
       next?.catch(() => undefined);
       if (row?.['file'] !== file) return false;
@@ -154,7 +156,7 @@ class PostgresStore implements Store {
   async #writeBatch(batch: readonly StoreWrite[]): Promise<ReadonlyMap<string, number>> {
     const rows = batch
       .map((write) => ({ write, name: storedName(write.key), subject: subjectOf(write) }))
-      .sort((a, b) => Buffer.compare(a.name.id, b.name.id)); // All in one order, so that two seldom wait for one another.
+      .sort((a, b) => Buffer.compare(a.name.id, b.name.id)); // All writers use the same order, so that they seldom wait for one another.
     const values = [
       rows.map(({ name }) => name.id),
       rows.map(({ name }) => name.whole ?? null),
@@ -178,7 +180,7 @@ class PostgresStore implements Store {
   }
 }
 
-/** Of the table: its file, and how many blocks that has. */
+/** The size of the table: its file, and the number of blocks. */
 interface Extent {
   readonly file: string;
   readonly blocks: number;
@@ -202,7 +204,7 @@ const inParts = function* <T>(all: readonly T[], size: number): Iterable<readonl
   for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
 };
 
-/** Parts of a bounded size; a key comes in one of them once, since a statement can write a row once. */
+/** Batches of a bounded size, with each key at most once: a statement can write a row once. */
 const batchesOf = function* (writes: readonly StoreWrite[]): Iterable<readonly StoreWrite[]> {
   let batch: StoreWrite[] = [];
   let keys = new Set<string>();
@@ -219,7 +221,7 @@ const batchesOf = function* (writes: readonly StoreWrite[]): Iterable<readonly S
   if (batch.length > 0) yield batch;
 };
 
-/** Where changes are told: a name has 63 bytes, so it is a digest. */
+/** The channel of notifications: its name is a digest, because it has 63 bytes at most. */
 const channelOf = (options: CheckedPostgresOptions): string =>
   `tokenvisor_${createHash('sha256').update(tableNames(options).records).digest('hex').slice(0, 32)}`;
 
@@ -230,7 +232,7 @@ export const openPostgresStore: OpenStore<CheckedPostgresOptions> = async (optio
   const connection = new PostgresConnection(pg, options, context, {
     changed: () => context.changed(),
     prepare: async (query) => {
-      // The role's own defaults could have said that what is answered is not yet on the disk.
+      // The role's own defaults might acknowledge commits that are not on disk yet.
       await query(
         `SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),
           set_config('search_path', 'pg_catalog', false), set_config('extra_float_digits', '1', false),
@@ -245,7 +247,7 @@ export const openPostgresStore: OpenStore<CheckedPostgresOptions> = async (optio
   });
   const store = new PostgresStore(connection, options);
   try {
-    await connection.query('a first look', 'SELECT 1');
+    await connection.query('a first query', 'SELECT 1');
   } catch (error) {
     await store.close();
     throw error;

@@ -1,8 +1,8 @@
 /**
- * One child's life: an incarnation starts, runs, dies, is restarted, parked, asked to stop, killed, succeeded.
+ * The life of one child: an incarnation starts, runs, dies, is restarted, parked, asked to stop, killed, succeeded.
  *
- * Nothing here looks at other children, but for three facts on the draft: what the supervisor is blocked on, the shared
- * restart count, and that it is ending.
+ * This code does not look at other children, but uses three facts of the draft: what the supervisor is blocked on, the
+ * shared restart count, and whether it is ending.
  */
 import { addChildRestart, addHungRestart, addSharedRestart, parkWaitMs, restartWaitMs } from './restart-intensity.js';
 import type { Transition } from './supervisor-transition.js';
@@ -20,7 +20,10 @@ export const maySpawn = (transition: Transition, name: string, fenceable: boolea
   return zombies === 0 || (zombies === 1 && fenceable);
 };
 
-/** How long a boot holds its place, so that one that hangs does not block the others. A boot takes tens of ms of a processor. */
+/**
+ * How long a boot holds its place: ms. A hanging boot must not block the others. A boot takes tens of ms of a
+ * processor.
+ */
 const PLACE_MS = 5_000;
 
 /** Queues its start for the next free place. */
@@ -54,7 +57,7 @@ export const started = (transition: Transition, child: LiveChild): void => {
   if (request !== undefined) transition.reply(request, { ok: true });
 };
 
-/** Init failed. A first start ends the supervisor at once; in all other cases the exit is waited for. */
+/** Called when init has failed. A first start ends the supervisor at once; in all other cases the exit is awaited. */
 export const failed = (
   transition: Transition,
   child: LiveChild,
@@ -120,7 +123,7 @@ export const hung = (transition: Transition, child: LiveChild): void => {
 /** The thread has exited. */
 export const exited = (transition: Transition, child: LiveChild, reason: ExitReason): void => {
   const { failure, incarnation } = child.thread;
-  // What made the start fail says more than the kill that came after it.
+  // The error of the start says more than the kill that followed it.
   const told: ExitReason = failure ? { kind: 'crash', error: failure } : reason;
   withdrawAtExit(transition, child);
   transition.notice({ type: 'child:exited', name: child.rules.name, incarnation, reason: told });
@@ -184,8 +187,8 @@ const parkMsOf = (transition: Transition, nth: number): number =>
 // Restart
 
 /**
- * `restart` of OTP's supervisor.erl; or the child's own count, a wait, and its park. `hungAfterMs`: the bound by which it was
- * found, if it hung.
+ * `restart` of OTP's supervisor.erl; or the child's restart count, a wait, and its park. `hungAfterMs`: the bound that
+ * was exceeded, if it hung.
  */
 export const restart = (transition: Transition, name: string, hungAfterMs?: number): void => {
   const child = transition.find(name);
@@ -251,7 +254,7 @@ const park = (
   transition.notice({ type: 'child:parked', name, why: 'restart_intensity', retryInMs });
 };
 
-/** What a person's start begins with. */
+/** The counts after a start on request. */
 export const cleanCount = { restartTimesMs: [], hungTimesMs: [], parkedTimes: 0 };
 
 /** A person un-parks with a clean count; a probe that dies within the old period goes straight back. */
@@ -315,7 +318,7 @@ const kill = (transition: Transition, child: LiveChild, reason: 'killed' | 'hung
   transition.effect({ kind: 'kill', name, incarnation: thread.incarnation, reason });
 };
 
-/** Which exits OTP's `shutdown/1` lets pass without a report. */
+/** The exits that OTP's `shutdown/1` does not report. */
 const isExpectedEnd = ({ rules }: Child, reason: ExitReason): boolean => {
   if (rules.shutdown === 'brutal' && reason.kind === 'killed') return true;
   if (rules.shutdown !== 'brutal' && reason.kind === 'shutdown' && reason.detail === undefined) return true;
@@ -329,7 +332,7 @@ const finishStop = (transition: Transition, child: LiveChild, reason: ExitReason
   if (stuck || (!thread.failure && !isExpectedEnd(child, reason))) transition.report('shutdown_error', reason, child);
   transition.setThread(name, undefined);
   unblock(transition, name);
-  // Whoever asked for the start is told that it failed, and so has nothing that could be restarted or deleted.
+  // The caller that asked for the start learns that it failed, so there is nothing to restart or delete.
   if (thread.origin === 'start_child' && thread.request !== undefined) drop(transition, child);
   else settleStopped(transition, child);
   if (thread.request !== undefined) {

@@ -1,8 +1,8 @@
 /**
- * How often a child may be restarted, and how long each restart waits. Pure: the clock comes as an argument.
+ * Restart limits: how often a child may be restarted, and how long each restart waits. Pure: the clock is an argument.
  */
 
-/** At most so many restarts within so many seconds. */
+/** At most this many restarts within this many seconds. */
 export interface Intensity {
   readonly maxRestarts: number;
   readonly maxSeconds: number;
@@ -15,8 +15,8 @@ export interface RestartVerdict {
 }
 
 /**
- * Restarts that are still within the period, its edge included, newest first. OTP stops at the first that is too old,
- * and so do we: the list is in order.
+ * The restarts within the period (inclusive), newest first. The scan stops at the first that is too old, as in OTP: the
+ * list is in order.
  */
 const within = (times: readonly number[], now: number, period: number): readonly number[] => {
   const firstOld = times.findIndex((time) => time < now - period);
@@ -28,7 +28,7 @@ const judge = (times: readonly number[], now: number, period: number, maxRestart
   return recent.length < maxRestarts ? { allowed: true, times: [now, ...recent] } : { allowed: false, times: recent };
 };
 
-/** The second that OTP counts a moment in: `erlang:monotonic_time(1)`. */
+/** The second in which OTP counts an instant: `erlang:monotonic_time(1)`. */
 export const secondOf = (monoMs: number): number => Math.floor(monoMs / 1_000);
 
 /**
@@ -38,14 +38,14 @@ export const secondOf = (monoMs: number): number => Math.floor(monoMs / 1_000);
 export const addSharedRestart = (seconds: readonly number[], nowMonoMs: number, intensity: Intensity): RestartVerdict =>
   judge(seconds, secondOf(nowMonoMs), intensity.maxSeconds, intensity.maxRestarts);
 
-/** The same for one child alone, exact to the millisecond. Times are monotonic milliseconds. */
+/** The same for a single child, exact to the millisecond. Times are monotonic milliseconds. */
 export const addChildRestart = (timesMs: readonly number[], nowMonoMs: number, intensity: Intensity): RestartVerdict =>
   judge(timesMs, nowMonoMs, intensity.maxSeconds * 1_000, intensity.maxRestarts);
 
 /**
- * The same for a death by a hang, or by a start that was not done in time. It is found after up to twice its bound, so
- * such deaths are far apart, and count for as long as one more of them than is allowed takes: else a child that hangs
- * whenever it starts is started for ever.
+ * The same for a death by a hang, or by a start that timed out. It is detected after up to twice its bound, so such
+ * deaths are far apart; they count for as long as one more of them than is allowed takes. Otherwise a child that hangs
+ * at each start would be restarted for ever.
  */
 export const addHungRestart = (
   timesMs: readonly number[],
@@ -62,6 +62,6 @@ const WAIT_MAX_MS = 1_000;
 /** The wait before the n-th restart within the period (from 1): 0, 100, 200 ... 1,000 ms. */
 export const restartWaitMs = (nth: number): number => Math.min((nth - 1) * WAIT_STEP_MS, WAIT_MAX_MS);
 
-/** How long a child stays parked when it is parked for the n-th time in a row (from 1). */
+/** How long a child is parked the n-th time in a row (from 1). */
 export const parkWaitMs = (nth: number, firstMs: number, maxMs: number): number =>
   Math.min(firstMs * 2 ** (nth - 1), maxMs);

@@ -1,10 +1,10 @@
 /**
  * The supervisor: a pure function of its state, one event and the time.
  *
- * Under `escalation: 'supervisor'` it is OTP's supervisor.erl (one_for_one) to the letter. That one is a process which
- * blocks in each start and in each stop of a child, and looks at its messages one by one; ours can't block, so it
- * notes what it would be blocked on and lets all else wait in its inbox, in order. Under `escalation: 'child'`
- * children are independent: only commands wait, for the first start and for the stop of the very child they name.
+ * Under `escalation: 'supervisor'` it follows OTP's supervisor.erl (one_for_one) exactly. OTP's is a process which
+ * blocks in each start and in each stop of a child, and handles messages one by one; this one can't block, so it
+ * records what it would be blocked on and keeps everything else in its inbox, in order. Under `escalation: 'child'`
+ * children are independent: only commands wait, for the first start and for the stop of the child that they name.
  */
 import {
   handleExit,
@@ -55,7 +55,7 @@ export {
 
 type EventOf<Kind extends SupervisorEvent['kind']> = Extract<SupervisorEvent, { kind: Kind }>;
 
-/** What follows from an event: the state after it, and what the shell is to do, in this order. */
+/** Handles an event: returns the next state, and the effects that the shell must carry out, in this order. */
 export const supervise = (
   state: SupervisorState,
   event: SupervisorEvent,
@@ -271,7 +271,7 @@ const restartChild = (transition: Transition, request: number, child: Child): vo
   const { name, fenceable } = child.rules;
   if (!answerUnlessStopped(transition, request, child)) return;
   if (!maySpawn(transition, name, fenceable)) return transition.reply(request, { ok: false, error: zombieLives(name) });
-  // A person's start begins with a clean count. OTP's count is the supervisor's: nobody's start clears it.
+  // A start by command begins with a clean count. OTP's count belongs to the supervisor: no start clears it.
   transition.persist(name, { phase: 'starting', ...(!transition.likeOtp && cleanCount) });
   requestStart(transition, name, 'restart_child', request);
 };

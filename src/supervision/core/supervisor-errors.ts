@@ -1,6 +1,4 @@
-/**
- * The errors that commands are answered with. Each says what is the matter and what to do.
- */
+/** The errors with which commands are answered. Each says what is wrong and what to do. */
 import { childNotFound } from '../../core/child-not-found.js';
 import { toWireError, type WireError } from '../../core/wire-error.js';
 import { TokenvisorError, type TokenvisorErrorCode } from '../../core/errors.js';
@@ -41,7 +39,7 @@ export const startFailed = (name: string, cause: WireError): WireError => ({
   cause,
 });
 
-/** The cause of a start that failed by the thread's exit alone. */
+/** The cause of a start that failed because the thread exited. */
 export const endedInStart = (name: string, reason: ExitReason): WireError => {
   if (reason.kind === 'crash') return reason.error;
   const how = reason.kind === 'exit' ? `exit code ${reason.code}` : reason.kind;

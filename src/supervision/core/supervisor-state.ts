@@ -1,6 +1,4 @@
-/**
- * What the supervisor remembers between two events, and what can be asked of it. Immutable: every event makes a new one.
- */
+/** The supervisor's state between two events, and queries of it. Immutable: every event makes a new one. */
 import type { WireError } from '../../core/wire-error.js';
 import type { Instant } from '../../core/clock.js';
 import type {
@@ -13,20 +11,23 @@ import type {
   SupervisorRules,
 } from './types.js';
 
-/** Who asked for an incarnation: it decides what a start that fails means, and what its start is called. */
+/** The origin of an incarnation's start: it decides the effect of a failure, and the event of a success. */
 export type Origin = 'first' | 'adopted' | 'start_child' | 'restart_child' | 'restart';
 
-/** A stop under way: asked, killed, or both in turn. */
+/** A stop in progress: requested, killed, or both in turn. */
 export interface Stop {
-  /** A command or the end of the supervisor wants it; else it is a kill, and what follows is up to the restart type. */
+  /**
+   * A command or the end of the supervisor requested it; otherwise it is a kill, and the restart type decides what
+   * follows.
+   */
   readonly asked: boolean;
   /** The commands that are answered when it is done. */
   readonly requests: readonly number[];
-  /** How a kill, once sent, is called in the exit's reason. */
+  /** The reason of the exit if it is killed. */
   readonly reason: 'killed' | 'hung';
-  /** Asked to end: killed when this has come, in lived time. */
+  /** When a thread that was asked to end is killed, in lived time. */
   readonly killAtMs?: number;
-  /** Killed: a zombie when this has come, in lived time. */
+  /** When a killed thread becomes a zombie, in lived time. */
   readonly zombieAtMs?: number;
 }
 
@@ -36,16 +37,16 @@ export interface Thread {
   readonly origin: Origin;
   /** The command that is answered when the start is done. */
   readonly request?: number;
-  /** Until when its boot holds one of the `startConcurrency` places, in lived time: then the next one may start. */
+  /** Until when its boot holds one of the `startConcurrency` places, in lived time. */
   readonly placeUntilMs: number;
-  /** Since when init is done. */
+  /** When init was done. */
   readonly runningSinceMs?: number;
   /** Why its start failed. */
   readonly failure?: WireError;
-  /** It failed because it was not done in time. */
+  /** Its start timed out. */
   readonly timedOut?: boolean;
   readonly stop?: Stop;
-  /** It has ended (or is a zombie that may be succeeded), and its turn to be looked at has not come. */
+  /** It has ended (or is a zombie that may be succeeded), and its turn to be handled has not come. */
   readonly ended?: ExitReason;
 }
 
@@ -55,7 +56,7 @@ export interface Child {
   readonly thread?: Thread;
 }
 
-/** A thread that was killed, did not exit, and is no longer waited for. Its child may be gone. */
+/** A killed thread that did not exit, and is no longer awaited. Its child may be gone. */
 export interface Zombie {
   readonly name: string;
   readonly incarnation: number;
@@ -69,7 +70,7 @@ export interface Launch {
   readonly request?: number;
 }
 
-/** What waits for its turn: OTP's message box. */
+/** A message waiting for its turn: OTP's message queue. */
 export type Waiting =
   | { readonly kind: 'command'; readonly request: number; readonly command: SupervisorCommand }
   | { readonly kind: 'died'; readonly name: string; readonly incarnation: number }
@@ -81,14 +82,14 @@ export interface Ending {
   readonly reason: 'closed' | 'restart_intensity' | 'start_failed';
   /** The `close` commands that are answered at the end. */
   readonly requests: readonly number[];
-  /** What the first start is answered with, if it is still unanswered. */
+  /** The answer to the first start, if it is still unanswered. */
   readonly startError?: WireError;
 }
 
 export interface SupervisorState {
   readonly rules: SupervisorRules;
   readonly stage: 'new' | 'booting' | 'open' | 'ended';
-  /** In order of their start: stops go through it backwards. */
+  /** In order of start: stops go through it backwards. */
   readonly children: ReadonlyMap<string, Child>;
   readonly zombies: readonly Zombie[];
   readonly launching: readonly Launch[];
@@ -100,15 +101,15 @@ export interface SupervisorState {
   /** Under `escalation: 'supervisor'`: the seconds of the restarts that count, newest first. */
   readonly restartSeconds: readonly number[];
   readonly ending?: Ending;
-  /** The last `wake` that was asked for. */
+  /** The instant of the last `wake` effect. */
   readonly wakeAtMs?: number;
 }
 
-/** The instant of an event, and how much of the time before it this supervisor did not run. */
+/** The instant of an event, and the time that this supervisor did not run before it. */
 export interface SupervisorInstant extends Instant {
   /**
-   * All time in which this thread was kept from running (a suspend, a stop, a throttled processor): bounds on what others
-   * do are in lived time, which is monotonic time less this. Never shrinks; 0 by default.
+   * The total time in which this thread was kept from running (a suspend, a stop, a throttled processor): bounds on
+   * other threads are in lived time, which is monotonic time less this. Never shrinks; 0 by default.
    */
   readonly notLivedMs?: number;
 }
@@ -137,9 +138,9 @@ export const newPersistedChild: PersistedChild = {
 export interface ChildSummary {
   /** The child's name. */
   readonly name: string;
-  /** What its thread does. */
+  /** The phase of its thread. */
   readonly phase: ChildPhase;
-  /** When it is restarted. */
+  /** Its restart type. */
   readonly restart: RestartType;
   /** Counts the threads of this child, from 1. */
   readonly incarnation: number;
@@ -169,13 +170,13 @@ export const whichChildren = (state: SupervisorState): readonly ChildSummary[] =
     zombies: state.zombies.filter((zombie) => zombie.name === rules.name).map((zombie) => zombie.incarnation),
   }));
 
-/** What `countChildren()` tells, as OTP's `count_children`. */
+/** The result of `countChildren()`, as OTP's `count_children`. */
 export interface ChildCounts {
-  /** Children, whether they run or not. */
+  /** All children, running or not. */
   readonly specs: number;
-  /** Those whose `init` is done and whose thread lives. */
+  /** Children whose `init` is done and whose thread lives. */
   readonly active: number;
-  /** There is one level. */
+  /** Always 0: there is one level. */
   readonly supervisors: 0;
   /** The same as `specs`. */
   readonly workers: number;

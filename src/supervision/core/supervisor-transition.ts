@@ -1,6 +1,6 @@
 /**
- * The next state while it is being made, and the effects so far. It lives for one event: from outside, the supervisor
- * is a function. Its one duty is the order of effects: no child changes without a `persist` at that point.
+ * The next state under construction, and the effects so far. It lives for one event: from outside, the supervisor is a
+ * function. Its one duty is the order of effects: every change of a child has a `persist` at that point.
  */
 import type {
   Child,
@@ -27,14 +27,14 @@ const sameMembers = (a: PersistedChild, b: PersistedChild): boolean => {
   return [...keys].every((key) => a[key] === b[key]);
 };
 
-/** True while a thread boots, and has not done so for too long. */
+/** True while a thread boots, and its place has not expired. */
 export const holdsPlace = (thread: Thread, livedMs: number): boolean =>
   thread.runningSinceMs === undefined && !thread.ended && livedMs < thread.placeUntilMs;
 
 export class Transition {
   readonly rules: SupervisorRules;
   readonly now: SupervisorInstant;
-  /** The instant in lived time: what bounds on others are in. */
+  /** The instant in lived time, in which bounds on other threads are measured. */
   readonly livedMs: number;
   stage: SupervisorState['stage'];
   launching: readonly Launch[];
@@ -79,7 +79,10 @@ export class Transition {
     return this.#children.get(name);
   }
 
-  /** The child if this is its current incarnation and its thread is not known to have ended: else the event is late. */
+  /**
+   * The child if this is its current incarnation and its thread is not known to have ended; otherwise the event is
+   * late.
+   */
   current(name: string, incarnation: number): (Child & { readonly thread: Thread }) | undefined {
     const child = this.#children.get(name);
     const thread = child?.thread;
@@ -90,7 +93,10 @@ export class Transition {
     this.#children.set(rules.name, { rules, persisted });
   }
 
-  /** Changes what outlives the supervisor. A due time and an asked stop belong to one phase: they go if not given. */
+  /**
+   * Changes the state that outlives the supervisor. A due time and a requested stop belong to one phase: they are
+   * cleared unless given.
+   */
   persist(name: string, changes: Partial<PersistedChild>): void {
     const child = this.#get(name);
     const { dueMonoMs: _due, stopAsked: _asked, ...kept } = child.persisted;
@@ -105,7 +111,7 @@ export class Transition {
     this.#children.set(name, thread ? { ...child, thread } : child);
   }
 
-  /** Takes the spec out. */
+  /** Removes the spec. */
   remove(name: string): void {
     this.#children.delete(name);
     this.effect({ kind: 'forget', name });
@@ -119,12 +125,12 @@ export class Transition {
 
   // Starts
 
-  /** Has an incarnation wait for a place. Its child has no thread. */
+  /** Queues an incarnation for a place. Its child has no thread. */
   queueStart(launch: Launch): void {
     this.launching = [...this.launching, launch];
   }
 
-  /** Takes back what waits for a place. */
+  /** Removes a queued start. */
   unqueueStart(name: string): Launch | undefined {
     const waiting = this.launching.find((launch) => launch.name === name);
     if (waiting) this.launching = this.launching.filter((launch) => launch !== waiting);
@@ -141,7 +147,7 @@ export class Transition {
     this.#zombies = [...this.#zombies, { name, incarnation }];
   }
 
-  /** True if it was one. */
+  /** True if it was a zombie. */
   removeZombie(name: string, incarnation: number): boolean {
     const before = this.#zombies;
     this.#zombies = before.filter((zombie) => zombie.name !== name || zombie.incarnation !== incarnation);
@@ -154,7 +160,7 @@ export class Transition {
     this.#inbox = [...this.#inbox, waiting];
   }
 
-  /** Takes the oldest that is ready. */
+  /** Takes the oldest message that is ready. */
   dequeue(isReady: (waiting: Waiting) => boolean): Waiting | undefined {
     const next = this.#inbox.find(isReady);
     if (next) this.#inbox = this.#inbox.filter((waiting) => waiting !== next);
@@ -181,7 +187,7 @@ export class Transition {
     this.effect({ kind: 'report', report: { context, reason, offender } });
   }
 
-  /** The new state, its `wake` asked for if it is another than before. */
+  /** The new state, with a `wake` effect if its instant has changed. */
   finish(): { readonly state: SupervisorState; readonly effects: readonly SupervisorEffect[] } {
     const wakeAtMs = this.#nextDeadlineMs();
     if (wakeAtMs !== this.#wakeAtMs) this.effect({ kind: 'wake', atMonoMs: wakeAtMs });

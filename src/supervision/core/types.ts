@@ -1,6 +1,6 @@
 /**
- * The supervisor's vocabulary, OTP's words kept. The supervisor itself is the pure function in supervisor-core.ts;
- * the supervisor thread is a thin shell that carries out its effects.
+ * The supervisor's types, in OTP's terms. The supervisor itself is the pure function in supervisor-core.ts; the
+ * supervisor thread is a thin shell that carries out its effects.
  */
 import type { WireError } from '../../core/wire-error.js';
 
@@ -11,41 +11,47 @@ import type { WireError } from '../../core/wire-error.js';
 export type RestartType = 'permanent' | 'transient' | 'temporary';
 
 /**
- * How a child is stopped, as in OTP. `brutal`: killed at once. A number: asked, and killed after so many ms. `infinity`:
- * asked, and waited for.
+ * How a child is stopped, as in OTP. `brutal`: killed at once. A number: asked, and killed after so many ms.
+ * `infinity`: asked, and awaited.
  */
 export type Shutdown = 'brutal' | number | 'infinity';
 
-/** What the supervisor knows of a child. All else of the child (its module, options, memory) is the shell's. */
+/** The supervisor's rules for a child. Everything else (its module, options, memory) belongs to the shell. */
 export interface ChildRules {
   readonly name: string;
   readonly restart: RestartType;
   readonly shutdown: Shutdown;
   readonly maxRestarts: number;
   readonly maxSeconds: number;
-  /** After so long a silence its thread is ended as `hung`: it decides how far apart such deaths may be and still count. */
+  /**
+   * The silence after which its thread is ended as `hung`: it determines how far apart such deaths may be and still
+   * count.
+   */
   readonly hangTimeoutMs: number;
-  /** After so long a start that is not done has failed: the same for starts. */
+  /** The time after which an unfinished start has failed: the same for starts. */
   readonly initTimeoutMs: number;
-  /** False if the child writes where no fence reaches (a file): no successor before the exit of the old thread. */
+  /**
+   * False if the child writes to a place that can't be fenced (a file): then no successor starts before the old thread
+   * has exited.
+   */
   readonly fenceable: boolean;
-  /** What becomes of the snapshot when the thread has ended. At a stop it is withdrawn in any case. */
+  /** What happens to the snapshot when the thread has ended. A stop withdraws it in any case. */
   readonly onExit: OnExit;
 }
 
 /**
- * What becomes of a published snapshot when its actor's thread has ended. `keep`: readers go on with it, and the next
- * actor finds it. `withdraw`: it is taken back, as an ETS table goes with its owner.
+ * What happens to a published snapshot when its actor's thread has ended. `keep`: readers continue to use it, and the
+ * next actor finds it. `withdraw`: it is withdrawn, as an ETS table is deleted with its owner.
  */
 export type OnExit = 'keep' | 'withdraw';
 
 export interface SupervisorRules {
-  /** Per child, with parking; or `supervisor`: OTP to the letter. */
+  /** `child`: per child, with parking. `supervisor`: exactly as OTP. */
   readonly escalation: 'child' | 'supervisor';
   /** The shared intensity under `escalation: 'supervisor'`. */
   readonly maxRestarts: number;
   readonly maxSeconds: number;
-  /** How many threads may boot at once, for whatever reason. Always 1, in order, under `escalation: 'supervisor'`. */
+  /** How many threads may boot at once. Always 1, in order, under `escalation: 'supervisor'`. */
   readonly startConcurrency: number;
   /** How long after a kill a thread that has not exited counts as a zombie. */
   readonly zombieAfterMs: number;
@@ -54,11 +60,11 @@ export interface SupervisorRules {
   readonly parkMaxMs: number;
 }
 
-/** Why a thread ended. `normal` and `shutdown` are the two that a `transient` child is not restarted after. */
+/** Why a thread ended. A `transient` child is not restarted after `normal` and `shutdown`. */
 export type ExitReason =
   /** It ended by itself: `stop('normal', …)`. */
   | { readonly kind: 'normal' }
-  /** It was asked to end, or ended so by itself: `stop('shutdown', …)`. */
+  /** It ended on request, or by itself with `stop('shutdown', …)`. */
   | { readonly kind: 'shutdown'; readonly detail?: string }
   /** Killed by the supervisor (a brutal shutdown, or one that took too long), or by terminate(). */
   | { readonly kind: 'killed' }
@@ -70,7 +76,7 @@ export type ExitReason =
   | { readonly kind: 'crash'; readonly error: WireError };
 
 /**
- * What the thread of a child does.
+ * The phase of a child.
  *
  * - `starting`: booting, init not done;
  * - `running`: init done;
@@ -82,7 +88,7 @@ export type ExitReason =
  */
 export type ChildPhase = 'starting' | 'running' | 'stopping' | 'restarting' | 'parked' | 'zombie' | 'stopped';
 
-/** What must outlive the supervisor thread; kept in the child's supervision record, written at every change. */
+/** The state that must outlive the supervisor thread; in the child's supervision record, written at every change. */
 export interface PersistedChild {
   readonly phase: ChildPhase;
   /** Counts every incarnation ever started: the fencing epoch. */
@@ -90,12 +96,12 @@ export interface PersistedChild {
   readonly restarts: number;
   /** Monotonic ms of the restarts that still count. */
   readonly restartTimesMs: readonly number[];
-  /** Those of them that followed on a hang, and count for longer. */
+  /** Those of them that followed a hang, and count for longer. */
   readonly hungTimesMs?: readonly number[];
   readonly parkedTimes: number;
   /** While parked or restarting: when the next start is due (monotonic). */
   readonly dueMonoMs?: number;
-  /** While stopping: the stop was asked for, so a supervisor that adopts the child leaves it stopped. */
+  /** While stopping: the stop was requested, so a supervisor that adopts the child leaves it stopped. */
   readonly stopAsked?: true;
   readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
 }
@@ -105,23 +111,26 @@ export type SupervisorCommand =
   | { readonly kind: 'terminate_child'; readonly name: string }
   | { readonly kind: 'restart_child'; readonly name: string }
   | { readonly kind: 'delete_child'; readonly name: string }
-  /** Un-parks a child that is parked for its restart intensity; `ok` and nothing done if it is not. */
+  /** Resumes a child that is parked for its restart intensity; `ok` without effect if it is not. */
   | { readonly kind: 'resume_child'; readonly name: string }
   /** Stops all children in reverse order of their start, then the supervisor. */
   | { readonly kind: 'close' };
 
-/** A child as the supervisor before this one has left it. */
+/** A child as the previous supervisor left it. */
 interface AdoptedChild {
   readonly rules: ChildRules;
   readonly persisted: PersistedChild;
-  /** Until when readers can go on without its actor: wall time in ms; absent if they already can't. */
+  /** Until when readers can continue without its actor: wall time in ms; absent if they already can't. */
   readonly servedUntilMs?: number;
 }
 
 export type SupervisorEvent =
-  /** The first start: all children in order, any failure stops all and is the answer. `request` is answered when done. */
+  /** The first start: all children in order; a failure stops all and is the answer. `request` is answered when done. */
   | { readonly kind: 'start'; readonly request: number; readonly children: readonly ChildRules[] }
-  /** This supervisor replaces one that died: no thread of the old one lives. Parked stays parked, stopped stopped. */
+  /**
+   * This supervisor replaces a dead one: no thread of the old one lives. Parked children stay parked, stopped ones
+   * stopped.
+   */
   | {
       readonly kind: 'adopt';
       readonly children: readonly AdoptedChild[];
@@ -130,18 +139,18 @@ export type SupervisorEvent =
   /** Init is done. */
   | { readonly kind: 'started'; readonly name: string; readonly incarnation: number }
   /**
-   * Init failed, timed out, or the thread could not be made. Says why; that the thread is gone, `exited` says: it
-   * follows in any case (at once if no thread was made). The core kills what may still live.
+   * Init failed, timed out, or the thread could not be made. `exited` follows in any case (at once if no thread was
+   * made). The core kills a thread that may still live.
    */
   | {
       readonly kind: 'start_failed';
       readonly name: string;
       readonly incarnation: number;
       readonly error: WireError;
-      /** It was not done within `initTimeoutMs`. */
+      /** Init was not done within `initTimeoutMs`. */
       readonly timedOut?: boolean;
     }
-  /** The thread's `exit`: exactly one for each `spawn`. Before `started`, it is a start that failed. */
+  /** The thread's `exit`: exactly one for each `spawn`. Before `started`, it is a failed start. */
   | {
       readonly kind: 'exited';
       readonly name: string;
@@ -150,7 +159,7 @@ export type SupervisorEvent =
     }
   /** The heartbeat was silent for too long. */
   | { readonly kind: 'hung'; readonly name: string; readonly incarnation: number }
-  /** The instant of the last `wake` has come; a spurious one is harmless. */
+  /** The instant of the last `wake` has been reached; a spurious one is harmless. */
   | { readonly kind: 'woken' };
 
 export type CommandOutcome = { readonly ok: true } | { readonly ok: false; readonly error: WireError };
@@ -158,7 +167,10 @@ export type CommandOutcome = { readonly ok: true } | { readonly ok: false; reado
 /** OTP's supervisor report. @inline */
 export interface SupervisorReport {
   readonly context: 'start_error' | 'child_terminated' | 'shutdown_error' | 'shutdown';
-  /** The second only with `shutdown`: the supervisor gives up, and the offender is the child that was one too many. */
+  /**
+   * The second only with `shutdown`: the supervisor gives up, and the offender is the child whose restart exceeded the
+   * limit.
+   */
   readonly reason: ExitReason | { readonly kind: 'reached_max_restart_intensity' };
   readonly offender: {
     readonly name: string;
@@ -169,7 +181,7 @@ export interface SupervisorReport {
 }
 
 export type SupervisorEffect =
-  /** Start this incarnation. `beside`: this older one, a zombie, lives on in the other bank. */
+  /** Start this incarnation. `beside`: this older one, a zombie, still lives in the other bank. */
   | {
       readonly kind: 'spawn';
       readonly name: string;
@@ -178,31 +190,31 @@ export type SupervisorEffect =
     }
   /** Ask the thread to end: its `exited` follows, or the core kills it later. */
   | { readonly kind: 'shut_down'; readonly name: string; readonly incarnation: number }
-  /** Terminate the thread: the exit's reason is `reason`. Nothing to do if it has exited. */
+  /** Terminate the thread: the exit's reason is `reason`. No effect if it has exited. */
   | {
       readonly kind: 'kill';
       readonly name: string;
       readonly incarnation: number;
       readonly reason: 'killed' | 'hung';
     }
-  /** The child's persisted state has changed: write it where it outlives this thread, before anything that follows. */
+  /** The child's persisted state has changed: write it where it outlives this thread, before any following effect. */
   | { readonly kind: 'persist'; readonly name: string; readonly persisted: PersistedChild }
   /**
-   * Take its snapshot back: the child is stopped, and nothing will start it by itself; or its thread has ended, or is given
-   * up, and its snapshot goes with it (`onExit`).
+   * Withdraw its snapshot: the child is stopped and will not start by itself; or its thread has ended or is given up,
+   * and `onExit` says to withdraw.
    */
   | { readonly kind: 'withdraw'; readonly name: string }
-  /** Forget the child: its spec is gone. A zombie of it may still live; its `exited` is wanted all the same. */
+  /** Forget the child: its spec is gone. A zombie of it may still live; its `exited` is still needed. */
   | { readonly kind: 'forget'; readonly name: string }
   | { readonly kind: 'reply'; readonly request: number; readonly outcome: CommandOutcome }
   | { readonly kind: 'report'; readonly report: SupervisorReport }
   | { readonly kind: 'notice'; readonly notice: SupervisionNotice }
   /** Replaces any earlier wake (monotonic); undefined: never. */
   | { readonly kind: 'wake'; readonly atMonoMs: number | undefined }
-  /** All children are stopped; the supervisor ends: asked to, or at its intensity's limit. */
+  /** All children are stopped and the supervisor ends: on request, or at its intensity's limit. */
   | { readonly kind: 'end'; readonly reason: 'closed' | 'restart_intensity' | 'start_failed' };
 
-/** What the supervisor tells the world. */
+/** An event that the supervisor emits. */
 export type SupervisionNotice =
   | { readonly type: 'child:started'; readonly name: string; readonly incarnation: number }
   | {

@@ -20,8 +20,7 @@ export interface ReadyOptions {
 /**
  * Resolves when all are ready. Holds the process open.
  *
- * @throws TIMEOUT naming those that are not, ABORTED, CONFIG_INVALID, and as soon as there is one what makes waiting
- * hopeless.
+ * @throws TIMEOUT naming those that are not, ABORTED, CONFIG_INVALID, and the first error that makes waiting hopeless.
  */
 export const allReady = async (children: readonly HeldChild[], options: ReadyOptions): Promise<void> => {
   checkWaitOptions(options);
@@ -40,7 +39,7 @@ export const allReady = async (children: readonly HeldChild[], options: ReadyOpt
   try {
     await Promise.all(waits);
   } finally {
-    // The others would hold the process open for a wait that nobody waits for.
+    // Otherwise the remaining waits would hold the process open.
     over.abort();
     await Promise.allSettled(waits);
   }

@@ -1,6 +1,4 @@
-/**
- * What the supervisor thread answers and tells, as the starting thread's users are given it.
- */
+/** Converts answers and messages of the supervisor thread for users of the starting thread. */
 import { textOf } from '../../core/describe.js';
 import { fromWireError } from '../../core/wire-error.js';
 import { TokenvisorError } from '../../core/errors.js';
@@ -8,12 +6,12 @@ import { isError } from '../../core/realm.js';
 import type { SupervisorMessage } from '../thread/supervisor-thread.js';
 import type { CommandOutcome } from '../core/types.js';
 
-/** Throws what a command was refused with. */
+/** Throws the error of a refused command. */
 export const unwrap = (outcome: CommandOutcome): void => {
   if (!outcome.ok) throw fromWireError(outcome.error, 'START_FAILED');
 };
 
-/** The details of an `error` event, its error an Error: what a thread could tell of it is a text. */
+/** The details of an `error` event, with its error as an Error: from a thread it may be a text. */
 export const withError = (details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
   const { error } = details;
   return { ...details, error: isError(error) ? error : new TokenvisorError('INTERNAL', textOf(error)) };
@@ -27,7 +25,7 @@ export const nameTaken = (name: string): TokenvisorError =>
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-/** True for what the supervisor thread tells. Anything else must not end the process that hears it. */
+/** True for a message of the supervisor thread. Any other message must not end the receiving process. */
 export const isSupervisorMessage = (message: unknown): message is SupervisorMessage => {
   if (!isObject(message)) return false;
   const { kind, name, type, details, incarnation, calls, how, reason } = message;

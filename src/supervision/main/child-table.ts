@@ -1,6 +1,4 @@
-/**
- * The children as the starting thread holds them: their specs, their memory, and the handles that their users have.
- */
+/** The starting thread's children: their specs, their memory, and their handles. */
 import { randomUUID } from 'node:crypto';
 import { fromWireError } from '../../core/wire-error.js';
 import { describeValue } from '../../core/describe.js';
@@ -26,12 +24,12 @@ export interface HeldChild {
 }
 
 export class ChildTable {
-  /** The handles, by name. With no prototype, so that a child may have any. */
+  /** The handles, by name. Without a prototype, so that a child may have any name. */
   readonly handles = Object.create(null) as Record<string, unknown>;
   readonly #supervisor = randomUUID();
   readonly #keeperOf: (name: string) => RefOwner;
   readonly #byName = new Map<string, HeldChild>();
-  /** By name, what was asked for last that may free it. */
+  /** By name, the last command that may free it. */
   readonly #freeing = new Map<string, Promise<unknown>>();
 
   /** @param keeperOf what the supervisor does for the door of a child of that name. */
@@ -43,7 +41,7 @@ export class ChildTable {
     return [...this.#byName.values()];
   }
 
-  /** What each refers to. */
+  /** The references of each child. */
   get referring(): readonly Referring[] {
     return this.all.map(({ plan: { rules, options } }) => ({ name: rules.name, wire: options }));
   }
@@ -65,7 +63,7 @@ export class ChildTable {
     return child && isCredential(child.kind) ? child.plan.memory.shared : undefined;
   }
 
-  /** Holds a child, and makes its handle. */
+  /** Adds a child, and makes its handle. */
   add(checked: CheckedChild, { starting = false } = {}): HeldChild {
     const { name, spec, child: options, onExit = 'keep', wire, environment, memory } = checked;
     const fenceable = checked.fenceable && !memory.table;
@@ -112,7 +110,7 @@ export class ChildTable {
     delete this.handles[name];
   }
 
-  /** Settles as `asked` does, a command that may free the name; until then whoever starts a child of that name waits. */
+  /** Settles as `asked`, a command that may free the name; until then a start of a child of that name waits. */
   async whileFreeing(name: string, asked: Promise<unknown>): Promise<void> {
     const settled = asked.catch(() => undefined);
     this.#freeing.set(name, settled);
@@ -123,7 +121,7 @@ export class ChildTable {
     }
   }
 
-  /** Resolves when nothing that was asked for before can free the name any more; undefined if nothing can now. */
+  /** Resolves when all commands that may free the name are done; undefined if there are none. */
   freed(name: string): Promise<unknown> | undefined {
     return this.#freeing.get(name);
   }

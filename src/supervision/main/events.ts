@@ -1,6 +1,4 @@
-/**
- * The one event map: everything that a supervisor tells, and the emitter that it tells it by.
- */
+/** The event map of a supervisor, and the emitter. */
 import { EventEmitter } from 'eventemitter3';
 import type { WireError } from '../../core/wire-error.js';
 import { describeKind, propertyOf, textOf } from '../../core/describe.js';
@@ -31,7 +29,7 @@ interface WithPrevious {
  * happened, and every other instant is in ms since the Unix epoch as well; `name` is the child's. `previous` is said of
  * a mint that was made with the secret before the last `update()`, in its overlap.
  *
- * Those marked (failure) cause one process warning if they happen and nobody listens, to them or to `event`.
+ * Those marked (failure) cause one process warning if they happen without a listener for them or for `event`.
  */
 export interface TokenvisorEvents {
   /** A request to the token endpoint (or a call of the provider) begins. `attempt` counts from 1 per credential. */
@@ -44,107 +42,113 @@ export interface TokenvisorEvents {
     readonly refreshAtMs: number;
     readonly tookMs: number;
   } & WithPrevious;
-  /** (failure) An attempt failed. `nextAttemptAtMs` is undefined if the credential is parked by it. */
+  /** (failure) An attempt failed. `nextAttemptAtMs` is undefined if the credential was parked because of it. */
   'mint:failed': OfChild & {
     readonly attempt: number;
     readonly failure: MintFailure;
     readonly consecutive: number;
     readonly nextAttemptAtMs?: number;
   } & WithPrevious;
-  /** (failure) A token reached the end of its life with no successor. Once per token. */
+  /** (failure) A token expired before its successor was minted. Once per token. */
   'token:expired': OfChild & { readonly generation: number; readonly expiresAtMs: number };
-  /** A token was taken back, because it was invalidated. */
+  /** A token was withdrawn, because it was invalidated. */
   'token:withdrawn': OfChild & { readonly generation: number };
   /** A child's first incarnation runs. */
   'child:started': OfChild & { readonly incarnation: number };
-  /** A thread ended, for whatever reason. */
+  /** A thread ended, for any reason. */
   'child:exited': OfChild & { readonly incarnation: number; readonly reason: ExitReason };
   /** The next incarnation will be started in `inMs`. */
   'child:restarting': OfChild & { readonly incarnation: number; readonly inMs: number };
   /** A later incarnation runs. */
   'child:restarted': OfChild & { readonly incarnation: number };
   /**
-   * (failure) The child tries no more by itself, or only after a long wait: at `probeAtMs`, undefined for never; for its
-   * restarts also as a span, `retryInMs`.
+   * (failure) The child does not retry by itself, or only after a long wait: at `probeAtMs`, undefined for never; for
+   * its restarts also as a duration, `retryInMs`.
    */
   'child:parked': OfChild & {
     readonly why: 'fatal_answer' | 'ambiguous_exchange' | 'restart_intensity';
-    // When it is tried again by itself; undefined for never.
+    // When it retries by itself; undefined for never.
     readonly probeAtMs?: number;
-    // Restart intensity: the same as a span.
+    // Restart intensity: the same as a duration.
     readonly retryInMs?: number;
   };
   /** A parked child is tried again: `by` says for what. */
   'child:resumed': OfChild & { readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' };
   /** (failure) A thread was killed and does not exit. */
   'child:zombie': OfChild & { readonly incarnation: number };
-  /** The child has been stopped, and nothing will start it by itself. */
+  /** The child has been stopped, and will not start by itself. */
   'child:stopped': OfChild;
   /** The wall clock was stepped by `byMs`. */
   'clock:stepped': OfChild & { readonly byMs: number };
   /** (failure) A cast could not be delivered. */
   'cast:failed': OfChild & { readonly code: TokenvisorErrorCode };
   /**
-   * (failure) A write of a token set failed, whether somebody waits for it or not: `operation` is the name of the method,
-   * and with `expungeExpired` perhaps the actor's own.
+   * (failure) A write to a token set failed, whether a caller waits for it or not: `operation` is the name of the
+   * method; `expungeExpired` may also be the actor's own.
    */
   'write:failed': OfChild & {
     readonly operation: 'insert' | 'destroy' | 'insertMany' | 'destroyMany' | 'clear' | 'expungeExpired';
     readonly code: TokenvisorErrorCode;
   };
-  /** What had expired was taken out of a table: how many entries that were, and how many are left. */
+  /** Expired entries were removed from a table: how many, and how many are left. */
   'table:expunged': OfChild & { readonly removed: number; readonly size: number };
   /**
-   * A break-glass token was made; `replaced`: there was one before. Instants in ms since the Unix epoch; without an
-   * `expiresAtMs` it is good for ever.
+   * A break-glass token was made; `replaced`: it replaced another one. Instants in ms since the Unix epoch; without an
+   * `expiresAtMs` it is valid for ever.
    */
   'break-glass:built': OfChild & {
     readonly insertedAtMs: number;
     readonly expiresAtMs?: number;
     readonly replaced: boolean;
   };
-  /** The break-glass token was deleted, by one who had it. */
+  /** The break-glass token was deleted, by a caller that had it. */
   'break-glass:deleted': OfChild & { readonly insertedAtMs: number };
   /** The break-glass token was cleared, if there was one. */
   'break-glass:cleared': OfChild;
   /** The break-glass token is past its `maxAgeMs`. */
   'break-glass:expired': OfChild & { readonly insertedAtMs: number };
-  /** Somebody looked up a break-glass token: so many have found it, and so many not, since this was told last. */
+  /** Lookups of a break-glass token: how many matched and how many did not, since the last such event. */
   'break-glass:looked-up': OfChild & { readonly matches: number; readonly misses: number };
   /**
-   * A token is revoked, by this process, or by another one and this one has heard of it: a moment to cut what was opened with
-   * it. What is revoked at the first start is not told.
+   * A token was revoked, by this process, or by another one and this one has learned of it: the moment to close what
+   * was opened with it. Not emitted for tokens that were revoked before the first start.
    */
   'ledger:revoked': OfChild & { readonly jti: string; readonly subject?: string; readonly purpose?: string };
   /** All tokens of a subject that were issued before an instant are revoked, in the same way. */
   'ledger:subject-revoked': OfChild & { readonly subject: string; readonly issuedBeforeMs: number };
-  /** A ledger knows what is revoked: `size` is how many tokens and cutoffs readers find. */
+  /** A ledger has loaded its revocations: `size` is how many tokens and cutoffs readers find. */
   'ledger:opened': OfChild & { readonly size: number };
-  /** (failure) A ledger does not know any more what is revoked, or could not be loaded: it answers that all tokens are. */
+  /**
+   * (failure) A ledger no longer knows the current revocations, or could not load them: it answers that all tokens are
+   * revoked.
+   */
   'ledger:closed': OfChild & { readonly error?: WireError };
-  /** (failure) The store of a ledger failed: once for each time that it does, however often it is tried meanwhile. */
+  /** (failure) The store of a ledger failed: once for each outage, however often it is retried meanwhile. */
   'ledger:store-failed': OfChild & {
     readonly during: 'open' | 'load' | 'look' | 'recheck' | 'expunge';
     readonly error: WireError;
   };
-  /** Readers were answered 'revoked' for so many malformed tokens, and so often as the ledger was closed. Once a second. */
+  /**
+   * Lookups that were answered 'revoked' because the token was malformed, or because the ledger was closed. Once a
+   * second.
+   */
   'ledger:refused': OfChild & { readonly malformed: number; readonly closed: number };
   /** OTP's supervisor report: one for every exit that OTP would report. */
   'supervisor:report': Base & SupervisorReport;
-  /** (failure) The supervisor thread died; `restartInMs` until the next one is started. */
+  /** (failure) The supervisor thread died; the next one is started in `restartInMs`. */
   'supervisor:exited': Base & { readonly error?: WireError; readonly restartInMs: number };
   /** A new supervisor thread has adopted the children. */
   'supervisor:restarted': Base;
-  /** (failure for any reason but `closed`) The supervisor has stopped all its children and is done. */
+  /** (failure for any reason but `closed`) The supervisor has stopped all its children and has ended. */
   'supervisor:ended': Base & { readonly reason: 'closed' | 'restart_intensity' | 'start_failed' };
-  /** (failure) A listener threw or rejected, or the runtime met something that should not be. */
+  /** (failure) A listener threw or rejected, or the runtime met an unexpected condition. */
   error: Base & { readonly error: Error; readonly during: string };
 }
 
 /** The name of an event. */
 export type TokenvisorEventName = keyof TokenvisorEvents;
 
-/** Any event, with its name as `type`: what a listener of `event` gets, and what a kind of one's own may emit. */
+/** Any event, with its name as `type`: a listener of `event` gets it, and a custom kind may emit it. */
 export type AnyTokenvisorEvent = {
   [Name in TokenvisorEventName]: { readonly type: Name } & TokenvisorEvents[Name];
 }[TokenvisorEventName];
@@ -166,7 +170,7 @@ const FAILURES: ReadonlySet<string> = new Set<TokenvisorEventName>([
   'error',
 ]);
 
-/** The event surface: eventemitter3, with listeners that can't harm one another or us. */
+/** The emitter: eventemitter3, with listeners isolated from one another and from the supervisor. */
 export class Events {
   readonly #emitter = new EventEmitter();
   readonly #wrapped = new WeakMap<object, Map<string, (event: unknown) => void>>();
@@ -187,14 +191,14 @@ export class Events {
     if (wrapped) this.#emitter.off(name, wrapped);
   }
 
-  /** Calls every listener. Nothing that a listener does is thrown here. */
+  /** Calls every listener. An error of a listener is not thrown here. */
   emit(type: string, details: Readonly<Record<string, unknown>>): void {
     const event: Readonly<Record<string, unknown>> = { atMs: Date.now(), ...details };
     if (this.#held) this.#held.push(() => this.#deliver(type, event));
     else this.#deliver(type, event);
   }
 
-  /** Keeps what is emitted from now on, for listeners that are still to come. */
+  /** Keeps emitted events from now on, for listeners that are still to be added. */
   hold(): void {
     this.#held ??= [];
   }
@@ -207,7 +211,7 @@ export class Events {
   }
 
   #deliver(type: string, event: Readonly<Record<string, unknown>>): void {
-    // `event` is no event, but a kind of one's own may emit what it likes.
+    // `event` is not an event, but a custom kind may emit any name.
     const heard = type !== 'event' && this.#emitter.emit(type, event);
     const heardAtAll = this.#emitter.emit('event', withChanges(event, { type }));
     if (!heard && !heardAtAll) this.#warnOnce(type, event);
@@ -227,7 +231,7 @@ export class Events {
     if (existing) return existing;
     const wrapped = (event: unknown): void => {
       try {
-        // A promise, or anything with a then: what it rejects with is caught, and nothing waits for it.
+        // A promise or any thenable: its rejection is caught, and it is not awaited.
         Promise.resolve(listener(event)).catch((error: unknown) => this.#listenerFailed(name, error));
       } catch (error) {
         this.#listenerFailed(name, error);
@@ -239,7 +243,7 @@ export class Events {
 
   #listenerFailed(name: string, thrown: unknown): void {
     const error = isError(thrown) ? thrown : new Error(textOf(thrown));
-    // A listener of `error` that throws has nobody left to tell but the process.
+    // The error of a listener of `error` can only go to the process.
     if (name === 'error' || name === 'event') process.emitWarning(error);
     else this.emit('error', { error, during: `a listener of '${name}'` });
   }
@@ -252,21 +256,21 @@ export class Events {
     const why = [event.failure, event.error].find(hasMessage)?.message ?? event.code;
     const what = typeof why === 'string' ? ` (${why})` : '';
     process.emitWarning(
-      `A '${type}' event${who} was not listened to${what}. Listen to it, or to 'event' for all (logEvents does). ` +
+      `A '${type}' event${who} has no listener${what}. Listen to it, or to 'event' for all (logEvents does). ` +
         'This warning is given once',
       { code: 'TOKENVISOR_UNHEARD', type: 'TokenvisorWarning' },
     );
   }
 }
 
-/** A failure, or an error as it crosses threads. */
+/** True for a failure, or an error as it crosses threads. */
 const hasMessage = (value: unknown): value is { readonly message: string } =>
   typeof value === 'object' && value !== null && typeof (value as { readonly message?: unknown }).message === 'string';
 
-/** JSON of what may have no JSON: a kind of one's own may emit what it likes. */
+/** JSON of any value, also of one without JSON: a custom kind may emit anything. */
 const jsonOf = (value: unknown): string => {
   try {
-    // In a list, because there what has no JSON is null.
+    // In a list, where a value without JSON becomes null.
     return JSON.stringify([value]).slice(1, -1);
   } catch {
     return JSON.stringify(textOf(value));
@@ -275,7 +279,7 @@ const jsonOf = (value: unknown): string => {
 
 const WORD = /^[^\s"=\p{C}]+$/u;
 
-/** A value in a line: quoted unless it is one word, so that no text can begin another line or another pair. */
+/** A value in a line: quoted unless it is one word, so that a text can't start another line or pair. */
 const shown = (value: unknown): string => {
   const plain = isError(value) ? `${value.name}: ${value.message}` : value;
   if (typeof plain === 'number') return String(plain);
@@ -286,12 +290,12 @@ const shown = (value: unknown): string => {
 };
 
 /**
- * Writes every event of a supervisor as one line: time, event, then `key=value`. No secret is in any.
+ * Writes every event of a supervisor as one line: time, event, then `key=value`. No line has a secret.
  *
  * @param source the supervisor.
  * @param write called with each line, without a line break; by default to stderr, synchronously.
  * @returns a function that stops it.
- * @throws CONFIG_INVALID for what is no supervisor, or no function
+ * @throws CONFIG_INVALID if `source` is not a supervisor, or `write` not a function
  * @example
  * const stop = logEvents(supervisor, (line) => logger.info(line));
  */

@@ -33,7 +33,7 @@ import type { SupervisorRules } from '../core/types.js';
 export interface SupervisorOptions {
   /**
    * What happens when a child is restarted too often. `child`: it alone is parked, and tried again after 60 s, doubling
-   * to 10 min. `supervisor`: OTP to the letter: restarts of all children count together against `maxRestarts` and
+   * to 10 min. `supervisor`: exactly as OTP: restarts of all children count together against `maxRestarts` and
    * `maxSeconds` below, there is no back-off, and at the limit all children are stopped.
    * @default 'child'
    */
@@ -54,7 +54,7 @@ export interface SupervisorOptions {
    */
   readonly startConcurrency?: number;
   /**
-   * A thread that was killed and has not exited after so long is a zombie: ms, 100 to 600,000.
+   * A killed thread that has not exited after this time is a zombie: ms, 100 to 600,000.
    * @default 10_000
    */
   readonly zombieAfterMs?: number;
@@ -75,7 +75,7 @@ export interface SupervisorOptions {
    */
   readonly ref?: boolean;
   /**
-   * Where a bundler has put dist/runtime/supervisor-entry.cjs; the rest of dist must lie beside it as it was.
+   * Where a bundler has put dist/runtime/supervisor-entry.cjs; the rest of dist must be beside it, unchanged.
    * @default found beside this module
    */
   readonly workerUrl?: URL;
@@ -104,11 +104,11 @@ export interface CheckedSupervisorOptions {
   readonly workerUrl?: URL;
 }
 
-/** A child, checked: its options are ready to cross. */
+/** A checked child: its options are ready to cross. */
 export interface CheckedChild extends PreparedChild {
   readonly name: string;
   readonly spec: ChildSpec;
-  /** Its options as encodeOptions made them. */
+  /** Its options, from encodeOptions. */
   readonly wire: WireOptions;
   /** The environment that its thread gets. */
   readonly environment: Readonly<Record<string, string>>;
@@ -123,12 +123,12 @@ export interface CheckedConfiguration {
   readonly supervisor: CheckedSupervisorOptions;
 }
 
-/** Names go into paths, events and logs. */
+/** Names are used in paths, events and logs. */
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.:@/-]{0,99}$/u;
 
 const NAME_IN_WORDS = 'a name of 1 to 100 letters, digits, or _ . : @ / -, the first a letter, a digit or _';
 
-/** Resolves and encodes what a kind has prepared; its problems are reported. */
+/** Resolves and encodes the result of a kind's `prepare`, and reports its problems. */
 export const encodePrepared = (
   prepared: PreparedChild,
   path: string,
@@ -170,7 +170,7 @@ const checkChild = (
     return undefined;
   }
   if (!isChildSpec(spec)) {
-    report(name, 'what credential() or actor() returns', describeValue(spec));
+    report(name, 'the result of credential() or actor()', describeValue(spec));
     return undefined;
   }
   if (!isPlainObject(spec.options)) {
@@ -182,9 +182,9 @@ const checkChild = (
 };
 
 /**
- * The child with its table, once nothing is wrong: its place, of any size, is taken from the address space at once.
+ * Allocates the child's table, after all checks, because its full address space is reserved at once.
  *
- * @throws START_FAILED if there is none.
+ * @throws START_FAILED if there is not enough.
  */
 const withTable = (child: CheckedChild): CheckedChild => {
   if (!child.table) return child;
@@ -192,9 +192,9 @@ const withTable = (child: CheckedChild): CheckedChild => {
     return { ...child, memory: { ...child.memory, table: allocateTable(child.table) } };
   } catch (error) {
     const message = hasWebAssembly()
-      ? `Expected 10 GB of address space (not of memory) for the table of '${child.name}', got none: have fewer tables in ` +
+      ? `Expected 10 GB of address space (not of memory) for the table of '${child.name}', got less: use fewer tables in ` +
         'this process, or raise its limit (ulimit -v)'
-      : `Expected WebAssembly, which the table of '${child.name}' is made of, got a Node without it: start it without --jitless`;
+      : `Expected WebAssembly, which the table of '${child.name}' needs, got a Node without it: start it without --jitless`;
     throw new TokenvisorError('START_FAILED', message, { child: child.name, cause: error });
   }
 };
@@ -203,7 +203,7 @@ const withTable = (child: CheckedChild): CheckedChild => {
 export const checkAll = <T>(checks: (report: Report) => T, child?: string): T => {
   const problems: ConfigProblem[] = [];
   const value = checks((path, expected, came) => problems.push({ path, expected, came }));
-  // A kind that could not make sense of its options may say the same twice.
+  // A kind that rejects its options may report the same problem twice.
   const seen = new Set<string>();
   const unique = problems.filter(({ path }) => !seen.has(path) && seen.add(path));
   if (unique.length > 0) throw configError(unique, child);
@@ -215,7 +215,7 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
     const { ref, workerUrl, ...rules } = shape(options ?? {}, 'options', report);
     if (!isPlainObject(children)) report('children', 'an object of children by name', describeValue(children));
     const specs = isPlainObject(children) ? Object.entries(readAll(children, 'children', report)) : [];
-    // All of it first: a child may refer to one that comes after it.
+    // All memory first: a child may refer to a later one.
     const memories = new Map(specs.map(([name]) => [name, allocateChildMemory()]));
     const tokenMemory: TokenMemory = (name) =>
       specs.some(([other, spec]) => other === name && isChildSpec(spec) && isCredential(spec.kind))
@@ -236,22 +236,22 @@ export const checkConfiguration = (children: unknown, options: unknown): Checked
 /** True for a child whose token others can refer to. */
 export const isCredential = ({ name }: Kind<unknown>): boolean => name === 'credential';
 
-/** A child, by what it refers to. */
+/** A child's name and references. */
 export interface Referring {
   readonly name: string;
   readonly wire: WireOptions;
 }
 
-/** Credentials whose tokens are minted from one another would all wait for ever. */
+/** Refuses a circle of references: credentials minted from one another would all wait for ever. */
 export const refuseCircle = (name: string, children: readonly Referring[], report: Report): void => {
   const circle = circleOf(name, (of) => {
     const child = children.find((one) => one.name === of);
     return child ? referencedTokens(child.wire) : [];
   });
-  if (circle) report(name, 'minted from no token that is minted from its own', `the circle ${circle.join(' -> ')}`);
+  if (circle) report(name, 'minted without a circle of tokens', `the circle ${circle.join(' -> ')}`);
 };
 
-/** A child beside others that are there already: one that gets the name of one that is gone may close a circle too. */
+/** Checks a child against the existing ones: a child that reuses the name of a removed one may close a circle too. */
 export const checkOneChild = (
   name: string,
   spec: unknown,
@@ -261,7 +261,7 @@ export const checkOneChild = (
   withTable(
     checkAll((report) => {
       const child = checkChild(name, spec, report, tokenMemory);
-      // One that refers to itself refers to a child that is not there: told already.
+      // A child that refers to itself refers to one that does not exist yet, which has been reported.
       if (child && !referencedTokens(child.wire).includes(name)) refuseCircle(name, [child, ...others], report);
       return child;
     }, name)!,

@@ -1,6 +1,6 @@
 /**
- * New options for children that run: checked on the starting thread, taken or refused by the actor, and kept for every
- * restart.
+ * New options for running children: checked on the starting thread, accepted or refused by the actor, and kept for
+ * every restart.
  */
 import { fromWireError, type WireError } from '../../core/wire-error.js';
 import { TokenvisorError } from '../../core/errors.js';
@@ -9,13 +9,13 @@ import { decodeOptions, referencedTokens, repointed, type WireOptions } from '..
 import type { ChildTable, HeldChild } from './child-table.js';
 import { checkAll, encodePrepared, isCredential, refuseCircle } from './options.js';
 
-/** Hands options to a child's actor; resolves with its refusal. Rejects if the supervisor thread dies over it. */
+/** Passes options to a child's actor; resolves with its refusal. Rejects if the supervisor thread dies during it. */
 export type Reconfigure = (name: string, options: WireOptions) => Promise<WireError | undefined>;
 
 export class Reconfigurations {
   readonly #children: ChildTable;
   readonly #reconfigure: Reconfigure;
-  /** Each changes what the one before has left. */
+  /** Each change applies to the result of the previous one. */
   readonly #oneByOne = new OneByOne();
 
   constructor(children: ChildTable, reconfigure: Reconfigure) {
@@ -28,9 +28,9 @@ export class Reconfigurations {
     return this.#oneByOne.run(name, () => this.#update(name, change, how));
   }
 
-  /** Whoever is minted from the token of a child of that name has referred to one that is gone. */
+  /** Updates the children that refer to the token of a former child of that name. */
   async repoint({ plan: { rules, memory }, kind }: HeldChild): Promise<void> {
-    // What another kind of child publishes is no token.
+    // Other kinds of children do not publish tokens.
     if (!isCredential(kind)) return;
     const referring = this.#children.all
       .filter(({ plan }) => referencedTokens(plan.options).includes(rules.name))
@@ -69,7 +69,7 @@ export class Reconfigurations {
     if (!child) return;
     const options = repointed(child.plan.options, source, memory);
     this.#children.change(child, ({ plan }) => ({ plan: { ...plan, options } }));
-    // One that dies over it, or with its supervisor thread, is started with what is kept here.
+    // If it or the supervisor thread dies during this, the actor is started with the options kept here.
     await this.#reconfigure(name, options).catch(() => undefined);
   }
 }

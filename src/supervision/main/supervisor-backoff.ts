@@ -1,6 +1,4 @@
-/**
- * How often a dead supervisor thread is replaced at once. Pure: the clock comes as an argument.
- */
+/** The back-off of replacements of a dead supervisor thread. Pure: the clock is an argument. */
 
 const MAX_RESTARTS = 3;
 

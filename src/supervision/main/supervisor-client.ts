@@ -1,5 +1,6 @@
 /**
- * The main thread's link to one supervisor thread: it starts it, asks it, hears it, and sees it end.
+ * The main thread's link to one supervisor thread: starts it, sends it requests, receives its messages, and detects its
+ * end.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import * as Comlink from 'comlink';
@@ -14,8 +15,8 @@ import type { SupervisorBoot, SupervisorMessage, SupervisorService } from '../th
 import type { SupervisorRules } from '../core/types.js';
 
 /**
- * A supervisor thread whose event loop is silent for so long is ended, also one that does not come to its first turn.
- * It is counted in main's own looks: a main thread that was blocked has not seen the other one be silent.
+ * A supervisor thread whose event loop is silent for this long is ended, even before its first turn. Counted in checks
+ * of the main thread: while it was blocked itself, it can't have seen the other one be silent.
  */
 const LOOK_EVERY_MS = 1_000;
 const SILENT_MS = 10_000;
@@ -30,7 +31,7 @@ export interface SupervisorLinkOptions {
 
 export class SupervisorClient {
   readonly #worker: Worker;
-  /** Held for as long as the link: a proxy that nobody holds may be collected in mid-call. */
+  /** Kept as long as the link: an unreferenced proxy may be collected in mid-call. */
   readonly #service: Comlink.Remote<SupervisorService>;
   readonly #messages: MessagePort;
   readonly #onMessage: (message: SupervisorMessage) => void;
@@ -58,13 +59,13 @@ export class SupervisorClient {
       newThread(entry, {
         workerData: boot,
         transferList: [control.port2, messages.port2],
-        // The default would hand every secret in the environment, and a loader's options, to every thread.
+        // The default would pass every secret in the environment, and a loader's options, to every thread.
         env: {},
         execArgv: [],
       }),
     );
     this.#worker = made;
-    // Until it says so itself.
+    // Until the thread stores it itself.
     Atomics.compareExchange(pulse, Pulse.THREAD_ID, 0, threadId);
     this.#service = Comlink.wrap<SupervisorService>(control.port1);
     this.#messages = messages.port1;
@@ -86,7 +87,10 @@ export class SupervisorClient {
     this.#watch.unref();
   }
 
-  /** Asks the thread; the process is held open until it answers. Rejects with ACTOR_DOWN if the thread dies over it. */
+  /**
+   * Sends a request to the thread; the process is held open until the answer. Rejects with ACTOR_DOWN if the thread
+   * dies during it.
+   */
   ask<T>(request: (service: Comlink.Remote<SupervisorService>) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (finish: () => void): void => {
@@ -108,7 +112,7 @@ export class SupervisorClient {
     });
   }
 
-  /** Ends the thread and all actors, and resolves at its exit, or after `timeoutMs`: false then. */
+  /** Ends the thread and all actors; resolves with true at its exit, or with false after `timeoutMs`. */
   terminate(timeoutMs: number): Promise<boolean> {
     void this.#worker.terminate();
     return within(timeoutMs, this.#exited);
@@ -143,7 +147,7 @@ export class SupervisorClient {
     const watch = new HeartbeatWatch(watched, SILENT_MS, { ...systemPorts, ownTimes: () => threadTimes(ownId) });
     return setInterval(() => {
       if (!watch.isSilent(LOOK_EVERY_MS)) return;
-      // Once: its exit may have to wait for that of an actor which can't be ended, and is awaited anew by each call.
+      // Only once: its exit may have to wait for an actor that can't be ended, and each call awaits it again.
       clearInterval(this.#watch);
       this.#error ??= new TokenvisorError('INTERNAL', 'The supervisor thread was silent for too long and was ended');
       void this.#worker.terminate();
@@ -154,7 +158,7 @@ export class SupervisorClient {
 const supervisorDown = (): TokenvisorError =>
   new TokenvisorError('ACTOR_DOWN', 'The supervisor thread died during the request; it may be repeated');
 
-/** Throws START_FAILED, with what to do, where the permission model allows no threads. */
+/** Throws START_FAILED, with what to do, if the permission model forbids threads. */
 const newThread = (...args: ConstructorParameters<typeof Worker>): Worker => {
   try {
     return new Worker(...args);

@@ -1,22 +1,20 @@
-/**
- * How a supervisor and its children do, in one word and by name.
- */
+/** The health of a supervisor and its children. */
 import type { Health } from '../child-status.js';
 import type { HeldChild } from './child-table.js';
 
-/** What the starting thread knows of its supervisor. */
+/** The phase of a supervisor, in the starting thread. */
 export type SupervisorPhase = 'starting' | 'running' | 'restarting' | 'closing' | 'ended';
 
-/** How the whole does, from shared memory. */
+/** The health of all children and of the supervisor, from shared memory. */
 export interface SupervisorHealth {
   /**
-   * `ok`: every child is; `degraded`: every one can serve, but nobody would restart one now, or one has failed;
-   * `down`: one can't serve, or the supervisor has ended.
+   * `ok`: every child is; `degraded`: every child can serve, but one would not be restarted now, or has failed; `down`:
+   * a child can't serve, or the supervisor has ended.
    */
   readonly status: Health;
-  /** `restarting`: its thread has died, and another adopts the children. */
+  /** `restarting`: its thread has died, and another one adopts the children. */
   readonly supervisor: 'running' | 'restarting' | 'ended';
-  /** How each child does, by name. */
+  /** The health of each child, by name. */
   readonly children: Readonly<Record<string, Health>>;
 }
 

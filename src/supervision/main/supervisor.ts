@@ -29,20 +29,20 @@ import { healthOf, type SupervisorHealth, type SupervisorPhase } from './supervi
 import type { SupervisorMessage } from '../thread/supervisor-thread.js';
 import type { CommandOutcome, SupervisorCommand } from '../core/types.js';
 
-/** The handles of several specs, by name: what `supervisor.children` is. */
+/** The handles of several specs, by name: the type of `supervisor.children`. */
 export type HandlesOf<Specs extends Readonly<Record<string, ChildSpec>>> = {
   readonly [Name in keyof Specs]: HandleOf<Specs[Name]>;
 };
 
 const DEFAULT_CLOSE_MS = 30_000;
-/** How long an end waits for threads that have been told to. */
+/** How long an end waits for threads that have been asked to end: ms. */
 const EXIT_MS = 2_000;
 
 /**
- * A running supervisor; made by `startSupervisor()`, and used by the thread that called it. Nothing here blocks. A
- * pending `ready`, `get`, `call` or command holds the process open; an idle supervisor does not. `await using` closes it.
+ * A running supervisor; made by `startSupervisor()`, and used by the thread that called it. No method blocks. A pending
+ * `ready`, `get`, `call` or command holds the process open; an idle supervisor does not. `await using` closes it.
  *
- * A command that rejects with ACTOR_DOWN met the death of the supervisor thread: it may be repeated.
+ * A command rejects with ACTOR_DOWN if the supervisor thread dies during it: it may be repeated.
  */
 export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> = Readonly<Record<string, ChildSpec>>> {
   readonly #options: CheckedSupervisorOptions;
@@ -74,19 +74,19 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /** @internal Use startSupervisor. */
   constructor(options: CheckedSupervisorOptions) {
     this.#options = options;
-    // What happens during the start waits until those who wait for it have had their turn to listen.
+    // Events of the start are kept until those that await it can add listeners.
     this.#events.hold();
     this.#workerUrl = options.workerUrl ?? supervisorEntry();
     this.#client = this.#openClient();
     if (options.ref) this.ref();
   }
 
-  /** The handles, by name: `supervisor.children.github`. Those of `startChild` are added, those of `deleteChild` go. */
+  /** The handles, by name: `supervisor.children.github`. `startChild` adds one, `deleteChild` removes one. */
   get children(): HandlesOf<Specs> {
     return this.#children.handles as HandlesOf<Specs>;
   }
 
-  /** Listens to an event, or with `event` to all. A listener that throws harms nobody: it is an `error` event. */
+  /** Listens to an event, or with `event` to all. The error of a listener becomes an `error` event. */
   on<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   on(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   on(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
@@ -94,7 +94,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return this;
   }
 
-  /** Listens to the next event of that name, and to no more. */
+  /** Listens to the next event of that name only. */
   once<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   once(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   once(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
@@ -102,7 +102,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return this;
   }
 
-  /** Takes a listener away that `on()` or `once()` has added; without effect for any other. */
+  /** Removes a listener that `on()` or `once()` has added; no effect for any other. */
   off<Name extends TokenvisorEventName>(name: Name, listener: (event: TokenvisorEvents[Name]) => unknown): this;
   off(name: 'event', listener: (event: AnyTokenvisorEvent) => unknown): this;
   off(name: TokenvisorEventName | 'event', listener: (event: never) => unknown): this {
@@ -113,8 +113,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /**
    * Resolves when every child can serve: each eager credential has a usable token, every other child runs.
    *
-   * @throws TIMEOUT naming those that can't, with the last failure as `cause`, PARKED as soon as one can't without help,
-   * STOPPED, ABORTED, CONFIG_INVALID for options that are none.
+   * @throws TIMEOUT naming those that can't, with the last failure as `cause`, PARKED as soon as a child needs outside
+   *   help, STOPPED, ABORTED, CONFIG_INVALID for invalid options.
    * @example
    * await supervisor.ready({ timeoutMs: 10_000 });
    */
@@ -123,7 +123,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     await allReady(this.#children.all, options);
   }
 
-  /** How the whole does. Synchronous: it reads shared memory. */
+  /** The health of the supervisor and its children. Synchronous: it reads shared memory. */
   health(): SupervisorHealth {
     return healthOf(this.#phase, this.#children.all);
   }
@@ -131,8 +131,8 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   /**
    * Starts one more child, and resolves with its handle when its `init` is done.
    *
-   * @throws CONFIG_INVALID with every problem in it, ALREADY_STARTED, START_FAILED with the reason as `cause`, STOPPED,
-   * ACTOR_DOWN.
+   * @throws CONFIG_INVALID with every problem, ALREADY_STARTED, START_FAILED with the reason as `cause`, STOPPED,
+   *   ACTOR_DOWN.
    * @example
    * const counter = await supervisor.startChild('counter', actor({ behaviour: new URL('./counter.js', import.meta.url) }));
    * counter.cast('increment');
@@ -148,7 +148,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
       unwrap(await this.#client.ask<CommandOutcome>((service) => service.startChild(child.plan)));
     } catch (error) {
       this.#children.remove(child);
-      // If the supervisor thread died over it, nobody else has told those who hold the handle already.
+      // If the supervisor thread died over it, the holders of the handle learn it here.
       markStopped(child.plan.memory);
       throw error;
     }
@@ -159,7 +159,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   /**
    * Stops a child, within its `shutdown`, and keeps its spec: `restartChild` starts it again. A temporary child's spec
-   * goes. Readers of a stopped credential are thrown STOPPED.
+   * is dropped. Reads of a stopped credential throw STOPPED.
    *
    * @throws NOT_FOUND, STOPPED, ACTOR_DOWN.
    */
@@ -168,20 +168,20 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   }
 
   /**
-   * Starts a child that was stopped.
+   * Starts a stopped child.
    *
-   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or parked,
-   * START_FAILED with the reason as `cause`, STOPPED, ACTOR_DOWN.
+   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or
+   *   parked, START_FAILED with the reason as `cause`, STOPPED, ACTOR_DOWN.
    */
   async restartChild(name: string): Promise<void> {
     await this.#command({ kind: 'restart_child', name });
   }
 
   /**
-   * Forgets a child that is stopped, and its memory.
+   * Removes a stopped child, and its memory.
    *
-   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or parked,
-   * STOPPED, ACTOR_DOWN.
+   * @throws NOT_FOUND, RUNNING if it runs, or its killed thread has not exited, RESTARTING if it is restarting or
+   *   parked, STOPPED, ACTOR_DOWN.
    */
   async deleteChild(name: string): Promise<void> {
     const child = this.#children.find(name);
@@ -190,7 +190,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
   }
 
   /**
-   * The children and what they do, in order of start: OTP's `which_children`. None once the supervisor has ended.
+   * The children and their phases, in order of start: OTP's `which_children`. Empty once the supervisor has ended.
    *
    * @throws ACTOR_DOWN.
    */
@@ -213,7 +213,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
    * Stops all children in reverse order, each within its `shutdown`, then the threads; never rejects. Afterwards reads
    * throw STOPPED. A second call joins the first.
    *
-   * @param options `timeoutMs`: after so long, what is left is ended: ms, 0 to 2^31 - 1; 30,000 by default.
+   * @param options `timeoutMs`: after this time, remaining threads are ended: ms, 0 to 2^31 - 1; 30,000 by default.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     checkWaitOptions(options);
@@ -238,13 +238,13 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     return this;
   }
 
-  /** @internal The first start: all children, or an error and nothing left behind. */
+  /** @internal The first start: all children, or an error with nothing left behind. */
   async start(children: readonly CheckedChild[]): Promise<void> {
     try {
       const plans = children.map((checked) => this.#children.add(checked).plan);
       unwrap(await this.#client.ask<CommandOutcome>((service) => service.start(plans)));
       this.#phase = 'running';
-      // Listeners that are added as soon as startSupervisor() has resolved miss nothing.
+      // Listeners that are added right after startSupervisor() has resolved miss no event.
       setImmediate(() => this.#events.release());
     } catch (error) {
       this.#phase = 'ended';
@@ -256,7 +256,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     }
   }
 
-  /** @internal Ends a thread from outside, for what is in tokenvisor/testing: a child's, or the supervisor's own. */
+  /** @internal Ends a thread from outside, for tokenvisor/testing: a child's, or the supervisor's. */
   async endThread(name?: string): Promise<void> {
     this.#refuseIfEnded();
     if (name === undefined) return void (await this.#client.terminate(EXIT_MS));
@@ -266,7 +266,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
 
   async #command(command: Exclude<SupervisorCommand, { kind: 'start_child' | 'close' }>): Promise<void> {
     this.#refuseIfEnded();
-    // Throws if there is none.
+    // Throws if the child does not exist.
     this.#children.get(command.name);
     unwrap(await this.#client.ask<CommandOutcome>((service) => service.command(command)));
   }
@@ -323,7 +323,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     this.#events.emit('error', withError({ atMs: systemClock.wallMs(), ...details }));
   }
 
-  /** Once, by whoever knows first: the supervisor thread, or a close that had to end it. */
+  /** Emits the end once: on the supervisor thread's message, or after a close that had to end it. */
   #tellEnd(reason: string): void {
     if (this.#endTold) return;
     this.#endTold = true;
@@ -366,7 +366,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
         this.#phase = 'running';
         this.#events.emit('supervisor:restarted', {});
       })
-      // It died over it: its exit has been seen, and is handled above.
+      // The thread died during it: its exit is handled above.
       .catch(() => undefined);
     for (const { ref } of adopted) ref.reconnect();
   }
@@ -383,12 +383,12 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     this.#tellEnd('closed');
   }
 
-  /** Whoever has a handle can write into its memory: one child's, spoilt, does not keep the others from their end. */
+  /** The holder of a handle can write into its memory: the corrupted memory of one child must not keep the others from closing. */
   #closeChild({ plan, ref }: HeldChild, exited: boolean): void {
     ref.close();
     try {
       const { phase, incarnation = 0 } = readSupervision(openWords(plan.memory.shared)) ?? {};
-      // Asked to end, killed with its supervisor, and there still.
+      // Asked to end, killed with its supervisor, and still alive.
       if (!exited && phase === 'stopping') this.#events.emit('child:zombie', { name: plan.rules.name, incarnation });
       markStopped(plan.memory);
     } catch (error) {
@@ -396,7 +396,7 @@ export class TokenSupervisor<Specs extends Readonly<Record<string, ChildSpec>> =
     }
   }
 
-  /** Asks, and waits no longer than the bound. */
+  /** Asks the children to stop, and waits within the bound. */
   async #closeChildren(timeoutMs: number): Promise<void> {
     const closed = this.#client.ask<unknown>((service) => service.command({ kind: 'close' })).catch(() => undefined);
     await within(timeoutMs, closed);

@@ -1,6 +1,4 @@
-/**
- * The way from `name` back to itself over what each refers to, both ends included; undefined if there is none.
- */
+/** The path from `name` back to itself over the references, both ends included; undefined if there is none. */
 export const circleOf = (
   name: string,
   referencesOf: (name: string) => readonly string[],

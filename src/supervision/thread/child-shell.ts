@@ -1,6 +1,6 @@
 /**
- * A child as the supervisor thread holds it: its plan, its memory, its threads. What to do is decided by the pure core;
- * here it is done.
+ * The supervisor thread's side of a child: its plan, its memory, its threads. The pure core makes the decisions; this
+ * class carries them out.
  */
 import type { MessagePort } from 'node:worker_threads';
 import {
@@ -40,7 +40,7 @@ import type { ChildRules, PersistedChild } from '../core/types.js';
 import type { SecretsOfKind } from '../kind.js';
 import { RemoteRefHub } from '../../messaging/remote-ref-hub.js';
 
-/** Everything about a child that crosses to the supervisor thread. */
+/** All data of a child that crosses to the supervisor thread. */
 export interface ChildPlan {
   readonly rules: ChildRules;
   readonly module: string;
@@ -49,7 +49,7 @@ export interface ChildPlan {
   readonly secrets: SecretsOfKind;
   /** As of the kind. */
   readonly validUntilWord?: number;
-  /** As encodeOptions made it. */
+  /** From encodeOptions. */
   readonly options: WireOptions;
   readonly owner: string;
   readonly memory: ChildMemory;
@@ -59,19 +59,19 @@ export interface ChildPlan {
   readonly mailboxLimit: number;
 }
 
-/** The least time a thread has until it runs our entry: a loader of the user's may wait for libuv's pool. */
+/** The least time that a thread has until its entry runs: a user's loader may wait for libuv's pool. */
 const BOOT_SILENT_MS = 10_000;
 
-/** An actor looks at the clock each second; so long may it take to move its `validUntilWord` after the clock was set back. */
+/** How long an actor has to move its `validUntilWord` after the clock was set back: it checks the clock each second. */
 const MOVED_WITHIN_MS = 2_000;
 
 const encoder = new TextEncoder();
 
-/** A stop that is asked for is bounded by the supervisor; an actor that ends by itself bounds its own last word. */
+/** The supervisor bounds a requested stop; an actor that ends by itself bounds its `terminate`. */
 const terminateTimeoutOf = (shutdown: ChildRules['shutdown']): number =>
   shutdown === 'infinity' ? Infinity : shutdown === 'brutal' ? 0 : shutdown;
 
-/** An incarnation that was started, in a thread of its own or, for tests, in this one. */
+/** A started incarnation, in a separate thread or, for tests, in this one. */
 export type StartedIncarnation = Pick<
   Incarnation,
   'leases' | 'booting' | 'threadId' | 'shutDown' | 'connect' | 'kill' | 'timeOutStart' | 'reconfigure'
@@ -90,11 +90,11 @@ export class ChildShell {
   readonly #incarnations = new Map<number, StartedIncarnation>();
   readonly #remotes: RemoteRefHub;
   readonly #clock: ClockWatch;
-  /** After a step back: the `validUntilWord` as it was then, while its actor has not moved it, and for how long. */
+  /** After a step back: the `validUntilWord` at that time, until its actor moves it, and for how long. */
   #unmoved: { readonly word: number; readonly offsetMs: number; ms: number } | undefined;
   #plan: ChildPlan;
   #latest = 0;
-  /** Of the latest incarnation, while it boots and while it runs. */
+  /** Watches of the latest incarnation, while it boots and while it runs. */
   #boot: BootWatch | undefined;
   #heartbeat: HeartbeatWatch | undefined;
 
@@ -110,9 +110,9 @@ export class ChildShell {
     // One supervisor thread lives at a time, so its lease is whatever the last one left.
     const control = this.#shared.load(SUPERVISION.control);
     this.#supervision = new RecordWriter(this.#shared, SUPERVISION, { epoch: 0, bank: bankOf(control), control });
-    // It may have ended between the record and the word.
+    // The last thread may have ended between the record and the word.
     deriveStopped(this.#shared, this.persisted?.phase === 'stopped');
-    // Nor does any actor live: what the last supervisor thread's actors, or its fence, left half done is nobody's.
+    // No actor lives either: half-done work of the last supervisor thread and its actors is wiped.
     for (const bank of [0, 1] as const) this.#wipeAfter({ snapshot: { bank }, status: { bank }, sealed: { bank } });
   }
 
@@ -120,18 +120,18 @@ export class ChildShell {
     return this.#plan;
   }
 
-  /** What the last supervisor thread left; undefined if the child was never started. */
+  /** The state that the last supervisor thread left; undefined if the child was never started. */
   get persisted(): PersistedChild | undefined {
     return readSupervision(this.#shared);
   }
 
-  /** Until when readers go on with what is published; undefined if there is nothing, or it is over. */
+  /** Until when readers can use the published token; undefined if there is none, or it has expired. */
   get servedUntilMs(): number | undefined {
     const { payload, usableUntilMs = 0 } = readRecord(this.#shared, SNAPSHOT) as Partial<ReadRecord>;
     return payload && usableUntilMs > systemClock.wallMs() ? usableUntilMs : undefined;
   }
 
-  /** Writes what must outlive this thread, and wakes whoever waits for a change. */
+  /** Writes the state that must outlive this thread, and wakes waits for a change. */
   persist(persisted: PersistedChild): void {
     const payload = encoder.encode(JSON.stringify(persisted));
     const kept =
@@ -176,7 +176,7 @@ export class ChildShell {
       tick: () => this.#shared.load(heartbeat.index),
       threadId: () => this.#shared.load(heartbeat.threadId),
     };
-    // Before the thread is there: it says so itself, and may be faster than this one.
+    // Before the thread exists: it stores its id itself, and may be faster than this thread.
     this.#shared.store(heartbeat.threadId, 0);
     const boot = new BootWatch(watched, {
       silentMs: Math.max(hangTimeoutMs, BOOT_SILENT_MS),
@@ -186,7 +186,7 @@ export class ChildShell {
     const started = this.#launch(plan, {
       ...listener,
       ready: (calls) => {
-        // A zombie that was killed in its start has come to the end of it: it is not the one to call, or to watch.
+        // A zombie that was killed during its start has finished it: it must not be called or watched.
         if (incarnation !== this.#latest) return calls.port.close();
         this.#boot = undefined;
         this.#heartbeat = new HeartbeatWatch(watched, hangTimeoutMs);
@@ -207,7 +207,7 @@ export class ChildShell {
     if (started.booting) this.#boot = boot;
   }
 
-  /** Ends a thread, if it lives, whatever it is doing. */
+  /** Ends a thread, if it lives, at any point. */
   kill(incarnation: number, reason: 'killed' | 'hung'): void {
     this.#remotes.disconnect('killed', incarnation);
     this.#incarnations.get(incarnation)?.kill(reason);
@@ -222,12 +222,12 @@ export class ChildShell {
     this.#remotes.open(port);
   }
 
-  /** Ends the latest thread, unasked. */
+  /** Ends the latest thread, without a request. */
   endThread(): void {
     this.#current?.kill('killed');
   }
 
-  /** The latest, if it lives: an older one that does is a zombie, and hears nothing any more. */
+  /** The latest incarnation, if it lives: an older one that lives is a zombie, and gets no messages. */
   get #current(): StartedIncarnation | undefined {
     return this.#incarnations.get(this.#latest);
   }
@@ -236,13 +236,13 @@ export class ChildShell {
     return this.#heartbeat !== undefined;
   }
 
-  /** True while the actor sees to its token itself, or will as soon as it has started. */
+  /** True while the actor maintains its token, or will as soon as it has started. */
   get #isTended(): boolean {
     const phase = this.persisted?.phase;
     return phase === 'starting' || phase === 'running';
   }
 
-  /** One look at the latest thread, of one each `everyMs`: the incarnation, if it hangs. A start that is late fails. */
+  /** One check of the latest thread, every `everyMs`: returns the incarnation if it hangs. A late start fails. */
   hung(everyMs: number): number | undefined {
     const overdue = this.#boot?.overdue(everyMs);
     if (overdue === 'init') {
@@ -257,8 +257,8 @@ export class ChildShell {
   }
 
   /**
-   * Looks at the wall clock, which is ahead of the monotonic one by `offsetMs`, each `elapsedMs`. An actor that runs, or
-   * starts, corrects itself what readers compare with it; where there is none, it is taken back.
+   * Checks the wall clock, which is ahead of the monotonic one by `offsetMs`, every `elapsedMs`. An actor that runs or
+   * starts corrects the instants that readers compare with it; without an actor, the token is withdrawn.
    */
   followClock(offsetMs: number, elapsedMs: number): void {
     if (!this.#clock.isBehind(offsetMs)) return void (this.#unmoved = undefined);
@@ -267,7 +267,7 @@ export class ChildShell {
     if (!this.#isTended) {
       this.#clock.abandoned();
       this.#takeBack();
-      // One that was killed, and has not ended, may still store what it has made of the clock as it was before.
+      // A killed actor that has not ended may still store instants by the old clock.
       if (this.#incarnations.size === 0) this.#clock.followed(offsetMs);
     } else if (leases) {
       const tick = this.#shared.load(Header.HEARTBEAT + leases.snapshot.bank);
@@ -276,8 +276,8 @@ export class ChildShell {
   }
 
   /**
-   * An actor that should move the word may hang, or take long to start. Readers do not wait for that: they would believe what
-   * may be out of date by any time.
+   * Closes the word if its actor has not moved it: the actor may hang, or start slowly, and readers would trust
+   * outdated data for any time.
    */
   #closeUnmoved(offsetMs: number, elapsedMs: number): void {
     const index = this.#validUntil;
@@ -296,7 +296,7 @@ export class ChildShell {
     return validUntilWord === undefined ? undefined : Header.OWN + validUntilWord;
   }
 
-  /** Takes back what readers would go on to believe by a wall clock that was stepped. */
+  /** Withdraws what readers would trust by a wall clock that was stepped. */
   #takeBack(): void {
     const index = this.#validUntil;
     if (index !== undefined && closeValidUntil(this.#shared, index)) notify(this.#shared, Header.CHANGE);
@@ -306,13 +306,13 @@ export class ChildShell {
     if (!isOpenEnded && !isNone) this.withdraw();
   }
 
-  /** Takes the token back: no reader is given it any more, and no zombie can publish another. */
+  /** Withdraws the token: no reader gets it any more, and no zombie can publish another. */
   withdraw(): void {
     withdrawRecord(this.#shared, SNAPSHOT, { wipe: this.#incarnations.size === 0 });
     notify(this.#shared, Header.CHANGE);
   }
 
-  /** Nobody will ask for the child again: nothing of its secrets stays in memory. */
+  /** Wipes all secrets of a child that will not be used again from memory. */
   wipe(): void {
     const { persisted } = this;
     if (persisted && persisted.phase !== 'stopped') this.persist({ ...persisted, phase: 'stopped' });
@@ -321,15 +321,15 @@ export class ChildShell {
     withdrawRecord(this.#sealed, SEALED, { wipe: this.#incarnations.size === 0 });
   }
 
-  /** New options, for the incarnation that runs and for all that follow; kept only if they are not refused. */
+  /** Passes new options to the running incarnation and all later ones; kept only if they are not refused. */
   async reconfigure(options: WireOptions): Promise<WireError | undefined> {
     const before = this.#plan;
     this.#plan = { ...before, options };
     const current = this.#current;
-    // One that boots was started with the options of before: it takes the new ones when its init is done.
+    // A booting incarnation has the old options: it takes the new ones when its init is done.
     if (!current || !(current.booting || this.running)) return undefined;
     const refusal = await current.reconfigure(options);
-    // One that died over them is no refusal: its successor is started with them.
+    // A death during this is not a refusal: the successor is started with them.
     if (refusal && refusal.code !== 'ACTOR_DOWN' && this.#plan.options === options) this.#plan = before;
     return refusal?.code === 'ACTOR_DOWN' ? undefined : refusal;
   }

@@ -1,37 +1,39 @@
 /**
- * Watches a thread from another one: a heartbeat that stands still for too long means hung, a boot that takes too long has
- * failed. A busy or frozen machine is neither.
+ * Watches a thread from another one: a heartbeat that stands still for too long means hung, a boot that takes too long
+ * has failed. A busy or frozen machine must not count as either.
  *
- * Silence is counted in looks of the watcher. A look that comes late (a suspend, a stop, a throttled or busy machine) counts
- * for little, since the other thread may have been kept from running as well. And what a thread has waited for a processor
- * is taken off, where the system tells it.
+ * Silence is counted in checks by the watcher. A late check (a suspend, a stop, a throttled or busy machine) counts for
+ * little, since the other thread may have been kept from running as well. The time that a thread has waited for a
+ * processor is subtracted, where the system provides it.
  */
 import { systemClock } from '../../core/clock.js';
 import { LivedTime, threadTimes, type ThreadTimes } from '../../core/thread-time.js';
 
-/** A look is late if it took more than this many times its interval. */
+/** A check is late if it took more than this many times its interval. */
 const LATE = 1.5;
-/** The share of a late look that counts, so that a sleeping thread is found even on a machine that is always busy. */
+/**
+ * The share of a late check that counts, so that a sleeping thread is detected even on a machine that is always busy.
+ */
 const LATE_SHARE = 1 / 16;
 /**
- * Once a thread is looked at closely, a late look takes so many in time back: one that sleeps may wait for a lock of a thread
- * that waits for a processor.
+ * During confirmation, a late check subtracts this many times its interval: a sleeping thread may wait for a lock of a
+ * thread that waits for a processor.
  */
 const LATE_TAKES_BACK = 2;
-/** So long at least is a silent thread looked at closely, before it counts as hung: ms. */
+/** How long a silent thread is confirmed at least, before it counts as hung: ms. */
 const LEAST_CONFIRMED_MS = 500;
-/** The limit of what the watcher has seen, in multiples of the bound, whatever the system reports. */
+/** The most silence that the watcher counts, in multiples of the bound, whatever the system reports. */
 const CEILING = 8;
 
 interface Look {
-  /** How long it is since the last look. */
+  /** The time since the last check. */
   readonly elapsedMs: number;
-  /** How much of it counts as seen. */
+  /** The part of it that counts as observed. */
   readonly seenMs: number;
   readonly isLate: boolean;
 }
 
-/** The looks of a watcher that should look each `everyMs`. */
+/** The checks of a watcher, due every `everyMs`. */
 class Looks {
   readonly #ports: WatchPorts;
   #lastMs: number;
@@ -48,7 +50,7 @@ class Looks {
     const elapsedMs = nowMs - this.#lastMs;
     this.#lastMs = nowMs;
     const ranMs = this.#ownRanMs();
-    // What its own work has delayed it by says nothing of the machine.
+    // A delay by the watcher's own work does not mean that the machine is busy.
     const isLate = elapsedMs - (ranMs - this.#ranMs) > everyMs * LATE;
     this.#ranMs = ranMs;
     return { elapsedMs, seenMs: isLate ? everyMs * LATE_SHARE : Math.min(elapsedMs, everyMs), isLate };
@@ -59,19 +61,19 @@ class Looks {
   }
 }
 
-/** What is watched. */
+/** A watched thread. */
 export interface WatchedThread {
   /** Its heartbeat word. */
   tick(): number;
-  /** The system's number of it; 0 if it is unknown. */
+  /** The operating system's id of the thread; 0 if it is unknown. */
   threadId(): number;
 }
 
-/** What a watcher takes its time from; tests have their own. */
+/** The time sources of a watcher; tests have others. */
 interface WatchPorts {
   nowMs(): number;
   threadTimes(threadId: number): ThreadTimes | undefined;
-  /** The times of the watcher's own thread, if that has other work to do, which may take long. */
+  /** The times of the watcher's own thread, if that has other work, which may take long. */
   ownTimes?(): ThreadTimes | undefined;
 }
 
@@ -85,9 +87,9 @@ export class HeartbeatWatch {
   readonly #looks: Looks;
   #tick: number;
   #silentMs = 0;
-  /** All that was seen of this silence. */
+  /** The total observed silence. */
   #seenMs = 0;
-  /** While it is under suspicion: a look at its times costs some 50 us. */
+  /** While it is under suspicion: reading its times costs some 50 us. */
   #lived: LivedTime | undefined;
 
   constructor(thread: WatchedThread, timeoutMs: number, ports = systemPorts) {
@@ -98,7 +100,7 @@ export class HeartbeatWatch {
     this.#tick = thread.tick();
   }
 
-  /** One look, of one each `everyMs`: true if it is hung. */
+  /** One check, every `everyMs`: true if it is hung. */
   isSilent(everyMs: number): boolean {
     const { elapsedMs, seenMs, isLate } = this.#looks.next(everyMs);
     const tick = this.#thread.tick();
@@ -128,13 +130,13 @@ export class HeartbeatWatch {
 
 /** The bounds of a boot: ms. */
 interface BootBounds {
-  /** Until the thread is there and runs our entry. Only what the user has preloaded runs before. */
+  /** Until the thread exists and runs its entry. Only the user's preloaded code runs before. */
   readonly silentMs: number;
-  /** Until its `init` is done: this is the user's code, and a thread that loads or computes has no turns. */
+  /** Until its `init` is done: this is user code, and a thread that loads or computes has no turns. */
   readonly initMs: number;
 }
 
-/** Watches a thread from its making until its `init` is done. Its first heartbeat says that it runs our entry. */
+/** Watches a thread from its start until its `init` is done. Its first heartbeat shows that its entry runs. */
 export class BootWatch {
   readonly #thread: WatchedThread;
   readonly #bounds: BootBounds;
@@ -152,7 +154,7 @@ export class BootWatch {
     this.#tick = thread.tick();
   }
 
-  /** One look, of one each `everyMs`: which bound is over, if one is. */
+  /** One check, every `everyMs`: which bound was exceeded, if any. */
   overdue(everyMs: number): 'silent' | 'init' | undefined {
     const { elapsedMs, seenMs } = this.#looks.next(everyMs);
     this.#bootMs = Math.max(0, this.#bootMs + this.#lived.of(seenMs, elapsedMs));

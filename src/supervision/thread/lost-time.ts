@@ -1,6 +1,4 @@
-/**
- * The time in which this thread was kept from running, by a timer that should ring each `everyMs`.
- */
+/** Measures the time in which this thread was kept from running, by a timer that should fire every `everyMs`. */
 export class LostTime {
   readonly #everyMs: number;
   #lookedMs: number;
@@ -12,13 +10,13 @@ export class LostTime {
     this.#lookedMs = nowMs;
   }
 
-  /** The timer rings. */
+  /** Called when the timer fires. */
   look(nowMs: number): void {
     this.#lostMs = this.at(nowMs);
     this.#lookedMs = nowMs;
   }
 
-  /** All of it, up to now: a timer that is overdue counts already. Never shrinks. */
+  /** The total up to now: an overdue timer counts already. Never shrinks. */
   at(nowMs: number): number {
     const lateMs = nowMs - this.#lookedMs - this.#everyMs;
     return this.#lostMs + (lateMs > this.#everyMs / 2 ? lateMs : 0);

@@ -1,5 +1,5 @@
 /**
- * The end of a child as its memory tells it. In a file of its own: the starting thread needs it, and nothing of what
+ * Marks a child as ended in its memory. A separate file, because the starting thread needs it without the code that
  * starts threads.
  */
 import { readSupervision } from '../child-status.js';
@@ -12,7 +12,7 @@ import { newPersistedChild } from '../core/supervisor-state.js';
 
 const encoder = new TextEncoder();
 
-/** Takes what a child has published back, when no thread lives that could write it. */
+/** Withdraws a child's snapshot, when no thread lives that could write it. */
 export const withdrawSnapshot = ({ shared }: ChildMemory): void => {
   const words = openWords(shared);
   withdrawRecord(words, SNAPSHOT, { wipe: true });
@@ -23,7 +23,7 @@ export const withdrawSnapshot = ({ shared }: ChildMemory): void => {
 export const markStopped = ({ shared, sealed }: ChildMemory): void => {
   const words = openWords(shared);
   stopForGood(words);
-  // The supervisor thread may have been told to end and not have heard it yet: it writes nothing more, whatever is there now.
+  // A supervisor thread that is being terminated may still run: after this it can't write to the record.
   const bank = bankOf(words.load(SUPERVISION.control)) === 0 ? 1 : 0;
   const control = fenceRecord(words, SUPERVISION, bank);
   const writer = new RecordWriter(words, SUPERVISION, { epoch: 0, bank, control });

@@ -1,6 +1,6 @@
 /**
- * What a child died of, without its secrets: the texts of errors that a user's module has thrown. Every secret that the
- * child is known to have is taken out; and what looks like one, because a module may hold tokens that only it knows.
+ * Removes secrets from the error that a child died of: the error texts of a user's module. Every known secret of the
+ * child is removed; and everything that looks like one, because a module may hold tokens that only it knows.
  */
 import { deserialize } from 'node:v8';
 import type { WireError } from '../../core/wire-error.js';
@@ -21,7 +21,7 @@ export const redactIn = (error: WireError, ...children: readonly SecretiveChild[
 const redactError = (error: WireError, secrets: readonly string[]): WireError => {
   const { name, message, code, cause, problems } = error;
   const known = (text: string): string => redact(text, secrets);
-  // Our own texts are made of names and numbers, and name what is opaque: a file, a URL.
+  // The package's own texts consist of names and numbers, and contain opaque parts: a file, a URL.
   const ours = code !== undefined && (name === 'TokenvisorError' || name === 'ProviderError');
   const redacted = (text: string): string => (ours ? known(text) : redactOpaque(known(text)));
   return {
@@ -55,7 +55,7 @@ const attempt = (read: () => readonly string[]): readonly string[] => {
   }
 };
 
-/** Short ones are words (`Bearer`, a scope): no secret is as short as that. */
+/** Shorter strings are words (`Bearer`, a scope): no secret is that short. */
 const SHORTEST = 8;
 
 const secretsIn = (value: unknown, members: readonly string[] | 'all'): readonly string[] => {

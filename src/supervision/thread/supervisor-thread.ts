@@ -1,6 +1,4 @@
-/**
- * The supervisor thread: a thin shell around the pure core. It runs no user code, so nothing of the user's can kill it.
- */
+/** The supervisor thread: a thin shell around the pure core. It runs no user code, so user code can't crash it. */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { guardedEndpoint } from '../../messaging/guarded-endpoint.js';
@@ -21,7 +19,7 @@ import { newPersistedChild } from '../core/supervisor-state.js';
 import { ownThreadId } from '../../core/thread-time.js';
 import type { CommandOutcome, SupervisorCommand, SupervisorRules } from '../core/types.js';
 
-/** What the thread is made with. */
+/** The start data of the thread. */
 export interface SupervisorBoot {
   readonly rules: SupervisorRules;
   /** The actor's entry file. */
@@ -32,11 +30,11 @@ export interface SupervisorBoot {
   readonly messages: MessagePort;
 }
 
-/** What the main thread can ask for. */
+/** The requests that the main thread can make. */
 export interface SupervisorService {
   /** The first start, all children at once. */
   start(children: readonly ChildPlan[]): Promise<CommandOutcome>;
-  /** This thread replaces one that died. */
+  /** This thread replaces a dead one. */
   adopt(children: readonly ChildPlan[]): void;
   startChild(plan: ChildPlan): Promise<CommandOutcome>;
   command(command: Exclude<SupervisorCommand, { kind: 'start_child' }>): Promise<CommandOutcome>;
@@ -45,11 +43,11 @@ export interface SupervisorService {
   connectRemote(name: string, port: MessagePort): WireError | undefined;
   whichChildren(): ReturnType<typeof whichChildren>;
   countChildren(): ReturnType<typeof countChildren>;
-  /** Ends a child's thread as if something else had: it is restarted as after any other death. */
+  /** Ends a child's thread as if it had died: it is restarted as after any other death. */
   endThread(name: string): void;
 }
 
-/** What the thread tells the main thread without being asked. */
+/** The messages that the thread sends to the main thread unasked. */
 export type SupervisorMessage =
   | { readonly kind: 'calls'; readonly name: string; readonly incarnation: number; readonly calls: CallEndpoint }
   | {
@@ -67,7 +65,7 @@ export type SupervisorMessage =
   | { readonly kind: 'forgotten'; readonly name: string }
   | { readonly kind: 'ended'; readonly reason: string };
 
-/** How often heartbeats and clocks are looked at. */
+/** How often heartbeats and clocks are checked: ms. */
 const TICK_MS = 100;
 
 export class SupervisorThread implements SupervisorService {
@@ -202,7 +200,7 @@ export class SupervisorThread implements SupervisorService {
   }
 }
 
-/** What the main thread may call by name. */
+/** The methods that the main thread may call. */
 const METHODS: readonly (keyof SupervisorService)[] = [
   'start',
   'adopt',

@@ -1,5 +1,5 @@
 /**
- * One incarnation of a child: a thread launched by Piscina, in a pool of its own whose one task lasts as long as the
+ * One incarnation of a child: a thread launched by Piscina, in a dedicated pool whose one task lasts as long as the
  * actor. The task's promise is the actor's life, the thread's `exit` its death.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
@@ -29,17 +29,17 @@ export interface IncarnationPlan {
 }
 
 export interface IncarnationListener {
-  /** Init is done. `calls` is for whoever will call. */
+  /** Init is done. `calls` is for the caller's side. */
   ready(calls: CallEndpoint): void;
   /** `timedOut`: it was not done within `initTimeoutMs`. */
   startFailed(error: WireError, timedOut: boolean): void;
-  /** The thread is gone. Always the last. */
+  /** The thread has exited. Always the last call. */
   exited(reason: ExitReason): void;
   event(type: string, details: Readonly<Record<string, unknown>>): void;
 }
 
 export class Incarnation {
-  /** The system's number of its thread; 0 if it is unknown. */
+  /** The operating system's id of its thread; 0 if it is unknown. */
   readonly threadId: number;
   readonly #plan: IncarnationPlan;
   readonly #listener: IncarnationListener;
@@ -47,7 +47,7 @@ export class Incarnation {
   readonly #abort = new AbortController();
   readonly #events: MessagePort;
   readonly #calls: CallEndpoint;
-  /** Held for as long as the incarnation: a proxy that nobody holds may be collected in mid-call. */
+  /** Kept as long as the incarnation: an unreferenced proxy may be collected in mid-call. */
   readonly #control: Comlink.Remote<ActorControl>;
   readonly #controlPort: MessagePort;
   readonly #pending = new Set<(error: WireError) => void>();
@@ -104,13 +104,13 @@ export class Incarnation {
       (error: unknown) => {
         this.#uncaught ??= error;
         this.#end();
-        // No thread was ever made: nothing will exit.
+        // No thread was made: there will be no `exit` event.
         if (!thread) this.#exit(1);
       },
     );
   }
 
-  /** Rejects if no thread can be made: of options that Node refuses, or because there are too many. */
+  /** Rejects if no thread can be made: Node refuses its options, or there are too many. */
   async #launch(task: ActorStart): Promise<ActorOutcome> {
     const transferList = [task.control, task.events, task.calls.port];
     try {
@@ -120,7 +120,7 @@ export class Incarnation {
         transferList,
       })) as ActorOutcome;
     } catch (error) {
-      // Those that were transferred are not ours to close any more, and do not mind.
+      // Closing a transferred port has no effect.
       for (const port of transferList) port.close();
       throw error;
     }
@@ -140,12 +140,12 @@ export class Incarnation {
     void this.#control.shutDown().catch(() => undefined);
   }
 
-  /** Hands it the port of one more caller. If it ends before it takes it, the port closes. */
+  /** Passes the port of one more caller. If the actor ends before it takes it, the port closes. */
   connect(calls: CallEndpoint): void {
     void this.#control.connect(Comlink.transfer(calls, [calls.port])).catch(() => undefined);
   }
 
-  /** Ends the thread, whatever it is doing; the exit's reason will be `reason`. */
+  /** Ends the thread, at any point; the exit's reason will be `reason`. */
   kill(reason: 'killed' | 'hung'): void {
     this.#killed ??= reason;
     // A thread that can't be ended may not exit for long, and will not answer any more.
@@ -153,7 +153,7 @@ export class Incarnation {
     this.#end();
   }
 
-  /** Its start has taken too long: it has failed, and the thread is ended. */
+  /** Called when its start has taken too long: it has failed, and the thread is ended. */
   timeOutStart(): void {
     if (!this.#booting) return;
     const { name } = this.#plan.start;
@@ -162,7 +162,7 @@ export class Incarnation {
     this.kill('killed');
   }
 
-  /** Hands new options to the actor. Resolves with its refusal, if any; also when it dies over it. */
+  /** Passes new options to the actor. Resolves with its refusal, if any; also if it dies during it. */
   reconfigure(options: WireOptions): Promise<WireError | undefined> {
     return new Promise((resolve) => {
       this.#pending.add(resolve);
@@ -192,14 +192,14 @@ export class Incarnation {
 
   /** abort() ends a running task's thread; destroy() one that is still booting. */
   #end(): void {
-    // Without a thread there is nothing to end, and the pool would reject a promise that nobody was given.
+    // Without a thread the pool would reject a promise that has no handler.
     if (!this.#made) return;
     this.#abort.abort();
     void this.#pool.destroy();
   }
 
   #exit(code: number): void {
-    // What the actor said before it died may not have been delivered yet; that its init was done is a part of it.
+    // Messages that the actor sent before it died may be undelivered; one of them may say that its init was done.
     drainPort(this.#events, (message) => this.#receive(message as ActorMessage));
     const reason = this.#reason(code);
     const { name } = this.#plan.start;
@@ -216,7 +216,7 @@ export class Incarnation {
     this.#listener.exited(reason);
   }
 
-  /** Requests that are under way are answered by nobody else. */
+  /** Rejects pending requests, which will not be answered. */
   #abandon(): void {
     const { name } = this.#plan.start;
     const gone = toWireError(new TokenvisorError('ACTOR_DOWN', `'${name}' died during the request`, { child: name }));
@@ -229,13 +229,13 @@ export class Incarnation {
     if (this.#outcome) return { kind: 'crash', error: this.#outcome.error };
     if (this.#killed) return { kind: this.#killed };
     const uncaught = this.#uncaught;
-    // Piscina tells an exit that nobody caused by an error of its own, whose text is all that there is to know it by.
+    // Piscina reports an unrequested exit by its own error, which is recognised only by its text.
     const exited = isError(uncaught) && uncaught.message === `worker exited with code: ${code}`;
     return uncaught === undefined || exited ? { kind: 'exit', code } : { kind: 'crash', error: toWireError(uncaught) };
   }
 }
 
-/** An actor's thread runs code of the user's, and what comes from there may be anything: it ends nobody here. */
+/** Validates an untrusted message: an actor's thread runs user code, and its messages must not crash this one. */
 const isEvent = (message: unknown): message is Extract<ActorMessage, { kind: 'event' }> =>
   isPlainObject(message) &&
   message['kind'] === 'event' &&

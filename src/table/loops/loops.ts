@@ -1,41 +1,41 @@
 /**
- * The loops over a table's words. This file is TypeScript and AssemblyScript at once: functions of 32-bit integers, and
- * nothing else. `node test/run/loops.mjs` compiles it to WebAssembly; the tests run it as it is, over words that they
- * stop and interleave.
+ * The loops over a table's words. This file is both TypeScript and AssemblyScript: functions of 32-bit integers only.
+ * `node test/run/loops.mjs` compiles it to WebAssembly; the tests run it as it is, over words that they can stop and
+ * interleave.
  */
 /* eslint func-style: off -- an arrow function is no plain function for the other compiler */
 import { BUCKETS, DEPTH, DIRECTORY, SEGMENTS, load, peek, store } from './words.js';
 
-// All addresses are in bytes. They may be past 2^31, that is negative: they are not compared.
+// All addresses are in bytes. They may exceed 2^31, that is be negative: they are not compared.
 const BUCKET_BYTES: i32 = 64;
 const SLOT_BYTES: i32 = 20;
 const SEGMENT_MASK: i32 = 16383;
 
-/** Bits of a control word: how many slots are used; which of them are removed; that a later bucket may have more. */
+/** Bits of a control word: how many slots are used; which of them are removed; whether a later bucket may have more. */
 const USED: i32 = 3;
 const FIRST_REMOVED: i32 = 4;
 const OVERFLOWED: i32 = 128;
-/** Above them, in the first bucket of a segment: which use of it this is. */
+/** Above them, in the first bucket of a segment: the number of its use. */
 const USE_SHIFT: i32 = 8;
 const LAST_USE: i32 = 262143;
 
-/** Makes signed comparisons those of unsigned numbers. */
+/** Turns signed comparisons into unsigned ones. */
 const FLIP: i32 = -2147483648;
 
-/** Of a reader, before it looks whether the memory is what it was told. */
+/** A reader's tries before it checks whether the memory is corrupt. */
 const MOST_TRIES: i32 = 1000;
 
-/** No memory reaches so far: to load from there ends the loop with an error. */
+/** An address beyond any memory: loading from it ends the loop with an error. */
 const NOWHERE: i32 = -4;
 
-/** The meta of what `find` found last. */
+/** The meta of the entry that `find` found last. */
 let lastMeta: i32 = 0;
 
 function baseOf(segment: i32): i32 {
   return SEGMENTS + segment * BUCKETS * BUCKET_BYTES;
 }
 
-/** The slot of the entry; 0 if there is none but the one at `except`. */
+/** The slot of an entry; 0 if there is none except the one at `except`. */
 function probe(base: i32, d0: i32, d1: i32, d2: i32, except: i32): i32 {
   const end: i32 = BUCKETS * BUCKET_BYTES - 1;
   let offset: i32 = (d1 & (BUCKETS - 1)) * BUCKET_BYTES;
@@ -56,8 +56,8 @@ function probe(base: i32, d0: i32, d1: i32, d2: i32, except: i32): i32 {
 }
 
 /**
- * The expiry of an entry, 0 if there is none: for readers. What was probed counts if the directory's entry is the same
- * afterwards: if it is not, the segment may have been used for something else meanwhile.
+ * The expiry of an entry, 0 if there is none: for readers. The result is valid if the directory's entry is the same
+ * afterwards: if not, the segment may have been reused meanwhile.
  */
 export function find(d0: i32, d1: i32, d2: i32): i32 {
   let expiry: i32 = 0;
@@ -65,12 +65,12 @@ export function find(d0: i32, d1: i32, d2: i32): i32 {
   let entry: i32;
   let tries: i32 = 0;
   do {
-    // Each further one is for another change by the writer. So many of them are none: something else has written there.
+    // Each further try is due to a change by the writer. The writer does not make this many: the memory is corrupt.
     if (tries++ === MOST_TRIES) return load(NOWHERE);
     const depth: i32 = load(DEPTH);
     place = DIRECTORY + (4 << depth) + (depth === 0 ? 0 : (d0 >>> (32 - depth)) << 2);
     entry = load(place);
-    // 0: a deeper directory counts since a moment ago.
+    // 0: a deeper directory has just become the current one.
     if (entry !== 0) {
       const slot: i32 = probe(baseOf(entry & SEGMENT_MASK), d0, d1, d2, 0);
       expiry = slot === 0 ? 0 : load(slot + 12);
@@ -80,7 +80,7 @@ export function find(d0: i32, d1: i32, d2: i32): i32 {
   return expiry;
 }
 
-/** The meta of what `find` found last. */
+/** The meta of the entry that `find` found last. */
 export function meta(): i32 {
   return lastMeta;
 }
@@ -100,7 +100,7 @@ function raise(slot: i32, expiry: i32): void {
   if ((expiry ^ FLIP) > (peek(slot + 12) ^ FLIP)) store(slot + 12, expiry);
 }
 
-/** Writes an entry into the first slot of its buckets that was never used. The control word, last, makes it count. */
+/** Writes an entry into the first unused slot of its buckets. Storing the control word, last, makes it visible. */
 export function append(segment: i32, d0: i32, d1: i32, d2: i32, expiry: i32, meta: i32): void {
   const base: i32 = baseOf(segment);
   const end: i32 = BUCKETS * BUCKET_BYTES - 1;
@@ -120,7 +120,7 @@ export function append(segment: i32, d0: i32, d1: i32, d2: i32, expiry: i32, met
   store(base + offset, control + 1);
 }
 
-/** 1: it is new; 0: it was there, with the later expiry now; 2: it is there with another meta, and was left alone. */
+/** 1: a new entry; 0: it existed, and has the later expiry now; 2: it exists with another meta, and was left alone. */
 export function set(segment: i32, d0: i32, d1: i32, d2: i32, expiry: i32, meta: i32, keepMeta: i32): i32 {
   const slot: i32 = probe(baseOf(segment), d0, d1, d2, 0);
   if (slot === 0) {
@@ -140,12 +140,15 @@ export function drop(slot: i32): void {
   store(at, peek(at) | (FIRST_REMOVED << index));
 }
 
-/** Removes the entry at a slot if there is another of the same digest: what a change of its meta had left to do. */
+/** Removes the entry at a slot if there is another of the same digest: completes an interrupted change of its meta. */
 export function finish(segment: i32, slot: i32): void {
   if (probe(baseOf(segment), peek(slot), peek(slot + 4), peek(slot + 8), slot) !== 0) drop(slot);
 }
 
-/** Copies what expires after `nowS`, by a bit of its digest; returns how many went to `first`, and to `second` << 16. */
+/**
+ * Copies the entries that expire after `nowS`, by a bit of their digest; returns how many went to `first`, and to
+ * `second` << 16.
+ */
 export function copy(from: i32, first: i32, second: i32, bit: i32, nowS: i32): i32 {
   let at: i32 = baseOf(from);
   let copied: i32 = 0;
@@ -166,7 +169,7 @@ export function copy(from: i32, first: i32, second: i32, bit: i32, nowS: i32): i
   return copied;
 }
 
-/** How many slots are used, and << 16 how many of them are of entries that expire after `nowS`. */
+/** How many slots are used, and << 16 how many of them have entries that expire after `nowS`. */
 export function count(segment: i32, nowS: i32): i32 {
   let at: i32 = baseOf(segment);
   let counted: i32 = 0;
@@ -184,7 +187,7 @@ export function count(segment: i32, nowS: i32): i32 {
   return counted;
 }
 
-/** Empties a segment that no reader is to find, and says which use of it this is: never 0. */
+/** Empties a segment that readers can't find yet, and returns the number of its use: never 0. */
 export function wipe(segment: i32): i32 {
   const base: i32 = baseOf(segment);
   const before: i32 = peek(base) >>> USE_SHIFT;
@@ -198,12 +201,12 @@ export function wipe(segment: i32): i32 {
   return use;
 }
 
-/** Stores one value into words of the directory that follow one another. */
+/** Stores one value into consecutive words of the directory. */
 export function fill(first: i32, words: i32, value: i32): void {
   for (let n: i32 = 0; n < words; n++) store((first + n) << 2, value);
 }
 
-/** Fills the directory of one more bit. */
+/** Fills the next deeper directory. */
 export function deepen(depth: i32): void {
   const from: i32 = DIRECTORY + (4 << depth);
   const to: i32 = from + (4 << depth);

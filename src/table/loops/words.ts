@@ -1,6 +1,6 @@
 /**
- * What the loops stand on when they run as TypeScript, in the tests: words that somebody hands them, and sizes that may
- * be small. Compiled to WebAssembly they have the instructions and the sizes in its place: test/run/loops.mjs.
+ * The environment of the loops when they run as TypeScript, in the tests: given words, and sizes that may be small. In
+ * WebAssembly, instructions and constants take their place: test/run/loops.mjs.
  */
 import { BYTES_PER_WORD, DIRECTORY as DIRECTORY_AT, TABLE_GEOMETRY, TableWord, type TableGeometry } from '../layout.js';
 
@@ -21,7 +21,7 @@ export const DIRECTORY: i32 = DIRECTORY_AT * BYTES_PER_WORD;
 export let BUCKETS: i32 = TABLE_GEOMETRY.buckets;
 export let SEGMENTS: i32 = TABLE_GEOMETRY.segments * BYTES_PER_WORD;
 
-/** Sets what the next loop runs on. */
+/** Sets the words and geometry of the next loop. */
 export const runOn = (these: LoopWords, { buckets, segments }: TableGeometry): void => {
   words = these;
   BUCKETS = buckets;
@@ -30,7 +30,7 @@ export const runOn = (these: LoopWords, { buckets, segments }: TableGeometry): v
 
 export const load = (at: i32): i32 => words!.load(at >>> 2);
 
-/** A load that orders nothing: of what only the writer stores, by the writer. */
+/** A load without ordering: for the writer, of words that only the writer stores. */
 export const peek = (at: i32): i32 => words!.load(at >>> 2);
 
 export const store = (at: i32, value: i32): void => words!.store(at >>> 2, value);

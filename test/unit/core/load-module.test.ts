@@ -39,8 +39,8 @@ test.each([
   ['no default in an ES module', named, 'default', /to export 'default', it exports two/],
   ['no such name', esm, 'three', /to export 'three', it exports default, nothing, two/],
   ['a name without a value', esm, 'nothing', /to export 'nothing'/],
-  ['a name of a primitive', primitive, 'two', /it exports nothing of a name/],
-  ['a name of null', none, 'two', /it exports nothing of a name/],
+  ['a name of a primitive', primitive, 'two', /it exports nothing by name/],
+  ['a name of null', none, 'two', /it exports nothing by name/],
   [
     'a file that is not there',
     pathToFileURL(path.join(folder, 'gone.mjs')).href,
@@ -49,7 +49,7 @@ test.each([
   ],
   ['an import of a package that is not there', imports, 'default', /Cannot find package 'nowhere' imported from \S+$/],
   ['a URL that is none', 'file://elsewhere/x.mjs', 'default', /Can't load file:\/\/elsewhere\/x\.mjs: TypeError/],
-  ['a throw that is no Error', moduleOf('odd.cjs', 'throw 5;'), 'default', /no Error: 5/],
+  ['a throw that is no Error', moduleOf('odd.cjs', 'throw 5;'), 'default', /not an Error: 5/],
   ['a syntax error', moduleOf('syntax.cjs', 'module.exports = {{'), 'default', /SyntaxError/],
   [
     'a top-level await',

@@ -165,7 +165,7 @@ describe('a directory that is swapped under the store', () => {
   it('one that was not there at the start, below a link, is taken as it is first', () => {
     const link = join(folder, 'current');
     const store = storeAt(join(link, 'token.json'));
-    expect(() => store.open()).toThrow(/its directory must be there/);
+    expect(() => store.open()).toThrow(/its directory must exist/);
     for (const name of [one, two]) mkdirSync(join(folder, name), 0o700);
     symlinkSync(join(folder, one), link);
     store.open();

@@ -195,8 +195,8 @@ describe('a server that is away', () => {
   test.each<[unknown, number, string]>([
     [setOf('b'), 500, 'status 500'],
     [setOf('b'), 302, 'status 302'],
-    [{ error: 'x' }, 200, 'no JWK set'],
-    [[], 200, 'no JWK set'],
+    [{ error: 'x' }, 200, 'not a JWK set'],
+    [[], 200, 'not a JWK set'],
   ])('%# an answer that is none is as good as away', async (body, status, text) => {
     const { source, answer } = setUp();
     const loading = source.load();

@@ -31,7 +31,7 @@ test.each<[what: string, buffer: unknown, message: string]>([
   ['a smaller one', new SharedArrayBuffer(SHARED_BYTES - 4), `got one of ${SHARED_BYTES - 4} bytes`],
   ['the sealed one', sealed, `got one of ${SEALED_BYTES} bytes`],
   ['one of the size that nobody has laid out', new SharedArrayBuffer(SHARED_BYTES), layout],
-  ['one of another library', changed(Header.MAGIC, 1), `${layout}, got memory that is not of tokenvisor`],
+  ['one of another library', changed(Header.MAGIC, 1), `${layout}, got memory that tokenvisor did not make`],
   ['one of an older version', changed(Header.LAYOUT_VERSION, 0), 'got 0'],
   ['one of a newer version', changed(Header.LAYOUT_VERSION, LAYOUT_VERSION + 1), `got ${LAYOUT_VERSION + 1}`],
 ])('%s is refused', (_what, buffer, message) => {

@@ -97,8 +97,8 @@ describe('resolving', () => {
   });
 
   it.each([
-    ['missing', {}, 'one that is not set'],
-    ['empty', { A: '' }, 'one that is empty'],
+    ['missing', {}, 'an unset one'],
+    ['empty', { A: '' }, 'an empty one'],
   ])('tells where a variable is %s', (_name, environment, came) => {
     const { problems } = resolveReferences({ x: [{ y: env('A') }] }, scope(environment), 'github.provider');
     expect(problems).toEqual([{ path: 'github.provider.x[0].y', expected: 'a set environment variable, A', came }]);
@@ -150,7 +150,7 @@ describe('crossing to a thread', () => {
     ['a URL', { a: new URL('https://a.example') }, 'options.a', 'an instance of URL'],
     ['a map', { a: new Map([['k', literal(CANARY)]]) }, 'options.a', 'an instance of Map'],
     ['a promise', { a: Promise.resolve() }, 'options.a', 'an instance of Promise'],
-    ['a cycle', cyclic, 'options.self', 'a reference to what it is part of'],
+    ['a cycle', cyclic, 'options.self', 'a cycle'],
   ])('names %s by its path', (_name, options, path, came) => {
     const error = (() => {
       try {

@@ -84,7 +84,7 @@ describe('the memory of a table', () => {
     const Foreign = runInNewContext('WebAssembly.Memory') as typeof WasmApi.Memory;
     const foreign = new Foreign({ initial: 5, maximum: 5, shared: true });
     expect(foreign).not.toBeInstanceOf(WasmApi.Memory);
-    expect(() => openTable(foreign)).toThrow('Expected the memory of a table, got memory that is not of tokenvisor');
+    expect(() => openTable(foreign)).toThrow('Expected the memory of a table, got memory that tokenvisor did not make');
     wordsIn(foreign).set(wordsIn(allocateTable()).subarray(0, wordsIn(foreign).length));
     expect(new TableReader(foreign).has('x')).toBe(false);
   });
@@ -94,7 +94,7 @@ describe('the memory of a table', () => {
     ['a buffer', new SharedArrayBuffer(1_000_000), 'got an instance of SharedArrayBuffer'],
     ['what looks like one', { buffer: new SharedArrayBuffer(1_000_000), grow: () => 0 }, 'got an object'],
     ['memory that is too small', new WasmApi.Memory({ initial: 1, maximum: 1, shared: true }), '65536 bytes'],
-    ['other memory', new WasmApi.Memory({ initial: 9, maximum: 9, shared: true }), 'that is not of tokenvisor'],
+    ['other memory', new WasmApi.Memory({ initial: 9, maximum: 9, shared: true }), 'that tokenvisor did not make'],
   ])('is not %s', (_, memory, message) => {
     const open = (): unknown => new TableReader(memory as TableMemory);
     expect(open).toThrow(message);

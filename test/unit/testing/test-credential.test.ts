@@ -468,7 +468,7 @@ describe('options are checked', () => {
     ['an unknown one', ['one'], { leadMS: 5 }, /`leadMS` to be a known option \(did you mean `leadMs`\?\)/],
     ['those of credential(), by its checks', ['one'], { leadMs: '5m' }, /`api.leadMs` to be a number .* got '5m'/],
     ['the provider is the list', ['one'], { provider: 'file:///x.js' }, /`provider` to be a known option/],
-    ['a clock', ['one'], { clock: Date }, /`clock` to be what createSimulatedClock\(\) returns/],
+    ['a clock', ['one'], { clock: Date }, /`clock` to be a clock from createSimulatedClock\(\)/],
     ['the end', ['one'], { atEnd: 'fail' }, /`atEnd` to be 'repeat' or 'wait'/],
     ['a name', ['one'], { name: '/' }, /to be a name of 1 to 100/],
     ['an answer', ['one', undefined], {}, /answer 2 to be a token's text, a MintedToken, an Error or a function/],
@@ -483,7 +483,9 @@ describe('options are checked', () => {
 
 test('a clock with a part of its methods is a problem at once, and no crash later', () => {
   const clock = { advance: () => undefined } as never;
-  expect(() => createTestCredential(['one'], { clock })).toThrow('Expected `clock` to be what createSimulatedClock()');
+  expect(() => createTestCredential(['one'], { clock })).toThrow(
+    'Expected `clock` to be a clock from createSimulatedClock()',
+  );
 });
 
 test('regression: in a thread that had been busy for 10 ms an answer was taken in after the next timer, too late', async () => {

@@ -1,6 +1,6 @@
 /**
- * One turn of a credential's refresh loop, told to whoever listens in its thread, on the diagnostics channel
- * `tokenvisor:refresh`. Told before its effects are carried out: they may be the last that this thread does.
+ * Publishes each turn of a credential's refresh loop on the diagnostics channel `tokenvisor:refresh`, for subscribers
+ * in its thread. Before its effects are carried out: they may be the last thing that this thread does.
  */
 import { channel } from 'node:diagnostics_channel';
 import type { Instant } from '../../../core/clock.js';
@@ -8,22 +8,22 @@ import { refresh, type RefreshResult } from './refresh.js';
 import type { RefreshState } from './refresh-state.js';
 import type { RefreshEffect, RefreshEvent } from './refresh-types.js';
 
-/** All that `refresh` was given and said: with the same once more, it says the same. No secret is in it. */
+/** The input and output of one `refresh` call: the same input gives the same output. It has no secret. */
 export interface RefreshTurn {
-  /** The credential's. */
+  /** The credential's name. */
   readonly name: string;
-  /** As it was before. */
+  /** The state before. */
   readonly state: RefreshState;
   readonly event: RefreshEvent;
   readonly now: Instant;
-  /** What was drawn at random, in order. */
+  /** The random numbers drawn, in order. */
   readonly draws: readonly number[];
   readonly effects: readonly RefreshEffect[];
 }
 
 const turns = channel('tokenvisor:refresh');
 
-/** `refresh` with numbers that nobody can foretell. Where nobody listens it costs a look at a flag. */
+/** Calls `refresh` with cryptographically random numbers. Without subscribers it costs one flag check. */
 export const takeTurn = (name: string, state: RefreshState, event: RefreshEvent, now: Instant): RefreshResult => {
   if (!turns.hasSubscribers) return refresh(state, event, now, Math.random);
   const draws: number[] = [];

@@ -1,6 +1,4 @@
-/**
- * What failures do to the refresh loop: back-off, parking, and how it comes out of them.
- */
+/** The effects of failures on the refresh loop: back-off, parking, and recovery. */
 import type { FailureClass, MintFailure } from '../../../core/errors.js';
 import { isOverlap, isServed, nextAttemptAtMs, type AttemptInFlight } from './refresh-state.js';
 import type { Transition } from './refresh-transition.js';
@@ -20,18 +18,18 @@ export const endInFailure = (transition: Transition, attempt: AttemptInFlight, f
     });
   transition.endAttempt();
   const parks = failure.class === 'fatal' || failure.class === 'park';
-  // A failure of the older configuration: the newer one is neither held back nor parked by it.
+  // A failure of the older configuration neither delays nor parks the newer one.
   if (attempt.superseded && failure.class !== 'ambiguous') return failed();
-  // The word of a user was for the exchange that this one was to be; the session of the other secret has not heard it.
+  // The permission of a user was not used: it goes to the next attempt, whose session has not been told of it.
   const unused = failure.class !== 'ambiguous' && failure.reason !== 'exchange_interrupted';
   if (attempt.resumed && unused && transition.state.policy.overlap) transition.set({ resumed: true });
   if (saysNothingFinal(transition, attempt, failure)) {
     fallBack(transition, attempt, failure);
     return failed();
   }
-  if (attempt.mendedBy && parks) {
+  if (attempt.fixedBy && parks) {
     bookFailure(transition, failure, 'transient');
-    if (attempt.mendedBy === 'user') transition.set({ resumed: true });
+    if (attempt.fixedBy === 'user') transition.set({ resumed: true });
     return failed();
   }
   const newlyParked = bookFailure(transition, failure, failure.class);
@@ -40,13 +38,13 @@ export const endInFailure = (transition: Transition, attempt: AttemptInFlight, f
 };
 
 /**
- * True of what the older secret met, whatever it was, and of a refusal of the newer one that was asked for in the
- * overlap: a server may know the one no longer and the other not yet.
+ * True for any failure of the older secret, and for a refusal of the newer one during the overlap: a server may no
+ * longer know the one and not yet know the other.
  */
 const saysNothingFinal = ({ state }: Transition, attempt: AttemptInFlight, failure: MintFailure): boolean => {
   if (failure.class === 'ambiguous') return false;
   if (attempt.previous) return true;
-  // By when it began: what parks is a request that was made after the end.
+  // By when it began: only a request made after the end can park.
   const { overlap } = state.policy;
   return isOverlap(overlap, attempt.startedMonoMs) && overlap!.refusals.includes(failure.oauthError ?? '');
 };
@@ -82,7 +80,7 @@ const bookFailure = (transition: Transition, failure: MintFailure, treatAs: Fail
   return why === parked?.why ? undefined : why;
 };
 
-/** Somebody says that the cause is mended: the next attempt is made as if there had been no failure. */
+/** The cause is said to be fixed: the next attempt is made as if there had been no failure. */
 export const clearFailures = (transition: Transition, by: 'user' | 'secret' | 'token' | 'update'): void => {
   const wasParked = transition.state.memory.parked !== undefined;
   transition.forget('parked', 'lastFailure', 'notBeforeMonoMs', 'backOffUntilMonoMs');
@@ -93,8 +91,8 @@ export const clearFailures = (transition: Transition, by: 'user' | 'secret' | 't
 /** `resume()`, or a secret that has changed: un-parks. Without a park there is nothing to do yet. */
 export const resume = (transition: Transition, by: 'user' | 'secret'): void => {
   const { attempt, memory } = transition.state;
-  // The attempt in flight may have begun with what has been mended since.
-  if (attempt && attempt.mendedBy !== 'user') transition.set({ attempt: { ...attempt, mendedBy: by } });
+  // The attempt in flight may have begun before the fix.
+  if (attempt && attempt.fixedBy !== 'user') transition.set({ attempt: { ...attempt, fixedBy: by } });
   if (!memory.parked) return;
   clearFailures(transition, by);
   transition.set({ resumed: by === 'user' });

@@ -1,19 +1,17 @@
-/**
- * What the refresh loop knows, and the questions that can be asked of it: what is live, what is due, and when.
- */
+/** The state of the refresh loop, and queries of it: what is live, what is due, and when. */
 import type { Instant } from '../../../core/clock.js';
 import type { Overlap, PersistedRefresh, RefreshPolicy, RefreshStatus, TokenSpans } from './refresh-types.js';
 import { ageMs, tokenTimes } from './schedule.js';
 
-/** The token that the snapshot holds. */
+/** The token in the snapshot. */
 export interface KeptToken {
   readonly generation: number;
-  /** When its request was sent, by clocks as they are now: anchored anew when they part. Readers have this wall time. */
+  /** When its request was sent, by the current clocks: re-anchored when they diverge. Readers use its wall time. */
   readonly sentAt: Instant;
-  /** The same, monotonic, as it was: what waits are counted from. */
+  /** The same, monotonic, unchanged: waits are counted from it. */
   readonly mintedMonoMs: number;
   readonly spans: TokenSpans;
-  /** `token:expired` has been told. */
+  /** `token:expired` has been emitted. */
   readonly expired: boolean;
 }
 
@@ -21,9 +19,9 @@ export interface KeptToken {
 export interface AttemptInFlight {
   readonly number: number;
   readonly startedMonoMs: number;
-  /** When its request was sent, by clocks as they are now: the life of its answer counts from there. */
+  /** When its request was sent, by the current clocks: the lifetime of its answer counts from there. */
   readonly sentAt: Instant;
-  /** As the policy had it when the attempt began: what is spent can't be cancelled by a newer policy. */
+  /** The policy's value when the attempt began: a newer policy can't cancel a spent token. */
   readonly singleUse: boolean;
   /** It is made with the configuration before the last `update()`. */
   readonly previous?: true;
@@ -31,29 +29,29 @@ export interface AttemptInFlight {
   readonly resumed?: true;
   /** A newer configuration waits for this exchange to end. */
   readonly superseded: boolean;
-  /** Whatever parks has been mended meanwhile: a failure that would park is tried again. */
-  readonly mendedBy?: 'user' | 'secret';
+  /** The cause was fixed meanwhile: a failure that would park is retried. */
+  readonly fixedBy?: 'user' | 'secret';
 }
 
 export interface RefreshState {
   readonly policy: RefreshPolicy;
-  /** The last ever published. */
+  /** The last generation ever published. */
   readonly generation: number;
   readonly token?: KeptToken;
-  /** Above `generation`: somebody wants a newer token. */
+  /** Above `generation`: a reader wants a newer token. */
   readonly wanted: number;
-  /** At `generation`: the token is not to be given to anybody again. */
+  /** At `generation`: the token must not be given to readers again. */
   readonly invalidated: number;
   readonly attempt?: AttemptInFlight;
-  /** The next attempt is one that somebody has asked for after a park. */
+  /** The next attempt was requested after a park. */
   readonly resumed: boolean;
-  /** The newer secret has just been refused, in the overlap: the next attempt is one with the older. */
+  /** The newer secret has just been refused, in the overlap: the next attempt uses the older one. */
   readonly tryPrevious: boolean;
-  /** What a crash must not lose. */
+  /** The part that a crash must not lose. */
   readonly memory: PersistedRefresh;
 }
 
-/** Before `started`: nothing is wanted. */
+/** The state before `started`: nothing is wanted. */
 export const initialRefreshState = (): RefreshState => ({
   policy: {
     eager: false,
@@ -70,7 +68,7 @@ export const initialRefreshState = (): RefreshState => ({
   memory: { failures: 0, attempts: 0, mints: 0, refreshes: 0 },
 });
 
-/** How long readers may still be given the token; `Infinity`: for ever. */
+/** How long readers may still get the token; `Infinity`: for ever. */
 const usableMs = (token: KeptToken, now: Instant): number => token.spans.usableForMs - ageMs(token.sentAt, now);
 
 export const isUsable = (token: KeptToken, now: Instant): boolean => usableMs(token, now) > 0;
@@ -78,11 +76,11 @@ export const isUsable = (token: KeptToken, now: Instant): boolean => usableMs(to
 /** True while readers have a token. */
 export const isServed = ({ token }: RefreshState, now: Instant): boolean => token !== undefined && isUsable(token, now);
 
-/** True while a server may know the newer secret not yet, or the older one no longer. */
+/** True while a server may not know the newer secret yet, or no longer know the older one. */
 export const isOverlap = (overlap: Overlap | undefined, monoMs: number): boolean =>
   overlap !== undefined && monoMs < overlap.untilMonoMs;
 
-/** When an attempt is wished for, whatever it may be held back by; `Infinity`: not at all. */
+/** When an attempt is wanted, regardless of holds; `Infinity`: not at all. */
 const wishedMonoMs = (state: RefreshState, now: Instant): number => {
   const { policy, memory, token } = state;
   // The second half of an attempt that has begun, also of a probe.
@@ -93,7 +91,7 @@ const wishedMonoMs = (state: RefreshState, now: Instant): number => {
     return memory.parked.atMonoMs + policy.probeEveryMs;
   }
   if (state.wanted > state.generation) return now.monoMs;
-  // Lazy means that the first token is not minted unasked; one that was asked for once is kept fresh.
+  // Lazy means that the first token is minted on request only; after that it is kept fresh.
   if (!token) return policy.eager || state.generation > 0 ? now.monoMs : Infinity;
   return now.monoMs + token.spans.refreshAfterMs - ageMs(token.sentAt, now);
 };
@@ -106,12 +104,12 @@ export const nextAttemptMonoMs = (state: RefreshState, now: Instant): number => 
   return Math.max(now.monoMs, wishedMonoMs(state, now), heldUntilMonoMs);
 };
 
-/** When something is due next: an attempt, or the word that the token has expired. */
+/** When the next thing is due: an attempt, or the `token:expired` event. */
 export const wakeMonoMs = (state: RefreshState, now: Instant): number | undefined => {
   const { token } = state;
   const expiryMonoMs = token && !token.expired ? now.monoMs + usableMs(token, now) : Infinity;
   const dueMonoMs = Math.min(nextAttemptMonoMs(state, now), expiryMonoMs);
-  // At least a millisecond ahead: a rest of less, lost in rounding, would wake the loop at the same instant for ever.
+  // At least a millisecond ahead: a remainder lost in rounding would wake the loop at the same instant for ever.
   return dueMonoMs === Infinity ? undefined : Math.max(dueMonoMs, now.monoMs + 1);
 };
 
@@ -130,7 +128,7 @@ const stateName = (state: RefreshState, now: Instant): RefreshStatus['state'] =>
   return state.attempt ? 'refreshing' : 'fresh';
 };
 
-/** What `status()` shows. */
+/** The loop's part of `status()`. */
 export const statusOf = (state: RefreshState, now: Instant): RefreshStatus => {
   const { memory, token } = state;
   const attemptAtMs = nextAttemptAtMs(state, now);

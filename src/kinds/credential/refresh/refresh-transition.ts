@@ -1,6 +1,4 @@
-/**
- * One event being dealt with: the state as it changes, and the effects as they add up.
- */
+/** One event in progress: the changing state, and the effects so far. */
 import type { Instant } from '../../../core/clock.js';
 import { withChanges } from '../../../core/with-changes.js';
 import type { KeptToken, RefreshState } from './refresh-state.js';
@@ -8,7 +6,7 @@ import type { PersistedRefresh, RefreshEffect, RefreshEvent, RefreshNotice } fro
 
 export type EventOf<Kind extends RefreshEvent['kind']> = Extract<RefreshEvent, { kind: Kind }>;
 
-/** Lives as long as one call of `refresh`, so that what it changes is seen by nobody else. */
+/** Lives as long as one call of `refresh`, so that no other code sees it change. */
 export class Transition {
   state: RefreshState;
   readonly effects: RefreshEffect[] = [];
@@ -39,7 +37,7 @@ export class Transition {
     this.set({ memory });
   }
 
-  /** The snapshot holds this token now. */
+  /** Records the token that the snapshot holds now. */
   keep(token: KeptToken): void {
     const { generation, sentAt, mintedMonoMs, spans, expired } = token;
     const refreshAfter = spans.refreshAfterMs === Infinity ? {} : { refreshAfterMs: spans.refreshAfterMs };
@@ -47,7 +45,7 @@ export class Transition {
     this.remember({ token: { generation, sentAt, mintedMonoMs, ...refreshAfter, expired } });
   }
 
-  /** The snapshot holds no token any more. */
+  /** Records that the snapshot holds no token any more. */
   drop(): void {
     const { token: _, ...rest } = this.state;
     this.state = rest;
@@ -59,12 +57,12 @@ export class Transition {
     this.state = rest;
   }
 
-  /** Nothing is tried before then, for any reason. */
+  /** Prevents all attempts until then. */
   holdUntil(monoMs: number): void {
     this.remember({ notBeforeMonoMs: Math.max(this.state.memory.notBeforeMonoMs ?? -Infinity, monoMs) });
   }
 
-  /** Waits for as long as it has been drawn, or less if no token can be served meanwhile. */
+  /** Backs off until then, or until no token can be served, if that is earlier. */
   backOffUntil(monoMs: number): void {
     this.remember({ backOffUntilMonoMs: Math.max(this.state.memory.backOffUntilMonoMs ?? -Infinity, monoMs) });
   }

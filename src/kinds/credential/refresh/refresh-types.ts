@@ -1,11 +1,11 @@
 /**
- * The refresh loop's vocabulary: what happens to it (events), what it asks for (effects), what it remembers (state).
- * The loop itself is the pure function in refresh.ts; the actor is a thin shell that carries out the effects.
+ * The refresh loop's types: events, effects and state. The loop itself is the pure function in refresh.ts; the actor is
+ * a thin shell that carries out the effects.
  */
 import type { Instant } from '../../../core/clock.js';
 import type { MintFailure } from '../../../core/errors.js';
 
-/** The options of a credential that decide when it mints, all checked, all in milliseconds. */
+/** The options of a credential that determine when it mints, all checked, all in milliseconds. */
 export interface RefreshPolicy {
   /** Mint at start; else wait for the first `get()`. */
   readonly eager: boolean;
@@ -23,13 +23,13 @@ export interface RefreshPolicy {
   readonly refreshEveryMs?: number;
   /** A fixed wait between retries; undefined: full jitter, base 500, doubling to 30,000, or 5,000 without a good token. */
   readonly retryEveryMs?: number;
-  /** The life of a token whose answer names none. */
+  /** The lifetime of a token whose answer has none. */
   readonly assumeLifetimeMs: number | 'never';
   /** How often a parked credential is tried again; not for single-use refresh tokens. */
   readonly probeEveryMs: number;
-  /** Never more than one request in this time, whatever the reason, over restarts. */
+  /** At most one request in this time, for any reason, across restarts. */
   readonly floorMs: number;
-  /** True if an exchange spends a refresh token that can't be spent twice. */
+  /** True if an exchange spends a single-use refresh token. */
   readonly singleUse: boolean;
   /** Another after each `update()`, so that one which no actor was there to hear is heard by the next. */
   readonly revision?: string;
@@ -37,19 +37,19 @@ export interface RefreshPolicy {
   readonly overlap?: Overlap;
 }
 
-/** The time in which the server may know the new secret not yet, or the old one no longer. */
+/** The time in which the server may not know the new secret yet, or no longer know the old one. */
 export interface Overlap {
   readonly untilMonoMs: number;
   /** The OAuth errors by which a server says that it does not know the secret. */
   readonly refusals: readonly string[];
 }
 
-/** What follows from one answer, drawn once: counted from when its request was sent; `Infinity` is never. */
+/** The spans of one answer, drawn once: counted from when its request was sent; `Infinity` is never. */
 export interface TokenSpans {
   readonly lifeMs: number;
   /** The life less the margin: readers stop handing it out then. */
   readonly usableForMs: number;
-  /** When its replacement is due, jitter taken off. */
+  /** When its replacement is due, jitter subtracted. */
   readonly refreshAfterMs: number;
 }
 
@@ -59,13 +59,13 @@ export interface TokenTimes {
   readonly expiresAtMs: number;
   /** Expiry less the margin: readers stop handing it out then. */
   readonly usableUntilMs: number;
-  /** When its replacement is due, jitter taken off. */
+  /** When its replacement is due, jitter subtracted. */
   readonly refreshAtMs: number;
 }
 
 /** The lifetime that an answer claims, validated and converted; see schedule.ts. */
 export interface AnswerLifetime {
-  /** Milliseconds from when the request was sent; undefined if the answer names none; `Infinity` for never. */
+  /** Milliseconds from when the request was sent; undefined if the answer has none; `Infinity` for never. */
   readonly lifeMs?: number;
   /** The server's hint, milliseconds from when the request was sent. */
   readonly refreshInMs?: number;
@@ -73,7 +73,7 @@ export interface AnswerLifetime {
 
 export type ParkReason = 'fatal_answer' | 'ambiguous_exchange';
 
-/** What a crash of the actor must not lose; sealed, never shown. JSON: no `Infinity`, no `undefined`. */
+/** The state that a crash of the actor must not lose; sealed, never shown. JSON: no `Infinity`, no `undefined`. */
 export interface PersistedRefresh {
   /** Failures in a row. */
   readonly failures: number;
@@ -84,27 +84,27 @@ export interface PersistedRefresh {
   readonly lastRequestMonoMs?: number;
   /** Monotonic time before which no attempt may be made (Retry-After, `retryEveryMs`, the floor of `invalidate`). */
   readonly notBeforeMonoMs?: number;
-  /** The same for back-off. It is brought forward when no token can be served any more. */
+  /** The same for back-off. It is shortened when no token can be served any more. */
   readonly backOffUntilMonoMs?: number;
   readonly lastFailure?: TimedFailure;
   readonly parked?: { readonly why: ParkReason; readonly atMonoMs: number };
-  /** The policy's that all this is about. */
+  /** The revision of the policy that this state belongs to. */
   readonly revision?: string;
-  /** No mint has succeeded since that came. */
+  /** No mint has succeeded with that revision. */
   readonly unproved?: boolean;
-  /** What the snapshot does not tell of the token in it; it counts only if the generation is that token's. */
+  /** Data of the token that the snapshot does not have; valid only if the generation matches. */
   readonly token?: PersistedToken;
 }
 
 export interface PersistedToken {
   readonly generation: number;
-  /** When its request was sent: the one instant that ties its life to both clocks. Anchored anew when they part. */
+  /** When its request was sent: the one instant that ties its life to both clocks. Re-anchored when they diverge. */
   readonly sentAt: Instant;
-  /** When its request was sent, as it was. */
+  /** When its request was sent, unchanged. */
   readonly mintedMonoMs: number;
   /** Undefined: never. */
   readonly refreshAfterMs?: number;
-  /** `token:expired` has been told. */
+  /** `token:expired` has been emitted. */
   readonly expired: boolean;
 }
 
@@ -120,9 +120,9 @@ export interface AdoptedToken {
   readonly usableUntilMs: number;
 }
 
-/** What happens to the loop. */
+/** The events of the loop. */
 export type RefreshEvent =
-  /** First of all. `generation` is the last ever published, `token` what the snapshot still holds. */
+  /** The first event. `generation` is the last ever published, `token` the one still in the snapshot. */
   | {
       readonly kind: 'started';
       readonly policy: RefreshPolicy;
@@ -131,7 +131,7 @@ export type RefreshEvent =
       readonly persisted?: PersistedRefresh;
       readonly wanted: number;
       readonly invalidated: number;
-      /** Why minting can't begin: the provider's preflight threw. */
+      /** Why minting can't begin: the error of the provider's preflight. */
       readonly obstacle?: MintFailure;
     }
   /** The attempt's answer, checked. */
@@ -139,11 +139,11 @@ export type RefreshEvent =
   | { readonly kind: 'mint_failed'; readonly attempt: number; readonly failure: MintFailure }
   /** The words in shared memory that any thread raises. */
   | { readonly kind: 'requested'; readonly wanted: number; readonly invalidated: number }
-  /** The instant of the last `wake` effect has come. A spurious one is harmless. */
+  /** The instant of the last `wake` effect has been reached. A spurious one is harmless. */
   | { readonly kind: 'woken' }
-  /** Wall and monotonic time have parted by `byMs`. */
+  /** Wall and monotonic time have diverged by `byMs`. */
   | { readonly kind: 'clock_stepped'; readonly byMs: number }
-  /** Another credential's token, which this one was minted from, has been replaced. */
+  /** Another credential's token, from which this one was minted, has been replaced. */
   | { readonly kind: 'source_changed' }
   /** `resume()`, or a secret file has changed. */
   | { readonly kind: 'resumed'; readonly by: 'user' | 'secret' }
@@ -153,16 +153,16 @@ export type RefreshEvent =
    */
   | { readonly kind: 'reconfigured'; readonly policy: RefreshPolicy; readonly obstacle?: MintFailure };
 
-/** What the loop asks its shell to do, in order. A `persist` is always the first, a `wake` always the last. */
+/** The effects that the shell must carry out, in order. A `persist` is always the first, a `wake` always the last. */
 export type RefreshEffect =
-  /** Make it durable before anything that follows. */
+  /** Make it durable before any following effect. */
   | { readonly kind: 'persist'; readonly persisted: PersistedRefresh }
   /**
    * `resumed`: the first attempt after a `resume()` that un-parked, or after a `update()`. `previous`: with the
    * configuration before that one.
    */
   | { readonly kind: 'mint'; readonly attempt: number; readonly resumed: boolean; readonly previous?: true }
-  /** The result of this attempt is not wanted any more. */
+  /** Cancel this attempt: its result is not needed. */
   | { readonly kind: 'cancel'; readonly attempt: number }
   /** Publish the answer of `attempt` under `generation`. */
   | {
@@ -172,17 +172,17 @@ export type RefreshEffect =
       readonly times: TokenTimes;
     }
   /**
-   * Publish the live token again, under the same generation, with times that follow a stepped clock. Readers that
-   * have the token cached must see it too.
+   * Publish the live token again, under the same generation, with times by the stepped clock. Readers that have the
+   * token cached must see it too.
    */
   | { readonly kind: 'republish'; readonly times: TokenTimes }
-  /** Take the token back: no reader may be given it again. */
+  /** Withdraw the token: no reader may get it again. */
   | { readonly kind: 'withdraw' }
-  /** Wake the loop then (monotonic, always in the future); it replaces any earlier wake. `undefined`: never. */
+  /** Wake the loop at this time (monotonic, always in the future); replaces any earlier wake. `undefined`: never. */
   | { readonly kind: 'wake'; readonly atMonoMs: number | undefined }
   | { readonly kind: 'emit'; readonly event: RefreshNotice };
 
-/** What the loop tells the world; the shell adds the child's name. */
+/** The events that the loop emits; the shell adds the child's name. */
 export type RefreshNotice =
   | { readonly type: 'mint:started'; readonly attempt: number; readonly previous?: true }
   | {
@@ -209,19 +209,19 @@ export type RefreshNotice =
   | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' }
   | { readonly type: 'clock:stepped'; readonly byMs: number };
 
-/** What `status()` shows of the loop: written by the actor, read by anyone. Instants are wall time. */
+/** The loop's part of `status()`: written by the actor, read by any thread. Instants are wall time. */
 export interface RefreshStatus {
   /**
-   * What readers have, first of all: `starting` until there has been a token; `fresh`, `refreshing` and `degraded`
-   * (the last attempt failed) while one is live; `expired` once it is expired or withdrawn; `parked` over them all.
+   * `starting` until there has been a token; `fresh`, `refreshing` and `degraded` (the last attempt failed) while one
+   * is live; `expired` once it is expired or withdrawn; `parked` overrides all others.
    */
   readonly state: 'starting' | 'fresh' | 'refreshing' | 'degraded' | 'expired' | 'parked';
   readonly mints: number;
   readonly refreshes: number;
   readonly attempts: number;
-  /** In a row. */
+  /** Failures in a row. */
   readonly failures: number;
-  /** Of the failures in a row: a success clears it. */
+  /** The last of the failures in a row: a success clears it. */
   readonly lastFailure?: TimedFailure;
   readonly refreshAtMs?: number;
   /** Undefined while an attempt is in flight, and when none is planned. */

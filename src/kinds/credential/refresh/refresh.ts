@@ -1,9 +1,10 @@
 /**
- * The refresh loop of a credential: (state, event, now) to the next state and what is to be done. Pure.
+ * The refresh loop of a credential: (state, event, now) to the next state and its effects. Pure.
  *
- * Each event first changes what is known: a token, a failure, a wish. Then, whatever the event was, the same five steps
- * ask what follows: is the token withdrawn, was the clock set back, has it expired, is there none to wait with, is an attempt due. So nothing depends
- * on the order in which events come, a spurious wake is harmless, and the last effect always says when to look again.
+ * Each event first changes the state: a token, a failure, a request. Then, for any event, the same five steps decide
+ * what follows: is the token withdrawn, was the clock set back, has it expired, is a back-off too long without a token,
+ * is an attempt due. So nothing depends on the order of events, a spurious wake is harmless, and the last effect always
+ * sets the next wake.
  */
 import type { Instant } from '../../../core/clock.js';
 import { clearFailures, endInFailure, heedSource, meetObstacle, resume } from './refresh-failure.js';
@@ -26,11 +27,11 @@ export interface RefreshResult {
   readonly effects: readonly RefreshEffect[];
 }
 
-/** Nothing holds an attempt back for longer, so what is persisted and claims to has not been written by this loop. */
+/** The longest hold of an attempt: ms. A persisted one that is longer was not written by this loop. */
 const LONGEST_HOLD_MS = 3_600_000;
 
 /**
- * Deals with one event.
+ * Handles one event.
  *
  * Carry the effects out in order. `persist`, if there is one, is the first; `wake` is always the last.
  *
@@ -96,7 +97,7 @@ const start = (transition: Transition, event: EventOf<'started'>): void => {
   const { policy, generation, token, persisted } = event;
   transition.set({ policy, generation });
   if (persisted) {
-    // These instants are of the past, or at most an hour ahead: what claims to be later would hold the loop for ever.
+    // These instants are in the past, or at most an hour ahead: a later one would hold the loop for ever.
     const { lastRequestMonoMs, notBeforeMonoMs, backOffUntilMonoMs, parked } = persisted;
     transition.remember({
       ...persisted,
@@ -144,8 +145,9 @@ const adopt = (transition: Transition, token: AdoptedToken): void => {
 };
 
 /**
- * The times in the snapshot are wall time: where the clock was set back they would let the token live too long. Asked in
- * every turn, and there is one each second: what is too little for a step adds up, and what passed in a suspend has passed.
+ * Follows the clocks. The times in the snapshot are wall time: after the clock was set back they would let the token
+ * live too long. Called in every turn, at least once a second: changes below a step add up, and time in a suspend
+ * counts as passed.
  */
 const followClock = (transition: Transition, publishedMs = transition.state.token?.sentAt.wallMs): void => {
   const { token, attempt } = transition.state;
@@ -160,7 +162,7 @@ const followClock = (transition: Transition, publishedMs = transition.state.toke
   if (sentAt.wallMs !== publishedMs) transition.do({ kind: 'republish', times: tokenTimes(token.spans, sentAt) });
 };
 
-/** Takes note of the shared words. Nobody can want more than one newer token, or invalidate one that is to come. */
+/** Reads the shared words. At most one newer token can be wanted, and only a published token can be invalidated. */
 const heed = (transition: Transition, words: { readonly wanted: number; readonly invalidated: number }): void => {
   const { generation, wanted, invalidated } = transition.state;
   transition.set({
@@ -234,7 +236,7 @@ const rememberRevision = (transition: Transition): void => {
   if (revision !== undefined) transition.remember({ revision });
 };
 
-/** A new configuration is proved at once, unless nobody has asked for a token yet. */
+/** A mint proves a new configuration at once, if a token has been asked for before. */
 const wantProof = (transition: Transition): void => {
   const { policy, generation, wanted } = transition.state;
   if (generation > 0 || policy.eager) transition.set({ wanted: Math.max(wanted, generation + 1) });
@@ -242,7 +244,7 @@ const wantProof = (transition: Transition): void => {
 
 // What follows, whatever the event was
 
-/** Nobody is given an invalidated token again; its replacement may have to wait, so that a bad server gets no storm. */
+/** An invalidated token is not served again. Its replacement may have to wait, so that a failing server gets no storm of requests. */
 const withdrawIfInvalidated = (transition: Transition): void => {
   const { token, invalidated } = transition.state;
   if (!token || token.generation > invalidated) return;

@@ -1,14 +1,14 @@
 /**
- * When a token lives, when its replacement is due, and how long to wait after a failure. Pure arithmetic.
+ * The arithmetic of a token's schedule: its lifetime, its replacement, and waits after failures. Pure.
  *
- * All that follows from one answer is kept as spans, counted from when its request was sent. Spans do not move when
- * a clock steps; {@link tokenTimes} turns them into instants for readers.
+ * Everything derived from an answer is kept as spans, counted from when its request was sent. Spans do not move when a
+ * clock steps; {@link tokenTimes} turns them into instants for readers.
  */
 import type { Instant } from '../../../core/clock.js';
 import type { MintFailure } from '../../../core/errors.js';
 import type { AnswerLifetime, RefreshPolicy, TokenSpans, TokenTimes } from './refresh-types.js';
 
-/** Clocks are read a moment apart and slewed a little: less than this is no step. */
+/** Clocks are read a moment apart and slewed a little: a smaller difference is not a step. */
 export const CLOCK_TOLERANCE_MS = 100;
 
 const DEFAULT_LEAD_MS = 300_000;
@@ -19,16 +19,16 @@ const RETRY_CAP_MS = 30_000;
 const UNSERVED_RETRY_CAP_MS = 5_000;
 const RETRY_AFTER_CAP_MS = 3_600_000;
 
-/** The least time from the start of the last refresh that can be in time to the end of what readers are given. */
+/** The least time between the start of the last refresh that can be in time and the end of the token's use. */
 const HEADROOM_MS = 10_000;
 
-/** Some servers write "never" as a life of centuries. */
+/** Some servers encode "never" as a lifetime of centuries. */
 const NEVER_FROM_MS = 100 * 365.25 * 86_400_000;
 
-/** A hint is clamped to 10 % of the life; a life without an end needs a bound of its own. */
+/** A hint is clamped to 10 % of the life; an infinite life needs another bound. */
 const LEAST_HINT_MS = 10_000;
 
-/** What an answer says of its life; the members of a minted token, not trusted to have their types. */
+/** The lifetime members of a minted token; their types are unchecked. */
 export interface ClaimedLifetime {
   readonly expiresInS?: unknown;
   readonly expiresAtMs?: unknown;
@@ -47,23 +47,23 @@ const toNumber = (value: unknown): number => {
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
-/** The failure of an answer that is past its life, or past what readers may be given of it, when it arrives. */
+/** The failure of an answer that has expired, or exceeded its usable time, on arrival. */
 export const expiredAnswer: MintFailure = {
   class: 'transient',
   reason: 'expired_answer',
-  message: 'Expected an answer that is still good, got one that was expired on arrival',
+  message: 'Expected an answer that is still valid, got one that was expired on arrival',
 };
 
 const malformedLifetime = (member: string, expected: string, value: unknown): MintFailure => ({
   class: 'transient',
   reason: 'malformed_answer',
-  // The value is the server's text, so only its type is told.
-  message: `Expected \`${member}\` to be ${expected}, got a ${typeof value} that is none`,
+  // The value is the server's text, so only its type is shown.
+  message: `Expected \`${member}\` to be ${expected}, got an invalid ${typeof value}`,
 });
 
 /**
- * Validates and converts what an answer says of its life (RFC 6749 §5.1). Where it names both a span and an instant,
- * the earlier end counts. `null` counts as missing. A refresh hint that can't be read is no hint.
+ * Validates and converts the lifetime in an answer (RFC 6749 §5.1). If it has both a duration and an instant, the
+ * earlier end counts. `null` counts as missing. An invalid refresh hint is ignored.
  *
  * @param sentAtMs Wall time at which the request was sent.
  */
@@ -110,10 +110,10 @@ const clamp = (value: number, least: number, most: number): number => Math.min(M
 /**
  * The spans of a token, drawn once: expiry, end of use, and the refresh.
  *
- * The lead is the server's hint, else `leadMs` (at most 90 % of the life), else the smaller of 300,000 and 25 %;
- * jitter of up to 5 % of the life makes it longer. Whatever they say, the refresh comes before the token is
- * unusable, by the smaller of 10 s and 5 % of the life, and no margin takes more than 40 % of the life: so a life
- * of 2 s and more has room for a request a second with no gap.
+ * The lead is the server's hint, else `leadMs` (at most 90 % of the life), else the smaller of 300,000 and 25 %; jitter
+ * of up to 5 % of the life makes it longer. In any case, the refresh is due before the end of use, by the smaller of 10
+ * s and 5 % of the life, and the margin is at most 40 % of the life: so a life of 2 s or more leaves room for a request
+ * a second without a gap.
  */
 export const tokenSpans = (lifetime: AnswerLifetime, policy: LifePolicy, random: () => number): TokenSpans => {
   const lifeMs = lifeOf(lifetime, policy);
@@ -137,18 +137,18 @@ export const tokenSpans = (lifetime: AnswerLifetime, policy: LifePolicy, random:
 };
 
 /**
- * How old a token is: what that clock says on which more time has passed.
+ * The age of a token: the larger one by the two clocks.
  *
- * Neither clock can be believed alone. Wall time can be set back, which would prolong the token; monotonic time stands
- * still while the machine is suspended, which would do the same. A wall clock that is set forward can't be told from
- * a suspend, so it makes the token look older than it is, and costs at most one early mint.
+ * Neither clock is reliable alone. Wall time can be set back, which would prolong the token; monotonic time stands
+ * still while the machine is suspended, which would do the same. A wall clock that is set forward can't be
+ * distinguished from a suspend, so it makes the token look older than it is, and costs at most one early mint.
  */
 export const ageMs = (sentAt: Instant, now: Instant): number =>
   Math.max(now.wallMs - sentAt.wallMs, now.monoMs - sentAt.monoMs);
 
 /**
- * The same moment by clocks that have parted since: both ages are the greater one of the two from now on, so that no change
- * of either clock makes the token younger again. Clocks that are less than {@link CLOCK_TOLERANCE_MS} apart have not parted.
+ * The same moment by clocks that have diverged since: both ages become the larger one, so that no change of either
+ * clock makes the token younger again. Clocks that are less than {@link CLOCK_TOLERANCE_MS} apart have not diverged.
  */
 export const anchored = (sentAt: Instant, now: Instant): Instant => {
   const wallAgeMs = now.wallMs - sentAt.wallMs;
@@ -160,8 +160,8 @@ export const anchored = (sentAt: Instant, now: Instant): Instant => {
 };
 
 /**
- * The instants of a token on the wall clock, for readers that have no other: with an {@link anchored} moment a reader's
- * check of that clock agrees with {@link ageMs} until it steps again.
+ * The instants of a token on the wall clock, for readers that only use that one: with an {@link anchored} moment a
+ * reader's check agrees with {@link ageMs} until the clock steps again.
  */
 export const tokenTimes = (spans: TokenSpans, sentAt: Instant): TokenTimes => {
   const issuedAtMs = sentAt.wallMs;
@@ -173,7 +173,10 @@ export const tokenTimes = (spans: TokenSpans, sentAt: Instant): TokenTimes => {
   };
 };
 
-/** How long after a mint an invalidation waits for the next: ten staggered 401s cost one mint, a bad server no storm. */
+/**
+ * How long after a mint an invalidation waits for the next one: ten staggered 401s cost one mint, and a faulty server
+ * gets no flood.
+ */
 export const invalidateFloorMs = (lifeMs: number): number => Math.min(INVALIDATE_FLOOR_MS, lifeMs * 0.1);
 
 /** The longest back-off: 30,000 while a token can be served, 5,000 while none can. */
@@ -183,12 +186,12 @@ export const backOffCapMs = (isServed: boolean): number => (isServed ? RETRY_CAP
 export const backOffMs = (failures: number, isServed: boolean, random: () => number): number =>
   random() * Math.min(backOffCapMs(isServed), RETRY_BASE_MS * 2 ** Math.max(0, failures - 1));
 
-/** What no back-off is shorter than: the floor, `retryEveryMs`, and what Retry-After asked for. */
+/** The least back-off: the floor, `retryEveryMs`, and the wait that Retry-After asked for. */
 export const leastRetryMs = (
   retryAfterMs: number | undefined,
   { floorMs, retryEveryMs = 0 }: Pick<RefreshPolicy, 'retryEveryMs' | 'floorMs'>,
 ): number => Math.max(floorMs, retryEveryMs, retryAfterWaitMs(retryAfterMs));
 
-/** What is honoured of a Retry-After: at most an hour. */
+/** The part of a Retry-After that is honoured: at most an hour. */
 export const retryAfterWaitMs = (retryAfterMs: number | undefined): number =>
   clamp(retryAfterMs ?? 0, 0, RETRY_AFTER_CAP_MS);

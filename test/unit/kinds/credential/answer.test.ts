@@ -6,8 +6,8 @@ const sentAt = { wallMs: 1_900_000_000_000, monoMs: 0 };
 
 describe('an answer that is no token', () => {
   it.each([
-    [undefined, 'Expected what the provider returns to be an object with a `value`'],
-    ['text', 'Expected what the provider returns to be an object with a `value`'],
+    [undefined, 'Expected the result of the provider to be an object with a `value`'],
+    ['text', 'Expected the result of the provider to be an object with a `value`'],
     [{ access_token: 'a' }, 'Expected `value` of the answer to be a string'],
     [{ value: 'a', fields: { long: 'x'.repeat(70_000) } }, 'Expected the token with its `fields` to be at most'],
   ])('%#: says where', (minted, text) => {

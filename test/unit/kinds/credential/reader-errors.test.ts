@@ -24,13 +24,13 @@ const failed = {
 describe('the message', () => {
   it('of PARKED has what has failed', () => {
     const error = parked(status({ ...failed, state: 'parked', parked: { why: 'fatal_answer' } }));
-    expect(error.message).toMatch(/^'api' is parked \(fatal_answer\): refused: invalid_client\. Mend/);
+    expect(error.message).toMatch(/^'api' is parked \(fatal_answer\): refused: invalid_client\. Fix/);
     expect(error.cause).toMatchObject({ message: 'refused: invalid_client' });
   });
 
   it('of PARKED for restarts has no failed mint, which was not why', () => {
     const { message } = parked(status({ ...failed, state: 'parked', parked: { why: 'restart_intensity' } }));
-    expect(message).toMatch(/^'api' is parked \(restart_intensity\)\. Mend/);
+    expect(message).toMatch(/^'api' is parked \(restart_intensity\)\. Fix/);
   });
 
   it('of TIMEOUT has what has failed', () => {

@@ -6,7 +6,7 @@ test('a package that is not there is told, with what to install', () => {
     expect.objectContaining({
       code: 'START_FAILED',
       message:
-        "someStore() needs the package 'no-package-of-this-name': it is not there: npm install 'no-package-of-this-name@^1.2.0'",
+        "someStore() needs the package 'no-package-of-this-name': it is not installed: npm install 'no-package-of-this-name@^1.2.0'",
     }),
   );
 });

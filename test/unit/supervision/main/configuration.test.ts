@@ -95,12 +95,12 @@ describe('the children', () => {
     [
       'options for a child',
       { github: ACTOR },
-      [{ path: 'github', expected: 'what credential() or actor() returns', came: 'an object' }],
+      [{ path: 'github', expected: 'the result of credential() or actor()', came: 'an object' }],
     ],
     [
       'a function',
       { github: credential },
-      [{ path: 'github', expected: 'what credential() or actor() returns', came: 'a function' }],
+      [{ path: 'github', expected: 'the result of credential() or actor()', came: 'a function' }],
     ],
   ])('are %s', (_what, children, problems) => {
     expect(problemsOf(children)).toEqual(problems);
@@ -257,7 +257,7 @@ describe('credential(): bad options', () => {
       {
         path: 'github.provider.clientSecret',
         expected: 'a set environment variable, TOKENVISOR_TEST_UNSET',
-        came: 'one that is not set',
+        came: 'an unset one',
       },
     ]);
   });
@@ -286,7 +286,7 @@ describe('a table', () => {
     });
     const start = (): unknown => checkConfiguration({ sessions: tokenSet({ maxEntries: 5 }) }, {});
     expect(start).toThrow(expect.objectContaining({ code: 'START_FAILED', child: 'sessions' }));
-    expect(start).toThrow(/Expected 10 GB of address space .* have fewer tables .*ulimit/);
+    expect(start).toThrow(/Expected 10 GB of address space .* use fewer tables .*ulimit/);
     memory.mockRestore();
   });
 });
@@ -380,7 +380,7 @@ describe('values that can not cross to a thread are named by their key', () => {
     const options: Record<string, unknown> = {};
     options['self'] = options;
     expect(problemsOf({ own: actor({ ...ACTOR, options }) })).toMatchObject([
-      { path: expect.stringMatching(/^own\.options\.self/) as string, came: 'a reference to what it is part of' },
+      { path: expect.stringMatching(/^own\.options\.self/) as string, came: 'a cycle' },
     ]);
   });
 

@@ -145,11 +145,11 @@ describe('a failure that nobody hears', () => {
 
   it('tells what has failed', () => {
     new Events().emit('mint:failed', { ...started, failure: { message: 'No connection to login.example' } });
-    expect(warnings[0]?.[0]).toContain('was not listened to (No connection to login.example). Listen to it');
+    expect(warnings[0]?.[0]).toContain('has no listener (No connection to login.example). Listen to it');
     new Events().emit('ledger:store-failed', { name: 'revoked', error: { message: "npm install 'lmdb'" } });
-    expect(warnings[1]?.[0]).toContain("of 'revoked' was not listened to (npm install 'lmdb'). Listen to it");
+    expect(warnings[1]?.[0]).toContain("of 'revoked' has no listener (npm install 'lmdb'). Listen to it");
     new Events().emit('write:failed', { name: 'set', operation: 'insert', code: 'TABLE_FULL' });
-    expect(warnings[2]?.[0]).toContain("of 'set' was not listened to (TABLE_FULL). Listen to it");
+    expect(warnings[2]?.[0]).toContain("of 'set' has no listener (TABLE_FULL). Listen to it");
   });
 
   it.each(['mint:failed', 'event'] as const)('is none if somebody listens to `%s`', (name) => {
