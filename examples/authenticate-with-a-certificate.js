@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A client that proves who it is by its certificate (mutual TLS), and gets tokens that are of no use without it.
+ * A client that authenticates by its certificate (mutual TLS), and gets tokens that are useless without it.
  *
- * What you see: the server asks for a certificate in the TLS handshake, and knows the client by it; nothing else proves
- * who asks. The token is bound to that certificate (RFC 8705): the API takes it over a connection with the certificate,
- * and refuses it from whoever has the token alone. A certificate that is renewed is read for the next mint.
+ * What you see: the server asks for a certificate in the TLS handshake, which alone identifies the client.
+ * The token is bound to that certificate (RFC 8705): the API accepts it over a connection with the certificate,
+ * and refuses it without. A renewed certificate is read for the next mint.
  */
 import assert from 'node:assert/strict';
 import { randomBytes, X509Certificate } from 'node:crypto';

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A client that proves who it is by a key (private_key_jwt), and has no secret to share.
+ * A client that authenticates by a key (private_key_jwt), without a shared secret.
  *
- * What you see: the server knows the public keys alone. For each attempt an assertion is signed afresh with the private
+ * What you see: the server knows only the public keys. For each attempt a new assertion is signed with the private
  * key, which is a file. The file is replaced by another key while the server knows both, and the next mint uses that
- * one: nothing is restarted, and nobody is told.
+ * one, without a restart or a call.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
@@ -50,7 +50,7 @@ try {
   const { reports } = supervisor.children;
   console.log(`The token:               ${reports.current()}`);
 
-  // As a whole: no reader may find half a key.
+  // Atomically: no reader may find half a key.
   await writeFile(`${keyFile}.new`, JSON.stringify(autumn.privateJwk), { mode: 0o600 });
   await rename(`${keyFile}.new`, keyFile);
   console.log(`With another key file:   ${await reports.refresh()}`);

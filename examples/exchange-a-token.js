@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Token exchange: a user's token is traded for one that another API takes, and the trade follows the user's token.
+ * Token exchange: a user's token is exchanged for one of another API, again after each refresh of the user's token.
  *
- * What you see: `orders` has to wait for `user`, and for the service's own token, because both are in its request. In what it
- * gets, the user is the subject and the service is the actor: that is delegation. `stock` leaves the actor out: that is
- * impersonation. When the user's token is refreshed, both are exchanged anew, by themselves.
+ * What you see: `orders` has to wait for `user`, and for the service's own token, because both are in its request. In its
+ * token, the user is the subject and the service is the actor: that is delegation. `stock` has no actor: that is
+ * impersonation. When the user's token is refreshed, both are exchanged again automatically.
  */
 import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
@@ -16,7 +16,7 @@ const server = await startAuthorizationServer({ accessTokenLifeS: 20, clients: [
 const client = { issuer: server.issuer, ...server.client('shop') };
 const consent = await server.issueRefreshToken('shop');
 
-// The order does not matter: those that are minted from others wait for them.
+// The order does not matter: a credential waits for those that it is minted from.
 const supervisor = await startSupervisor({
   orders: credential({
     provider: tokenExchange({
@@ -51,7 +51,7 @@ console.log('\nThe user’s token is refreshed:');
 const exchanged = new Set();
 const both = new Promise((resolve) => {
   supervisor.on('mint:succeeded', ({ name, generation }) => {
-    if (generation === 1) return; // Told late.
+    if (generation === 1) return; // A late event of the first mint.
     console.log(`event: '${name}' has generation ${generation}`);
     if (name !== 'user') exchanged.add(name);
     if (exchanged.size === 2) resolve(undefined);

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A Google service account: all that is needed is in its key file, and a file that is replaced is picked up.
+ * A Google service account: its key file has everything, and a replaced file is used by the next mint.
  *
- * What you see: a key file as Google hands it out, but made here, with a token endpoint of this machine in it. That one
+ * What you see: a key file in Google's form, generated here, with a token endpoint of this machine. The endpoint
  * checks the assertion as Google does: the key by its id, the audience, at most an hour, the scopes, and whether the
- * account may act for that user (domain-wide delegation). Then the key is replaced by another one, in the file alone.
+ * account may act for that user (domain-wide delegation). Then the key is replaced, only in the file.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -18,7 +18,7 @@ import { startTokenServer } from './support/token-server.js';
 
 const ACCOUNT = 'reports@a-project.iam.gserviceaccount.com';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-/** For whom the account may act: an administrator of the domain has said so. */
+/** The user for whom the account may act, by permission of an administrator of the domain. */
 const DELEGATED = 'boss@example.com';
 
 // In place of Google's token endpoint.

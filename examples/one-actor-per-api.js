@@ -2,8 +2,8 @@
 /**
  * One actor per upstream API: three credentials, of which one has a wrong secret.
  *
- * What you see: each credential has a thread of its own. The one with the wrong secret is parked at once, with the
- * reason, and is not tried again and again; its siblings do not notice. `update()` gives it the right secret, and it
+ * What you see: each credential has its own thread. The one with the wrong secret is parked at once, with the
+ * reason, and is not retried; its siblings are not affected. `update()` gives it the right secret, and it
  * comes back with no restart.
  */
 import assert from 'node:assert/strict';
@@ -42,7 +42,7 @@ try {
 }
 console.log('health: ', supervisor.health());
 
-console.log('\nSomebody finds the right secret:');
+console.log('\nrotate() with the right secret:');
 await billing.update({ provider: provider('billing') });
 console.log(`billing: ${await billing.get()}`);
 console.log('health: ', supervisor.health());

@@ -2,14 +2,14 @@
 /**
  * The quickstart of the README: one credential, read synchronously.
  *
- * What you see: the token is there as soon as `ready()` has resolved. Reading it again and again costs a look at the
- * clock, and the supervisor replaces it in the background, ahead of its expiry, without being asked.
+ * What you see: the token is there as soon as `ready()` has resolved. A repeated read costs as much as reading the
+ * clock, and the token is replaced in the background, ahead of its expiry.
  */
 import { credential, startSupervisor } from 'tokenvisor';
 import { clientCredentials, env } from 'tokenvisor/providers';
 import { startAuthorizationServer } from './support/authorization-server.js';
 
-// In place of an authorization server of yours; its tokens live for 4 s, so that one is replaced while we look.
+// In place of your authorization server; its tokens live for 4 s, so that one is replaced during the example.
 const server = await startAuthorizationServer({ accessTokenLifeS: 4 });
 const { clientId, clientSecret } = server.client();
 process.env['APP_SECRET'] = clientSecret;
@@ -38,7 +38,7 @@ console.log('Waiting for the refresh …');
 await new Promise((resolve) => {
   supervisor.on('mint:succeeded', ({ generation }) => generation > first.generation && resolve(undefined));
 });
-console.log(`The token now:    ${api.current()}, and nobody asked for it`);
+console.log(`The token now:    ${api.current()}, replaced in the background`);
 
 await supervisor.close();
 await server.close();

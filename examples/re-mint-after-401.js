@@ -2,8 +2,8 @@
 /**
  * Re-mint after a 401: ten requests are refused with the same token, and it costs one mint.
  *
- * What you see: the API has revoked the token, which no clock can know. Each of ten requests under way gets a 401 and
- * says so by `invalidate(token)`. The first of them withdraws the token, in every thread; all of them get the next one.
+ * What you see: the API has revoked the token before its expiry. Each of ten requests under way gets a 401 and
+ * calls `invalidate(token)`. The first of them withdraws the token, in every thread; all of them get the next one.
  * Five more begin while there is no token: `get()` waits for it, where `current()` would throw.
  */
 import assert from 'node:assert/strict';
@@ -20,7 +20,7 @@ const supervisor = await startSupervisor({
 await supervisor.ready();
 const { api } = supervisor.children;
 
-// An API that has revoked the token which is current now, and takes any other.
+// An API that has revoked the current token, and accepts any other.
 const revoked = api.current().authorization;
 const upstream = createServer((request, response) => {
   setTimeout(() => response.writeHead(request.headers.authorization === revoked ? 401 : 200).end(), 20);

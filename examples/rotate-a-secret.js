@@ -2,9 +2,9 @@
 /**
  * A client secret that is changed under load: before the server knows it, and by a file.
  *
- * What you see: the new secret is given to the credential while the server still wants the old one. In the overlap each
- * mint tries the new one first, and the old one a second later. When the server has changed over, the new one alone is
- * used. Then the secret moves to a file, and what writes that file rotates it, with no call at all. Reads never fail.
+ * What you see: the credential gets the new secret while the server still requires the old one. In the overlap each
+ * mint tries the new one first, and the old one a second later. When the server has changed over, only the new one is
+ * used. Then the secret moves to a file, and a new file rotates it, without a call. Reads never fail.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * A service account: it signs who it is, and on whose behalf it asks, and gets tokens by the JWT bearer grant.
+ * A service account: it signs its identity and the user that it acts for, and gets tokens by the JWT bearer grant.
  *
- * What you see: no password and no refresh token is anywhere. The server knows the public key of the service; each
- * attempt presents an assertion that was never used before. Two credentials with the same key: one for the service
+ * What you see: no password and no refresh token. The server knows the public key of the service; each
+ * attempt presents a new assertion. Two credentials with the same key: one for the service
  * itself, one for a user that it acts for.
  */
 import assert from 'node:assert/strict';
@@ -25,7 +25,7 @@ const key = literal(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString
 const provider = (subject) =>
   jwtBearer({
     issuer: server.issuer,
-    ...server.client(), // This server wants to know the client beside the assertion; many don't.
+    ...server.client(), // This server requires the client beside the assertion; many don't.
     assertion: { privateKey: key, keyId: kid, issuer: 'reports-service', ...(subject !== undefined && { subject }) },
     scope: 'read',
   });

@@ -3,8 +3,8 @@
  * Stop on SIGTERM: requests first, then credentials, then the process ends by itself.
  *
  * What you see: an orchestrator sends SIGTERM in the middle of a request. The server takes no new connections and
- * answers what it has begun, with a token that is still there. Then the supervisor stops its children, which waits for
- * an exchange of a single-use refresh token that is under way. Nothing calls process.exit().
+ * answers the request with a valid token. Then the supervisor stops its children, and waits for
+ * an exchange of a single-use refresh token under way. Nothing calls process.exit().
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -23,7 +23,7 @@ const server = createServer((_request, response) => {
 await once(server.listen(0, '127.0.0.1'), 'listening');
 
 process.once('SIGTERM', async () => {
-  console.log('SIGTERM: no new connections; what has begun is answered …');
+  console.log('SIGTERM: no new connections; requests under way are answered …');
   server.close();
   server.closeIdleConnections();
   await once(server, 'close');

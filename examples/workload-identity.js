@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Workload identity: the platform says who the process is, by a token in a file, and no secret is anywhere.
+ * Workload identity: the platform identifies the process by a token in a file, without any secret.
  *
  * What you see: a platform (Kubernetes, say) puts a signed token for this workload into a file, and replaces it before it
  * expires, by the swap of a link. The authorization server trusts the platform's keys for this client. The file is read
@@ -27,7 +27,7 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const folder = await mkdtemp(path.join(tmpdir(), 'tokenvisor-example-'));
 let projections = 0;
-/** Puts a token beside the last one, and then moves the link: whoever reads finds the one or the other. */
+/** Puts a token beside the last one, and then moves the link: a reader finds the one or the other. */
 const projectToken = async () => {
   const token = await new SignJWT()
     .setProtectedHeader({ alg: 'RS256' })

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * The sessions of an API: logged in once, known in every worker, logged out everywhere at once.
+ * The sessions of an API: a login in one worker is valid in all, and so is a logout.
  *
  * What you see: four workers of an HTTP server log users in and out, and check the session of each request against shared
- * memory, with no message and no database. A session of one worker is good in all; after a logout in one, it is good in
- * none, before the logout is answered. The actor that keeps the sessions dies meanwhile, and the main thread is
- * blocked for a while: nobody is logged out by either. A million sessions more make a look no slower.
+ * memory, with no message and no database. A session of one worker is valid in all; after a logout in one, it is
+ * invalid in all, before the logout is answered. The sessions' actor dies meanwhile, and the main thread is
+ * blocked for a while: neither ends a session. A million further sessions make a lookup no slower.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const supervisor = await startSupervisor({ sessions: tokenSet({ maxEntries: 2_00
 await supervisor.ready();
 const { sessions } = supervisor.children;
 
-// Each thread has a port of its own here, to show which one answers; a cluster or a proxy would share one.
+// Each thread has its own port here, to show which one answers; a cluster or a proxy would share one.
 const workers = [];
 const origins = [];
 for (let nth = 0; nth < 4; nth += 1) {
@@ -69,7 +69,7 @@ console.log(`${added} sessions more, in ${((performance.now() - startMs) / 1_000
 let known = 0;
 const lookMs = performance.now();
 for (let nth = 0; nth < 200_000; nth += 1) if (sessions.exists(`session-${nth * 7}`)) known += 1;
-console.log(`One look then: ${((performance.now() - lookMs) / 0.2).toFixed(0)} ns`);
+console.log(`One lookup then: ${((performance.now() - lookMs) / 0.2).toFixed(0)} ns`);
 assert.equal(known, Math.ceil(1_000_000 / 7));
 
 // The workers answer while the main thread can't: they have asked each other before it is free again.
@@ -79,7 +79,7 @@ asking.postMessage({ ask: `${origins[1]}/me`, session: grace, whileBlockedMs: 50
 await sleep(20);
 Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
 const [{ answers }] = await once(asking, 'message');
-console.log(`While the main thread was blocked, one worker asked another ${answers} times, and was let in each time`);
+console.log(`While the main thread was blocked, one worker asked another ${answers} times, and was accepted each time`);
 assert.ok(answers > 10);
 
 await Promise.all(workers.map((worker) => worker.terminate()));

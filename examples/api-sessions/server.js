@@ -27,7 +27,7 @@ const server = createServer(async (request, response) => {
       await sessions.destroy(sessionOf(request));
       return response.writeHead(204).end();
     default: {
-      // A look at shared memory: nobody is asked, and nothing is awaited.
+      // This reads shared memory, without a message and without an await.
       const found = sessions.lookup(sessionOf(request));
       if (!found) return response.writeHead(401).end('log in first');
       return response.end(`user ${found.meta}`);
@@ -40,7 +40,7 @@ server.listen(0, '127.0.0.1', () => {
   parentPort?.postMessage(port);
 });
 
-/** Asks another worker for so long, and tells how often it was let in. */
+/** Asks another worker for the given time, and returns how often it was accepted. */
 parentPort?.on('message', async ({ ask, session, whileBlockedMs }) => {
   const endMs = performance.now() + whileBlockedMs;
   let answers = 0;

@@ -2,9 +2,9 @@
 /**
  * Temporary AWS keys by AssumeRole and AssumeRoleWithWebIdentity, signed with node:crypto, without an SDK.
  *
- * What you see: a server in place of STS verifies each signature. A user's keys get those of a role, and a workload's
- * token those of another one, from which a third credential goes on (role chaining). The keys are in the token's fields,
- * and print nowhere. A wrong secret is fatal: the credential parks.
+ * What you see: a server in place of STS verifies each signature. A user's keys are exchanged for those of a role, and a workload's
+ * token for those of another one, from which a third credential is minted (role chaining). The keys are in the token's
+ * fields, and are never printed. A wrong secret is fatal: the credential parks.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -70,7 +70,7 @@ console.log(`STS has verified: ${sts.callers.join('; ')}`);
 assert.deepEqual([...sts.callers].sort(), ['reader by ci', 'reader by writer', 'writer by uploads']);
 
 console.log('\nA wrong secret, by update():');
-await reader.update({ options: readerBy('a secret that nobody knows') });
+await reader.update({ options: readerBy('an unknown secret') });
 await assert.rejects(reader.refresh(), { code: 'PARKED' });
 console.log(`reader   ${reader.current()} is still served`);
 

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * Temporary keys of AWS STS: `assumeRole` with keys that there are already, `assumeRoleWithWebIdentity` with a token
- * that says who the workload is. Two exports of one module, without an SDK.
+ * Temporary keys of AWS STS: `assumeRole` with existing keys, `assumeRoleWithWebIdentity` with a token
+ * that identifies the workload. Two exports of one module, without an SDK.
  *
- * The three keys are in the token's `fields`. Its `value` is the session token: that one goes with each request in a
- * header, as a token's value does; it is another in each session, so that the token's fingerprint tells them apart; and
- * it is secret, as everything expects a `value` to be. The access key id is none of these.
+ * The three keys are in the token's `fields`. Its `value` is the session token: each request sends it in a
+ * header, as a token's value; it differs in each session, so the token's fingerprint identifies the session; and
+ * it is secret, as a `value` must be. None of this holds for the access key id.
  *
  * @import { HttpAnswer, MintedToken, SecretReference } from 'tokenvisor/providers'
  */
@@ -20,7 +20,7 @@ import { signRequest } from './sigv4.js';
  * @property {number} [durationSeconds] 900 to 43,200, at most what the role allows; 3,600 by default
  * @property {string} [endpoint] `https://sts.REGION.amazonaws.com` by default
  *
- * @typedef {object} StaticKeys keys that stay until somebody changes them
+ * @typedef {object} StaticKeys long-lived keys
  * @property {string} accessKeyId
  * @property {SecretReference} secretAccessKey
  *
@@ -96,13 +96,13 @@ const readAnswer = (answer, action) => {
   };
 };
 
-/** What gets better by itself although its status does not say so. */
+/** Transient errors with another status than usual. */
 const TRANSIENT = /^(?:Throttling|ThrottlingException|RequestThrottled|IDPCommunicationError)$/;
 
-/** What STS would say again: who asks is not known, or may not. */
+/** Permanent refusals: the caller is unknown, or not allowed. */
 const FATAL = /^(?:AccessDenied|InvalidClientTokenId|SignatureDoesNotMatch|IDPRejectedClaim)$/;
 
-/** By the code, never by the message: that one is the server's, and may quote what was sent. @param {HttpAnswer} answer */
+/** By the code, never by the message, which may quote the request. @param {HttpAnswer} answer */
 const failureOf = (answer) => {
   const { status } = answer;
   const code = codeOf(answer);

@@ -32,13 +32,13 @@ const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 /** @param {import('node:crypto').BinaryLike} key @param {string} text */
 const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
 
-/** RFC 3986: encodeURIComponent leaves some that AWS wants to be encoded. @param {string} text */
+/** RFC 3986: encodeURIComponent leaves some characters that AWS requires encoded. @param {string} text */
 const encode = (text) =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /**
- * The headers to send: those given, and `x-amz-date`, `x-amz-security-token` and `authorization`. `host`, which is signed
- * too, is left to whoever sends.
+ * The headers to send: those given, and `x-amz-date`, `x-amz-security-token` and `authorization`. The HTTP client adds
+ * `host`, which is signed too.
  *
  * @param {Unsigned} request @param {Signing} signing @returns {Record<string, string>}
  */

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A login for emergencies: one token that opens the door while the identity provider is away.
+ * A login for emergencies: one token that is accepted while the identity provider is away.
  *
- * What you see: two threads serve logins over HTTP, and the identity provider that they ask does not answer. Somebody with
- * access to the process builds a break-glass token; both threads let its holder in at once, with no message to anybody,
- * and nobody else. It is deleted after use; the next one goes with its actor. Events tell what happened, never the token.
+ * What you see: two threads serve logins over HTTP, and their identity provider does not answer. An operator with
+ * access to the process builds a break-glass token; both threads accept it at once, with no message,
+ * and refuse any other text. It is deleted after use; the next one ends with its actor. Events never have the token.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ logEvents(supervisor, (line) => {
   if (line.includes('break-glass:')) console.log(`  event: ${line}`);
 });
 
-// Each thread has a port of its own here, to show which one answers; a cluster or a proxy would share one.
+// Each thread has its own port here, to show which one answers; a cluster or a proxy would share one.
 const login = new URL('./login.js', import.meta.url);
 const threads = [1, 2].map(() => new Worker(login, { workerData: { door: door.handle() } }));
 const ports = await Promise.all(threads.map(async (thread) => (await once(thread, 'message'))[0]));
@@ -33,18 +33,18 @@ const tryBoth = (password) =>
     }),
   );
 
-console.log('The identity provider is away, and there is no break-glass token:');
+console.log('The identity provider is away, and no break-glass token exists:');
 console.log(`  ${(await tryBoth('my usual password')).join(', ')}`);
 
 const { token, insertedAtMs } = await door.buildAndStore();
-console.log(`A token was built at ${new Date(insertedAtMs).toISOString()}; whoever holds it is let in:`);
+console.log(`A token was built at ${new Date(insertedAtMs).toISOString()}; its holder can log in:`);
 const [holders, guessers] = [await tryBoth(token), await tryBoth('a guess')];
 console.log(`  the token: ${holders.join(', ')}`);
 console.log(`  a guess: ${guessers.join(', ')}`);
 assert.deepEqual(holders, ['200 as the emergency administrator', '200 as the emergency administrator']);
 assert.deepEqual(guessers, ['503 the identity provider is away', '503 the identity provider is away']);
 
-console.log(`It has done its work, and is deleted: ${await door.delete(token)}. With it:`);
+console.log(`It is deleted after use: ${await door.delete(token)}. With it:`);
 const late = await tryBoth(token);
 console.log(`  ${late.join(', ')}`);
 assert.deepEqual(late, guessers);

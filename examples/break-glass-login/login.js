@@ -8,14 +8,14 @@ import { attach } from 'tokenvisor';
 const handle = workerData.door;
 const door = attach(handle);
 
-/** What asks the identity provider, which is away. @param {string} _password */
+/** Asks the identity provider, which is away. @param {string} _password */
 const askIdentityProvider = async (_password) => {
   throw new Error('connect ECONNREFUSED');
 };
 
 const server = createServer(async (request, response) => {
   const password = await text(request);
-  // A look at shared memory. It takes as long for a guess as for the token.
+  // This reads shared memory. A guess takes as long as the token.
   if (door.lookup(password)) return response.writeHead(200).end('as the emergency administrator');
   try {
     const user = await askIdentityProvider(password);

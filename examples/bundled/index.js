@@ -2,8 +2,8 @@
 /**
  * A server that is bundled by esbuild, with tokenvisor external.
  *
- * What you see: the bundle runs beside an installed tokenvisor, whose threads load files of its own. Without
- * `external`, the bundle loads as well, and the start says what to mark.
+ * What you see: the bundle runs beside an installed tokenvisor, whose threads load their own files. Without
+ * `external`, the bundle loads as well, and the start fails and says what to mark.
  */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
@@ -22,7 +22,7 @@ const folder = await mkdtemp(path.join(scratch, 'bundled-'));
 const authorization = await startAuthorizationServer();
 const { clientId, clientSecret } = authorization.client();
 
-/** Bundles the server, starts it, and gives it with the first thing that it says. @param {string[]} external */
+/** Bundles the server, starts it, and returns it with its first message. @param {string[]} external */
 const start = async (external) => {
   const outfile = path.join(folder, external.length > 0 ? 'server.cjs' : 'all-in-one.cjs');
   // esbuild warns that a bundle to CommonJS has no import.meta: it is tokenvisor's, and the error below says so.

@@ -2,8 +2,8 @@
 /**
  * Crash it and watch: an actor fails, throws, exits and hangs, and a reader notices nothing.
  *
- * What you see: the log of the supervisor, by `logEvents`, while the token is read every 5 ms. The actor is started
- * again each time, adopts the token that is still good, and does not mint for it. No read fails, and none waits.
+ * What you see: the log of the supervisor, by `logEvents`, while the token is read every 5 ms. The actor is restarted
+ * each time, adopts the valid token, and does not mint for it. No read fails, and none waits.
  */
 import assert from 'node:assert/strict';
 import { credential, logEvents, startSupervisor } from 'tokenvisor';

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Mints, unless it has been told to come to grief. The order comes through a word of shared memory, because an actor has
- * no other way to be misused.
+ * Mints, unless it is ordered to fail. The order comes through a word of shared memory, because an actor has
+ * no other input for it.
  *
  * @type {import('tokenvisor/providers').ProviderFunction<{ order: Int32Array }>}
  */
@@ -12,7 +12,7 @@ const mint = async ({ options, attempt }) => {
   if (order === 1) throw new Error(`attempt ${attempt} fails, as was ordered`);
   if (order === 2) {
     setImmediate(() => {
-      throw new Error('thrown where nobody catches it, as was ordered');
+      throw new Error('thrown without a catch, as was ordered');
     });
   }
   if (order === 3) process.exit(7);

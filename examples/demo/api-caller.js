@@ -1,5 +1,5 @@
 // @ts-check
-/** Calls the API with a token, over kept connections, and counts what it says. */
+/** Calls the API with a token, over kept connections, and counts its answers. */
 import { Agent, request } from 'node:http';
 
 const MOST_AT_ONCE = 32;
@@ -29,7 +29,7 @@ export class ApiCaller {
       response.resume();
     });
     call.on('timeout', () => call.destroy());
-    // What is lost on the way says nothing about a token.
+    // A lost call says nothing about a token.
     call.on('error', () => undefined);
     call.on('close', () => (this.#pending -= 1));
     call.end();

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What goes wrong during the load. It runs in a thread of its own, so that no stall delays it; each kill is counted once
+ * Causes the faults during the load. It runs in its own thread, so that no stall delays it; each kill is counted once
  * the death has been seen.
  */
 import { CRASHES } from './crashable-provider.js';
@@ -9,16 +9,16 @@ import { until } from './signals.js';
 
 /** Just under a second. */
 const OUTAGE_MS = 900;
-/** How long a death may take to be seen, a supervisor to be replaced. */
+/** The bound for a death to be seen, or a supervisor to be replaced. */
 const PATIENCE_MS = 6_000;
 /** Between the first disturbances, and between those that follow. */
 const FIRST_PAUSE_MS = 150;
 const PAUSE_MS = 500;
 /** Nothing is begun in the last moments of the load. */
 const QUIET_END_MS = 1_500;
-/** A thread is ended only while its token lives for so long: more is not to be had while a refresh is late. */
+/** A thread is killed only while its token lives for this time: no more is left while a refresh is late. */
 const LIFE_BEFORE_KILL_MS = LEAD_MS - 1_000;
-/** How a kill is told from the others afterwards. */
+/** How a kill is identified afterwards. */
 const REASONS = { throw: 'crash', exit: 'exit', loop: 'hung', terminate: 'killed' };
 
 /** Each kind once, on credentials in turn; then as many as there is time for. */

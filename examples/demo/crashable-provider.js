@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A provider around another one, in whose thread bad things happen on demand: a word of shared memory says which. So
- * each of the demo's actors dies by something in its own thread, at any moment, as it would by a bug.
+ * A provider around another one that fails on demand: a word of shared memory says how. So
+ * each of the demo's actors dies by an error in its own thread, at any moment, as by a bug.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';

@@ -1,5 +1,5 @@
 // @ts-check
-/** Ours: three credentials by three providers, each in an actor of its own that can be made to crash. */
+/** tokenvisor: three credentials by three providers, each in its own actor that can be made to crash. */
 import { attach, credential } from 'tokenvisor';
 import { clientCredentials, env, refreshToken } from 'tokenvisor/providers';
 import { HANG_TIMEOUT_MS, LEAD_MS, MARGIN_MS, perCredential } from './parameters.js';

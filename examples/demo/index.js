@@ -2,7 +2,7 @@
 /**
  * The main job: tokens stay fresh on a busy server while actors crash and the authorization server is away; then two peers.
  *
- * Processes of their own: a real authorization server, an API that verifies each token, and a server whose main thread is
+ * Separate processes: a real authorization server, an API that verifies each token, and a server whose main thread is
  * busy nine tenths of the time. The same load is run three times: on tokenvisor, on a setInterval refresher, and on a
  * client that refreshes lazily. Only tokenvisor has actors to kill; stalls, a full pool and outages are the same for all.
  *
@@ -15,7 +15,7 @@ import { endAll, runServer, startApi } from './processes.js';
 import { Display } from './table.js';
 import { differenceOf, faultsOf, verdictTable } from './verdict.js';
 
-/** So that each kind of mishap has its turn, and a token is refreshed. */
+/** Enough for each kind of fault, and a refresh. */
 const LEAST_SECONDS = 6;
 const MOST_SECONDS = 3_600;
 /** Beside the load itself: the start and the end of a server on a busy machine. */
@@ -42,8 +42,8 @@ const main = async () => {
     const run = async (contender) => {
       /** @type {[string, ...string[]]} */
       const refreshTokens = [await server.issueRefreshToken(SINGLE_USE)];
-      const keepers = contender === 'ours' ? 1 : 1 + READER_THREADS;
-      while (refreshTokens.length < keepers) refreshTokens.push(await server.issueRefreshToken(SINGLE_USE));
+      const owners = contender === 'ours' ? 1 : 1 + READER_THREADS;
+      while (refreshTokens.length < owners) refreshTokens.push(await server.issueRefreshToken(SINGLE_USE));
       let outages = 0;
       /** @type {Promise<void>} */
       let away = Promise.resolve();

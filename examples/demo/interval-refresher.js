@@ -1,5 +1,5 @@
 // @ts-check
-/** The first peer: setInterval refreshes ahead of expiry, and requests read what is there. */
+/** The first peer: setInterval refreshes ahead of expiry, and requests read the stored token. */
 import { LEAD_MS, LIFE_S } from './parameters.js';
 import { createTokenRequest } from './token-request.js';
 
@@ -38,6 +38,6 @@ export const fromInterval = async (setup, measures, thread) => {
   };
 
   const [reports, mail, billing] = await Promise.all([keep('reports'), keep('mail'), keep('billing')]);
-  const keepers = { reports, mail, billing };
-  return { take: (credential) => keepers[credential]() };
+  const refreshers = { reports, mail, billing };
+  return { take: (credential) => refreshers[credential]() };
 };

@@ -1,5 +1,5 @@
 // @ts-check
-/** What is counted, by all threads of the server, in one piece of shared memory. */
+/** The counters of all threads of the server, in one piece of shared memory. */
 
 /** Kills of actors, and what else goes wrong. */
 export const MISHAPS = /** @type {const} */ (['throw', 'exit', 'loop', 'terminate', 'supervisorDeath', 'outage']);

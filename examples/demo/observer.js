@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The server's thread that no stall reaches: it says when the load is over, brings about what goes wrong, and reports to
+ * The server's thread that no stall reaches: it ends the load, causes the faults, and reports to
  * the parent process ten times a second, straight to a file descriptor.
  */
 import { workerData } from 'node:worker_threads';
@@ -17,7 +17,7 @@ const PEER_OUTAGE_EVERY_MS = 3_500;
 const PEER_OUTAGE_MS = 900;
 
 /**
- * What a person wants to see of a credential.
+ * A credential's line of the report.
  * @param {import('tokenvisor').CredentialReader} reader
  * @returns {import('./report-channel.js').CredentialReport}
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** A provider module of one's own: it speaks to an upstream that wants its request made in its own way. */
+/** A custom provider module, for an upstream with its own form of request. */
 import { ProviderError } from 'tokenvisor/providers';
 
 /**

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the three loads have in common, and what fits tokens as short as these. */
+/** Parameters of all three loads, for tokens as short as these. */
 
 /** The authorization server's access tokens live for so long. */
 export const LIFE_S = 12;
@@ -45,7 +45,7 @@ export const READER_THREADS = 4;
 /** @typedef {'ours' | 'interval' | 'lazy'} Contender */
 
 /**
- * What the server process is told. The secrets in it were made for this run.
+ * The setup of the server process. Its secrets were made for this run.
  *
  * @typedef {object} Setup
  * @property {Contender} contender

@@ -23,7 +23,7 @@ const start = (file, setup) => {
     running.delete(child);
     return `${file} has ended (${signal ?? `code ${code}`})\n${complaints}`;
   });
-  // It may be gone before it has read this; that is told by its exit.
+  // It may be gone before it has read this; its exit reports that.
   child.send(setup, () => undefined);
   return { child, ended };
 };

@@ -1,5 +1,5 @@
 // @ts-check
-/** How the threads of the server agree: on the start and the end of the load, and on which thread is to be killed. */
+/** Signals between the threads of the server: the start and the end of the load, and the thread to kill. */
 
 const READY = 0;
 const PHASE = 1;

@@ -1,5 +1,5 @@
 // @ts-check
-/** How a thread of the server comes by its tokens, by contender. */
+/** The token source of a thread of the server, by contender. */
 import { fromTokenvisor } from './credentials.js';
 import { fromInterval } from './interval-refresher.js';
 import { fromLazyClient } from './lazy-client.js';
@@ -8,7 +8,7 @@ import { fromLazyClient } from './lazy-client.js';
  * @param {import('./parameters.js').Setup} setup
  * @param {import('./measures.js').Measures} measures
  * @param {number} thread 0 is the main thread
- * @param {import('./credentials.js').Handles | undefined} handles of ours
+ * @param {import('./credentials.js').Handles | undefined} handles of tokenvisor
  * @returns {import('./reading.js').TokenSource | Promise<import('./reading.js').TokenSource>}
  */
 export const openSource = (setup, measures, thread, handles) => {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What is seen while a load runs: a table that is drawn over and over in a terminal; else a line a second. */
+/** The output while a load runs: a table that is redrawn in a terminal; else a line a second. */
 
 const BAR = 24;
 const LINE_EVERY_S = 1;
@@ -86,7 +86,7 @@ export class Display {
     this.#output.write(`${lineOf(report)}\n`);
   }
 
-  /** Over what was drawn before. @param {string[]} lines */
+  /** Overwrites the last drawing. @param {string[]} lines */
   #draw(lines) {
     const up = this.#drawn > 0 ? `${ESCAPE}${this.#drawn}A` : '';
     this.#output.write(up + lines.map((line) => `${ESCAPE}2K${line}\n`).join(''));

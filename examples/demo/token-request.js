@@ -1,12 +1,12 @@
 // @ts-check
-/** What the two peers have in common: a request to the token endpoint by fetch, one client per thread. */
+/** The token request of the two peers, by fetch, with one client per thread. */
 import { SINGLE_USE } from './parameters.js';
 
 const TIMEOUT_MS = 10_000;
 
 /**
- * Asks for one token after the other. A single-use refresh token can't be shared by two threads that don't know of each
- * other: each has been authorised by itself.
+ * Asks for one token after the other. Two threads without coordination can't share a single-use refresh
+ * token: each has its own authorisation.
  *
  * @param {import('./parameters.js').Setup} setup
  * @param {import('./measures.js').Measures} measures

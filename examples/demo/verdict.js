@@ -1,8 +1,8 @@
 // @ts-check
-/** What came of it: the three side by side, and what of ours was not as it must be. */
+/** The results: the three side by side, and tokenvisor's failures. */
 import { showMs } from './table.js';
 
-/** Ours must not make 99 of 100 callers wait for longer. */
+/** The greatest wait of 99 of 100 callers with tokenvisor. */
 const MOST_WAIT_MS = 1;
 
 /** @typedef {import('./report-channel.js').Summary} Summary */
@@ -34,17 +34,17 @@ export const verdictTable = (summaries) => {
   return [`${''.padEnd(LABEL)}${titles}`, ...rows].map((line) => `  ${line}`).join('\n');
 };
 
-/** What one pays with the others, in this run. @param {Record<import('./parameters.js').Contender, Summary>} summaries */
+/** The cost of the others, in this run. @param {Record<import('./parameters.js').Contender, Summary>} summaries */
 export const differenceOf = ({ ours, interval, lazy }) =>
   `setInterval asked the authorization server for ${interval.mints} tokens, the lazy client for ${lazy.mints}, ` +
   `tokenvisor for ${ours.mints}, its restarts included; the lazy client let a caller wait for ${showMs(lazy.waitMs.max)}.`;
 
-/** What is wrong with ours; nothing, if all is well. @param {Summary} summary @param {number} accepted calls */
+/** The failures of tokenvisor; empty if all is well. @param {Summary} summary @param {number} accepted calls */
 export const faultsOf = ({ expired, refused, unavailable, waitMs, refreshes, happened }, accepted) => {
   const faults = [];
   if (expired > 0) faults.push(`${expired} expired tokens were handed out`);
   if (refused > 0) faults.push(`the API refused ${refused} calls`);
-  if (unavailable > 0) faults.push(`${unavailable} times no token was to be had`);
+  if (unavailable > 0) faults.push(`${unavailable} times no token was available`);
   if (waitMs.p99 > MOST_WAIT_MS) faults.push(`one caller in a hundred waited for ${showMs(waitMs.p99)} or longer`);
   if (accepted === 0) faults.push('the API accepted no call');
   if (refreshes === 0) faults.push('no token was refreshed');

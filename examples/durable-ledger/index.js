@@ -2,9 +2,9 @@
 /**
  * A ledger of revocations on disk (lmdb), and a server that is killed with revocations under way.
  *
- * What you see: a server process revokes tokens as fast as it can, and says of each when it is acknowledged. It is killed by
- * SIGKILL, in the middle of it, and another one is started on the same directory: it knows every revocation that was
- * acknowledged. Until it has loaded them, it answers that every token is revoked. Three times over.
+ * What you see: a server process revokes tokens as fast as it can, and prints each acknowledged one. It is killed by
+ * SIGKILL meanwhile, and another one is started on the same directory: it has every acknowledged
+ * revocation. Until it has loaded them, it answers that every token is revoked. This happens three times.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -19,11 +19,11 @@ import { fileURLToPath } from 'node:url';
 const directory = await mkdtemp(path.join(tmpdir(), 'durable-ledger-'));
 const SERVER = fileURLToPath(new URL('./server.js', import.meta.url));
 
-/** What a server says, line by line. @param {number} upTo */
+/** The output of a server, line by line. @param {number} upTo */
 const startServer = (upTo) => {
   const server = spawn(process.execPath, [SERVER, directory, String(upTo)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true, // With what it has started, it is a group of processes.
+    detached: true, // It and its child processes form a process group.
   });
   const exit = once(server, 'exit');
   /** @type {string[]} */
@@ -50,7 +50,7 @@ for (let round = 1; round <= 4; round += 1) {
   console.log(opened);
   const known = new Set(JSON.parse(knows));
   const lost = [...acknowledged].filter((jti) => !known.has(jti));
-  console.log(`  of ${acknowledged.size} revocations that were acknowledged, it has lost ${lost.length}`);
+  console.log(`  of ${acknowledged.size} acknowledged revocations, it has lost ${lost.length}`);
   assert.deepEqual(lost, []);
   if (round < 4) await sleep(250);
   await server.kill();

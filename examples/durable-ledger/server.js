@@ -4,13 +4,13 @@ import { revocationLedger, startSupervisor } from 'tokenvisor';
 import { lmdbStore } from 'tokenvisor/storage';
 
 const [directory = '', upTo = '0'] = process.argv.slice(2);
-/** At once: what is said before the end is heard. @param {string} line */
+/** Synchronous, so that the last lines before a kill are written. @param {string} line */
 const say = (line) => writeSync(1, `${line}\n`);
 
 const startMs = performance.now();
 const supervisor = await startSupervisor({ revoked: revocationLedger({ store: lmdbStore(directory) }) }, { ref: true });
 const { revoked } = supervisor.children;
-say(`server ${process.pid}: before its ledger is loaded, a token nobody has revoked is ${answer('a guess')}`);
+say(`server ${process.pid}: before its ledger is loaded, a token that is not revoked is ${answer('a guess')}`);
 await supervisor.ready();
 const tookMs = Math.round(performance.now() - startMs);
 say(`  after ${tookMs} ms it has ${revoked.size()} revocations, and that token is ${answer('a guess')}`);

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A GitHub App's installation tokens, by a provider module that can be taken as it is.
+ * A GitHub App's installation tokens, by a provider module that you can copy.
  *
  * What you see: the app signs a JWT that a server in place of GitHub verifies, and gets a token for two repositories of one
- * installation. A rate limit is waited for, as long as the server says. An installation that is not there parks its
- * credential; the other one does not notice.
+ * installation. After a rate limit the credential waits as long as the server says. A missing installation parks its
+ * credential; the other one is not affected.
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';

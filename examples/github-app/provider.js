@@ -3,7 +3,7 @@
  * Installation tokens of a GitHub App. The app signs a JWT with its private key, and GitHub gives a token for one
  * installation in return, which lives for an hour.
  *
- * This runs in the credential's own thread. It signs with node:crypto, at once: WebCrypto would wait for libuv's pool.
+ * This runs in the credential's own thread. It signs with node:crypto, synchronously: WebCrypto would wait for libuv's pool.
  */
 import { createPrivateKey, sign } from 'node:crypto';
 import { ProviderError } from 'tokenvisor/providers';
@@ -22,10 +22,10 @@ import { ProviderError } from 'tokenvisor/providers';
 const JWT_LIFE_S = 540;
 const CLOCK_DRIFT_S = 60;
 
-/** What GitHub asks for where it says nothing more. */
+/** The default wait by GitHub's documentation. */
 const RATE_LIMIT_WAIT_MS = 60_000;
 
-/** What somebody has to mend at GitHub, by status. @type {Readonly<Record<number, string>>} */
+/** The problem to fix at GitHub, by status. @type {Readonly<Record<number, string>>} */
 const PARKING = {
   403: 'the installation is suspended, or the app may not ask for this',
   404: 'the app has no such installation',
@@ -78,14 +78,14 @@ const readKey = (pem) => {
   try {
     return createPrivateKey(pem);
   } catch {
-    // Nothing of the key is told. A file that is replaced un-parks the credential by itself.
+    // The message reveals nothing of the key. A replaced file un-parks the credential.
     const details = { class: /** @type {const} */ ('park'), reason: /** @type {const} */ ('secret_unreadable') };
     throw new ProviderError('Expected `privateKey` to be the PEM of an RSA key', details);
   }
 };
 
 /**
- * How a refusal is to be treated: by its status and its headers. What GitHub says in its body goes into no error.
+ * Classifies a refusal by its status and its headers. No text of GitHub's body goes into an error.
  *
  * @param {import('tokenvisor/providers').HttpAnswer} answer @param {number} nowMs
  */

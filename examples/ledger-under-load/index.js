@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Lookups in a ledger from several threads, while tokens are revoked: a line says how many a second.
+ * Lookups in a ledger from several threads, while tokens are revoked; prints the lookups a second.
  *
  * What you see: twenty thousand tokens are revoked to begin with. Then reader threads look up tokens as fast as they can,
- * while the main thread goes on revoking, and its actor is killed once: the readers do not stop for any of it, and until
- * there is another actor, nothing can be revoked. At the end every reader finds every revocation, and nothing else.
+ * while the main thread goes on revoking, and its actor is killed once: the readers never stop, and until
+ * the next actor runs, nothing can be revoked. At the end every reader finds every revocation, and no other.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -23,7 +23,7 @@ const supervisor = await startSupervisor({ revoked: revocationLedger({ maxEntrie
 await supervisor.ready();
 const { revoked } = supervisor.children;
 
-/** As JWTs that somebody has verified. @param {string} jti */
+/** As verified JWTs. @param {string} jti */
 const tokenOf = (jti) =>
   `e30.${Buffer.from(JSON.stringify({ jti, exp: EXPIRES_AT_MS / 1_000 })).toString('base64url')}.`;
 /** @type {string[]} */
@@ -49,7 +49,7 @@ for (let step = 1; step <= (SECONDS * 1_000) / EVERY_MS; step += 1) {
   const more = Array.from({ length: 200 }, () => randomUUID());
   if (step === 8) void killChildThread(supervisor, 'revoked');
   const answers = await Promise.allSettled(more.map((jti) => revoked.revokeJti(jti, { expiresAtMs: EXPIRES_AT_MS })));
-  // What was refused, because there was no actor, was not done; what was acknowledged, was.
+  // A call refused without an actor was not done; an acknowledged one was.
   const done = more.filter((_, nth) => answers[nth]?.status === 'fulfilled');
   for (const jti of done) assert.ok(revoked.isJtiRevoked(jti));
   jtis.push(...done);
@@ -69,7 +69,7 @@ assert.ok(slowest > 0);
 for (const reader of readers) {
   reader.postMessage({ check: jtis });
   const [{ missed, invented, wrong }] = await once(reader, 'message');
-  console.log(`A reader: ${missed} of ${jtis.length} revocations missed, ${invented} found that are none`);
+  console.log(`A reader: ${missed} of ${jtis.length} revocations missed, ${invented} false ones found`);
   assert.deepEqual({ missed, invented, wrong }, { missed: 0, invented: 0, wrong: 0 });
   await reader.terminate();
 }

@@ -9,7 +9,7 @@ const revoked = attach(handle);
 const others = Array.from({ length: jtis.length }, () => randomUUID());
 const ROUND = 10_000;
 
-/** What was answered wrongly: a revoked token as good, or a good one as revoked. */
+/** Wrong answers: a revoked token as good, or a good one as revoked. */
 let wrong = 0;
 let at = 0;
 const lookUp = () => {

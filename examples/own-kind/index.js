@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * A kind of one's own, written with 'tokenvisor/actor': an actor that counts words.
+ * A custom kind, written with 'tokenvisor/actor': an actor that counts words.
  *
- * What you see: casts and calls go through its mailbox, one at a time; a slow call does not hold up a quick one. What it
- * publishes is read by any thread without a message. When it crashes, its successor goes on with the state that it had
- * sealed.
+ * What you see: casts and calls go through its mailbox, one at a time; a slow call does not delay a quick one. Any thread
+ * reads its published value without a message. When it crashes, its successor goes on with the sealed
+ * state.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

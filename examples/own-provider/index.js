@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * A provider module of one's own, for an API that speaks no OAuth.
+ * A custom provider module, for an API without OAuth.
  *
- * What you see: the first attempt fails, in passing, and is repeated with back-off while `get()` waits. The token comes
- * with a scheme and with fields of its own. An API key that is not known is fatal: the credential is parked.
+ * What you see: the first attempt has a transient failure, and is repeated with back-off while `get()` waits. The token has
+ * a custom scheme and custom fields. An unknown API key is fatal: the credential is parked.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -15,7 +15,7 @@ import { literal } from 'tokenvisor/providers';
 const apiKey = randomBytes(12).toString('hex');
 let requests = 0;
 
-// The service: unavailable at first, then it gives a session to whoever has the key.
+// The service: unavailable at first, then it gives a session to any client with the key.
 const service = createServer((request, response) => {
   requests += 1;
   if (requests === 1) return void response.writeHead(503).end();

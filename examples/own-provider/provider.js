@@ -2,8 +2,8 @@
 import { ProviderError } from 'tokenvisor/providers';
 
 /**
- * Trades an API key for a session token. This runs in the credential's own thread, so whatever it needs comes in by
- * `options`; it is loaded with require(), so it has no top-level await.
+ * Exchanges an API key for a session token. This runs in the credential's own thread, so its input comes
+ * by `options`; it is loaded with require(), so it has no top-level await.
  *
  * @type {import('tokenvisor/providers').ProviderFunction<{ url: string, apiKey: import('tokenvisor/providers').SecretReference }>}
  */
@@ -12,7 +12,7 @@ const mint = async ({ options, request, secret }) => {
     method: 'POST',
     headers: { 'x-api-key': secret(options.apiKey) },
   });
-  // What is thrown decides what happens next: `transient` is tried again with back-off, `fatal` is parked.
+  // The error decides: `transient` is tried again with back-off, `fatal` is parked.
   if (answer.status === 503) throw ProviderError.transient('the session service is starting', { status: 503 });
   if (answer.status === 401) throw ProviderError.fatal('the API key is not known', { status: 401 });
   const { session, ttl, instance } = /** @type {any} */ (answer.json());

@@ -2,8 +2,8 @@
 /**
  * Readers in an ordinary Piscina pool, while the main thread is blocked.
  *
- * What you see: four threads read the token of one credential through `attach()`, with no message to anybody. The main
- * thread is blocked for the whole time, and yet the token, which lives for 3 s, is replaced under their hands.
+ * What you see: four threads read the token of one credential through `attach()`, with no message. The main
+ * thread is blocked for the whole time, and yet the token, which lives for 3 s, is replaced meanwhile.
  */
 import assert from 'node:assert/strict';
 import { Piscina } from 'piscina';
@@ -22,7 +22,7 @@ const pool = new Piscina({
   filename: new URL('./worker.js', import.meta.url).href,
   minThreads: 4,
   maxThreads: 4,
-  // A handle is plain data: it can be posted to any thread, by any way, any number of times.
+  // A handle is plain data: it can be posted to any thread, any number of times.
   workerData: { api: api.handle() },
 });
 

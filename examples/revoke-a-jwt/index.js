@@ -4,8 +4,8 @@
  *
  * What you see: three workers of an HTTP server verify tokens by their signature, and ask a ledger in shared memory whether
  * they are revoked, with no message and no database. When `revoke()` has answered, no worker accepts the token. A forged
- * token revokes nothing. `revokeAllForSubject()` ends every token that a user had, also those that nobody has kept a
- * record of; one that is issued later is good.
+ * token revokes nothing. `revokeAllForSubject()` ends every token of a user, also those without a
+ * record; one that is issued later is good.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -15,7 +15,7 @@ import { Worker } from 'node:worker_threads';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { revocationLedger, startSupervisor } from 'tokenvisor';
 
-// Stands in for an issuer of yours; instead of the set of its keys, `verify` takes its URL: { jwksUrl, algorithms }.
+// Stands in for your issuer; instead of the set of its keys, `verify` takes its URL: { jwksUrl, algorithms }.
 const { privateKey, publicKey } = await generateKeyPair('ES256');
 const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key-1' }] };
 const HOUR_MS = 3_600_000;
@@ -32,7 +32,7 @@ const issue = (user) =>
 const supervisor = await startSupervisor({
   revoked: revocationLedger({
     verify: { jwks, algorithms: ['ES256'] },
-    cutoffs: true, // For revokeAllForSubject(): then the ledger has to know how long a token lives at most.
+    cutoffs: true, // For revokeAllForSubject(); the ledger then needs the longest life of a token.
     maxTokenLifetimeMs: HOUR_MS,
   }),
 });

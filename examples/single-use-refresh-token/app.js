@@ -1,5 +1,5 @@
 // @ts-check
-/** The application: one process, which the example runs twice. It is told all it knows by its environment. */
+/** The application: one process, which the example runs twice. Its configuration is in its environment. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { credential, startSupervisor } from 'tokenvisor';
 import { env, fileStore, refreshToken } from 'tokenvisor/providers';
@@ -12,7 +12,7 @@ const supervisor = await startSupervisor({
       issuer: ISSUER,
       clientId: CLIENT_ID,
       clientSecret: env('CLIENT_SECRET'),
-      // The first refresh token: what a person's consent has led to. It is used once; then the store has a newer one.
+      // The first refresh token, from a person's consent. It is used once; then the store has a newer one.
       refreshToken: env('REFRESH_TOKEN'),
       rotation: 'single-use',
       store: fileStore(STORE),

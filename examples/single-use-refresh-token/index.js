@@ -3,8 +3,8 @@
  * A single-use refresh token, kept over a restart of the process.
  *
  * What you see: each exchange spends the refresh token and brings the next one, which is stored before the access token
- * is published. So a second process, with the same configuration and in it the first, long spent, refresh token, goes on
- * where the first process ended; and the server, which would revoke everything, sees no token twice.
+ * is published. So a second process, whose configuration still has the first, spent, refresh token, goes on
+ * where the first process ended; and the server, which would revoke the grant, sees no token twice.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

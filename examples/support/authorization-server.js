@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * A real OAuth authorization server (oidc-provider) for the examples, in a process of its own, without internet.
+ * A real OAuth authorization server (oidc-provider) for the examples, in a separate process, without internet.
  *
- * It issues access tokens by client credentials, by refresh tokens that are single-use (one that comes a second time is
- * taken for stolen, and the whole grant is revoked), by JWT bearer assertions, and in exchange for its own tokens. There
- * is no browser: `issueRefreshToken` does what a consent screen would have led to. Every secret is made at run time. The
- * process ends with the one that started it.
+ * It issues access tokens by client credentials, by single-use refresh tokens (a repeated one counts as
+ * stolen, and the whole grant is revoked), by JWT bearer assertions, and in exchange for its own tokens.
+ * `issueRefreshToken` replaces a consent screen in a browser. Every secret is made at run time. The
+ * process ends with its parent.
  */
 import { fork } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -55,7 +55,7 @@ export async function startAuthorizationServer({
     env: { NODE_NO_WARNINGS: '1' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  // It says on stderr that it is not meant for production; only if it dies is that of interest.
+  // It warns on stderr that it is not for production; its stderr matters only if it dies.
   let complaints = '';
   child.stderr?.setEncoding('utf8').on('data', (text) => (complaints += text));
   const exited = once(child, 'exit').then(() => {
@@ -93,12 +93,12 @@ export async function startAuthorizationServer({
     /** @returns {Promise<Statistics>} */
     statistics: () => ask({ kind: 'statistics' }),
     /**
-     * Gives a client another secret; the one before is no good any more.
+     * Gives a client another secret; the old one becomes invalid.
      * @param {string} clientSecret @param {string} [clientId] @returns {Promise<void>}
      */
     setSecret: (clientSecret, clientId = clients[0]) => ask({ kind: 'setSecret', clientId, clientSecret }),
     /**
-     * Answers what is being answered, then refuses connections for so long. Resolves when the server is back.
+     * Completes open requests, then refuses connections for the given time. Resolves when the server is back.
      * @param {number} ms @returns {Promise<void>}
      */
     away: (ms) => ask({ kind: 'away', ms }),
@@ -233,7 +233,7 @@ const serve = async ({ accessTokenLifeS, clients, keyClients, services }) => {
   const away = async (ms) => {
     const closed = once(http, 'close');
     http.close();
-    // A connection that has been answered is closed as well, instead of being kept.
+    // An answered connection is closed, not kept.
     const closing = setInterval(() => http.closeIdleConnections(), 5);
     await closed;
     clearInterval(closing);

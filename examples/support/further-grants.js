@@ -16,7 +16,7 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
  * @property {string} scope
  * @property {object} [claims] further ones
  *
- * @typedef {object} Door
+ * @typedef {object} Grants
  * @property {any} provider
  * @property {any} errors of the library
  * @property {Record<string, import('jose').JWK[]>} services who may sign assertions, with their public keys
@@ -25,22 +25,22 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
  * @property {(context: any, issuing: Issuing) => Promise<object>} issue makes the answer
  */
 
-/** @param {Door} door */
-export const addFurtherGrants = (door) => {
-  const { provider } = door;
-  provider.registerGrantType(JWT_BEARER, jwtBearer(door), ['assertion', 'scope']);
+/** @param {Grants} grants */
+export const addFurtherGrants = (grants) => {
+  const { provider } = grants;
+  provider.registerGrantType(JWT_BEARER, jwtBearer(grants), ['assertion', 'scope']);
   const parameters = ['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'audience', 'scope'];
-  provider.registerGrantType(TOKEN_EXCHANGE, tokenExchange(door), parameters);
+  provider.registerGrantType(TOKEN_EXCHANGE, tokenExchange(grants), parameters);
 };
 
-/** @param {Door} door */
+/** @param {Grants} grants */
 const jwtBearer = ({ provider, errors, services, resource, issue }) => {
   const seen = new Set();
   return async (context) => {
     const { assertion, scope = '' } = context.oidc.params;
     const verified = await jwtVerify(
       assertion ?? '',
-      // The keys of whoever the assertion says it is of, and no others.
+      // Only the keys of the assertion's issuer.
       (header, token) => {
         const { iss } = JSON.parse(Buffer.from(token.payload, 'base64url').toString());
         return createLocalJWKSet({ keys: services[iss] ?? [] })(header, token);
@@ -56,7 +56,7 @@ const jwtBearer = ({ provider, errors, services, resource, issue }) => {
   };
 };
 
-/** @param {Door} door */
+/** @param {Grants} grants */
 const tokenExchange = ({ provider, errors, ownKey, resource, issue }) => {
   /** A token of the server's own, which is still good. @param {string | undefined} token @param {string} type */
   const read = async (token, type) => {

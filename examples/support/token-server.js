@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A token endpoint (RFC 6749 §3.2) of a few lines, for grants of which an example checks everything by itself: it reads
- * the form, and turns what the example decides into an answer.
+ * A token endpoint (RFC 6749 §3.2) of a few lines, for grants that an example checks by itself: it reads
+ * the form, and turns the example's decision into an answer.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 /**
- * Starts the server. `decide` throws for what is to be refused; its message is the OAuth error.
+ * Starts the server. `decide` throws to refuse; its message is the OAuth error.
  *
  * @param {(form: Record<string, string>) => Promise<{ expiresInS: number } & Record<string, unknown>>} decide
  */
@@ -27,7 +27,7 @@ export const startTokenServer = async (decide) => {
       };
       response.writeHead(200, headers).end(JSON.stringify(answer));
     } catch (error) {
-      // What a check of jose's says is for the log of a server, not for its clients.
+      // Errors of jose belong into a server's log, not to its clients.
       const code = /^\w+$/.test(error.message) ? error.message : 'invalid_grant';
       response.writeHead(400, headers).end(JSON.stringify({ error: code }));
     }

@@ -3,8 +3,8 @@
  * Test your code: a client of an API meets an outage, a revoked token and a parked credential, in no time.
  *
  * What you see: four tests of `report-client.js`, written with node:test. Each makes a credential from a list of answers:
- * tokens and failures, served in order. There is no server, no thread and no wait: the time in which a token expires and
- * retries are made is a simulated clock's. An hour and more of it goes by, in milliseconds.
+ * tokens and failures, served in order. They use no server, no thread and no wait: expiry and
+ * retries follow a simulated clock. More than an hour passes in milliseconds.
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -42,7 +42,7 @@ await test('it reads with the token of the hour', async () => {
 
 await test('an outage that is longer than a token lives shows in its health, and is over by itself', async () => {
   const down = ProviderError.transient('the server is down');
-  const client = createClient([{ value: 'token-1', expiresInS: 60 }, ...Array(10).fill(down), 'token-2']);
+  const client = createClient([{ value: 'token-1', expiresInS: 60 }, ...Array(25).fill(down), 'token-2']);
   await made.ready();
   assert.equal(client.isHealthy(), true);
   await clock.advanceAsync(60_000);
@@ -62,7 +62,7 @@ await test('a token that the API refuses is replaced, and the report read all th
   assert.equal(made.left, 0);
 });
 
-await test('a credential that is parked is told at once', async () => {
+await test('a parked credential is reported at once', async () => {
   const client = createClient([ProviderError.fatal('the client is not known', { oauthError: 'invalid_client' })]);
   await assert.rejects(client.report(), { code: 'PARKED', message: /the client is not known/ });
 });

@@ -1,5 +1,5 @@
 /**
- * The code under test: a client of an API. It is given its credential, a real one or another, and how to fetch.
+ * The code under test: a client of an API. It gets its credential, a real or a test one, and a fetch function.
  */
 
 /**

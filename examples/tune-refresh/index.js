@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * When is a token replaced? What each option makes of the schedule, as `status()` shows it.
+ * When a token is replaced: the effect of each option on the schedule, as `status()` shows it.
  *
- * What you see: one credential a line. First what the defaults make of lives from a minute to a day, then what each
- * option changes, with the names of what was changed; `untold` is a token whose server says no life. Up to 5 % of a life is jitter, so no two runs are the same. At the end one that nobody had asked for,
- * and one whose first attempts fail.
+ * What you see: one credential a line. First the defaults for lives from a minute to a day, then the effect of each
+ * option, by its name; `untold` is a token without `expires_in`. Up to 5 % of a life is jitter, so no two runs are the
+ * same. At the end a credential with `eager: false`, and one whose first attempts fail.
  */
 import assert from 'node:assert/strict';
 import { credential, startSupervisor } from 'tokenvisor';
@@ -40,7 +40,7 @@ const supervisor = await startSupervisor(
 supervisor.on('mint:failed', ({ name, nextAttemptAtMs = 0 }) => {
   console.log(`event: '${name}' has failed, and tries again in ${nextAttemptAtMs - Date.now()} ms`);
 });
-// All but the lazy one. Events that come before there is a listener are held for it.
+// All but the lazy one. Events before the first listener are held for it.
 const minted = new Set();
 await new Promise((resolve) => {
   supervisor.on('mint:succeeded', ({ name }) => {
@@ -59,7 +59,7 @@ for (const [name, api] of Object.entries(supervisor.children)) {
   console.log(`${name.padEnd(36)}${inWords(refreshAtMs - issuedAtMs).padEnd(18)}${inWords(expiresAtMs - issuedAtMs)}`);
 }
 
-console.log('(untold: the server says no life)');
+console.log('(untold: a response without expires_in)');
 
 const { lazy } = supervisor.children;
 console.log(

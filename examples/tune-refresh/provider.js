@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { ProviderError } from 'tokenvisor/providers';
 
 /**
- * Mints tokens of any life, and fails the first few times if it is asked to.
+ * Mints tokens of any life; the first attempts fail if configured.
  *
  * @typedef {{ lifeS?: number, failures?: number }} Options
  * @type {import('tokenvisor/providers').ProviderFunction<Options>}

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { recoveredAfterMs } from './suites/outage.mjs';
-import { askOnce, nobodyAsked } from './support/asking.mjs';
+import { askOnce, noneAsked } from './support/asking.mjs';
 import { issueValue } from './support/token-values.mjs';
 
 const peer = (get: () => string | Promise<string>) => ({ get, close: () => undefined });
@@ -10,7 +10,7 @@ describe('users who ask', () => {
   afterEach(() => void vi.useRealTimers());
 
   it('are counted by what they got', async () => {
-    const asked = nobodyAsked();
+    const asked = noneAsked();
     const given = [
       () => issueValue(1, 60),
       () => Promise.resolve(issueValue(2, -1)),
@@ -31,7 +31,7 @@ describe('users who ask', () => {
   it.each(['before', 'while'])(
     'have asked in vain if they have no answer long after the stop %s they ask',
     async (when) => {
-      const asked = nobodyAsked();
+      const asked = noneAsked();
       const running = new AbortController();
       if (when === 'before') running.abort();
       const answers = [issueValue(1, 60), new Promise<string>(() => undefined), new Promise<string>(() => undefined)];
@@ -52,7 +52,7 @@ describe('users who ask', () => {
 });
 
 describe('the time to recover', () => {
-  const asked = (goodAt: number[], badAt: number[]) => ({ ...nobodyAsked(), goodAt, badAt });
+  const asked = (goodAt: number[], badAt: number[]) => ({ ...noneAsked(), goodAt, badAt });
 
   it('ends with the first good token after the last that was none', () => {
     expect(recoveredAfterMs(asked([900, 1_050, 1_300, 1_400], [950, 1_200]), 1_000)).toBe(300);

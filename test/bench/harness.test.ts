@@ -65,12 +65,12 @@ describe('throughput', () => {
     expect(there).toEqual(Array(7).fill(3));
   });
 
-  it('refuses a case whose work nobody uses', async () => {
+  it('refuses a case that returns nothing', async () => {
     const { harness } = simulated();
     await expect(harness.throughput({ idle: () => undefined })).rejects.toThrow("Expected 'idle' to return a value");
   });
 
-  it('refuses too few rounds, and a unit that is none', async () => {
+  it('refuses too few rounds, and an unknown unit', async () => {
     const { harness, take } = simulated();
     const cases = { a: () => take(1_000) };
     await expect(harness.throughput(cases, { rounds: 6 })).rejects.toThrow('Expected at least 7 rounds, got 6');

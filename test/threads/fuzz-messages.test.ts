@@ -95,7 +95,7 @@ describe('messages that nobody of ours has sent', () => {
     expect(receiveMessageOnPort(calls.port)).toBeUndefined();
   });
 
-  test('on the port that a writer has to the starting thread: told, and nobody speaks for the supervisor', async () => {
+  test('on the port that a writer has to the starting thread: reported, and the supervisor is not impersonated', async () => {
     const { children, heard } = await supervise({ own: kind(), other: kind() });
     const { port: home } = await children.own.writer();
     afterTest(() => home.close());

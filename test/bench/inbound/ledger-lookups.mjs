@@ -10,7 +10,7 @@ import { freshKeys, lookingFor } from '../table/fresh-keys.mjs';
 import { startRedis } from './redis.mjs';
 
 const PIPELINED = 1_000;
-/** Uuids that nobody has revoked. */
+/** The first uuid that is not revoked. */
 const OTHERS = 2 ** 30;
 
 const tokensOf = function* (/** @type {number} */ count) {

@@ -54,7 +54,7 @@ export const run = async (harness) => {
     harness.figure(`a call over ${beside}, p5 of all`, least('call()') / least(beside), bar);
   }
 
-  // Each batch ends when all of it has been heard. Comlink and Piscina answer each: they know nothing that goes one way.
+  // Each batch ends when all of it has been received. Comlink and Piscina answer each message: they have no one-way ones.
   const sent = await harness.throughput(
     {
       'raw MessagePort, one way': async (count) => {
@@ -62,15 +62,15 @@ export const run = async (harness) => {
         raw.port1.postMessage(1);
         return answer();
       },
-      'bare Comlink echo, nobody waits': async (count) => {
+      'bare Comlink echo, unawaited': async (count) => {
         for (let i = 0; i < count; i += 1) void bare.echo(0);
         return bare.echo(1);
       },
-      'Piscina run(), nobody waits': async (count) => {
+      'Piscina run(), unawaited': async (count) => {
         for (let i = 0; i < count; i += 1) void pool.run(0);
         return pool.run(1);
       },
-      'call(), nobody waits': async (count) => {
+      'call(), unawaited': async (count) => {
         for (let i = 0; i < count; i += 1) void echo.call(0);
         return echo.call(1);
       },
@@ -81,9 +81,9 @@ export const run = async (harness) => {
     },
     { unit: 'us' },
   );
-  const [call, comlink] = [sent['call(), nobody waits'], sent['bare Comlink echo, nobody waits']];
-  harness.ratio('a call over a bare Comlink echo, nobody waits', call, comlink, { atMost: CALL_BAR });
-  for (const beside of ['raw MessagePort, one way', 'bare Comlink echo, nobody waits', 'Piscina run(), nobody waits']) {
+  const [call, comlink] = [sent['call(), unawaited'], sent['bare Comlink echo, unawaited']];
+  harness.ratio('a call over a bare Comlink echo, unawaited', call, comlink, { atMost: CALL_BAR });
+  for (const beside of ['raw MessagePort, one way', 'bare Comlink echo, unawaited', 'Piscina run(), unawaited']) {
     harness.ratio(`a cast over ${beside}`, sent['cast()'], sent[beside]);
   }
   port1.close();

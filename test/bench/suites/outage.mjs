@@ -86,5 +86,5 @@ export const run = async (harness) => {
     });
   }
   harness.note(`Tokens live for ${LIFE_S} s; each user asks again after ${EVERY_MS} ms, and ${USERS} of them ask.`);
-  harness.note('What is counted while it is away are connections, which it ends at once. A 429 asks for 2 s.');
+  harness.note('While it is away, connections are counted, which it ends at once. A 429 asks for 2 s.');
 };

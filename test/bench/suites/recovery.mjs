@@ -76,7 +76,7 @@ const recover = async (supervisor, death, withToken, blocked) => {
   const token = child.last();
   const startedAt = monoMs();
   await KILLS[death]?.({ supervisor, name, views });
-  // Whoever wants one says so now: it is for the successor to hear.
+  // The request comes before the successor, which must see it.
   const wanted = withToken ? undefined : child.get({ timeoutMs: BOUND_MS });
   if (blocked) while (monoMs() < startedAt + BLOCK_MS);
   await until(views.words, Word.OPENED, 2, `the successor after '${death}'`);
@@ -121,7 +121,7 @@ export const run = async (harness) => {
     }
     await empty?.();
   }
-  harness.note(`A hang is seen after \`hangTimeoutMs\`, here ${HANG_MS} ms, which its figures have in them.`);
-  harness.note('With a token in the snapshot no reader was without one: each round checks it.');
+  harness.note(`A hang is seen after \`hangTimeoutMs\`, here ${HANG_MS} ms; its figures include that.`);
+  harness.note('With a token in the snapshot every reader had one: each round checks it.');
   await supervisor.close();
 };

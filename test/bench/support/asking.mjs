@@ -16,7 +16,7 @@ import { overdueMs } from './token-values.mjs';
  */
 
 /** @returns {Asked} */
-export const nobodyAsked = () => ({ waits: [], expired: 0, failed: 0, badAt: [], goodAt: [] });
+export const noneAsked = () => ({ waits: [], expired: 0, failed: 0, badAt: [], goodAt: [] });
 
 /** @param {Peer} peer @param {Asked} asked */
 export const ask = async (peer, asked) => {
@@ -63,7 +63,7 @@ export const askOnce = async (peer, asked, users, stopped) => {
 
 /** Users who ask all the time. @param {Peer} peer @param {Pace} pace @param {AbortSignal} signal */
 export const askUntil = async (peer, { users, everyMs }, signal) => {
-  const asked = nobodyAsked();
+  const asked = noneAsked();
   while (!signal.aborted) {
     await askOnce(peer, asked, users, signal);
     await sleep(everyMs);

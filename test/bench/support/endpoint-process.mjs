@@ -26,7 +26,7 @@ const server = createServer((request, response) => {
   });
 });
 
-// Away: whoever comes is counted, and finds nobody.
+// Away: connections are counted and ended.
 server.on('connection', (socket) => {
   if (mood !== 'away') return;
   requests.push(monoMs());

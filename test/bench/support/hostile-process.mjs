@@ -1,12 +1,12 @@
 /** One cell of the hostile suite: the main thread stalls over and over, with one way to have a token. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { ask, askOnThreads, LAST_WAIT_MS, nobodyAsked } from './asking.mjs';
+import { ask, askOnThreads, LAST_WAIT_MS, noneAsked } from './asking.mjs';
 import { monoMs } from './clock.mjs';
 import { fillPool } from './full-pool.mjs';
 import { startPeer } from './peers.mjs';
 
 const { name, url, lifeS, stallMs, poolFull, threads, durationMs } = JSON.parse(process.argv[2] ?? '{}');
-// Whoever wanted to know is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit());
 /** The time between two stalls: a few turns of the event loop. */
 const FREE_MS = 10;
@@ -22,7 +22,7 @@ const endOthers = await askOnThreads(
 );
 const empty = poolFull ? fillPool({ iterations: 100_000 }) : undefined;
 
-const asked = nobodyAsked();
+const asked = noneAsked();
 /** @type {Promise<void>[]} */
 const asking = [];
 const endMs = monoMs() + durationMs;

@@ -4,7 +4,7 @@ import { startPeer } from './peers.mjs';
 
 const { name, url, lifeS, retryEveryMs, users, everyMs } = JSON.parse(process.argv[2] ?? '{}');
 const THREADS = 4;
-// Whoever wanted to know is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit());
 
 const peer = await startPeer(name, { url, lifeS, retryEveryMs });

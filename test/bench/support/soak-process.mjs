@@ -36,6 +36,6 @@ setInterval(() => {
     process.send?.({ ...sample, rss: process.memoryUsage.rss(), refreshes });
   });
 }, 1_000);
-// Whoever wanted to know is gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit());
 process.on('message', () => void supervisor.close().then(() => process.exit()));

@@ -1,5 +1,5 @@
 /**
- * Tokens that say when they end, by the clock that all processes of a machine share, so that whoever is handed one can
+ * Tokens that say when they end, by the clock that all processes of a machine share, so that a reader can
  * tell whether it had ended.
  */
 import { monoMs } from './clock.mjs';
