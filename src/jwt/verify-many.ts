@@ -1,14 +1,16 @@
 /**
- * Verifies many tokens in threads beside the actor's: a signature takes 30 to 100 us, and would block the actor.
- * Piscina is loaded and its threads are started with the first batch; they end with the last, or by the signal.
+ * Verifies many tokens in threads beside the actor's: a signature takes 30 to 100 us, and the actor has other things to
+ * do. Piscina is loaded and its threads are started for the first batch; they end with the last, or by the signal.
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { Piscina } from 'piscina';
 import type * as PiscinaModule from 'piscina';
-import { abortError, listenForAbort, orAborted } from '../core/abort.js';
+import { orAborted } from '../core/abort.js';
+import { asTheyAre } from '../core/batcher.js';
 import { TokenvisorError } from '../core/errors.js';
 import { ownFile, presentFile } from '../core/package-files.js';
+import { pipeline } from '../core/pipeline.js';
 import type { Outcome, TokenRules } from './key-set.js';
 import type { Keys } from './key-source.js';
 import type { VerifyResult } from './verify-result.js';
@@ -46,80 +48,37 @@ type Batches = Iterable<readonly string[]> | AsyncIterable<readonly string[]>;
 /** An idle thread ends after this time: ms. Batches may arrive slowly. */
 const IDLE_TIMEOUT_MS = 5_000;
 
-/** One more batch is in progress than there are threads, so that none of them waits for this thread. */
+/** One batch is taken more than there are threads, so that no thread waits for the next one. */
 export const verifyMany = async function* (
   verifier: ManyVerifier,
   batches: Batches,
   { signal, onProgress, threads = Math.min(4, Math.max(1, availableParallelism() - 1)) }: VerifyManyOptions,
 ): AsyncGenerator<readonly VerifyResult[], void, undefined> {
-  const ending = abortedByAny(signal, verifier.closing);
-  const refuseAborted = (): void => {
-    if (verifier.closing.aborted) throw verifier.closing.reason;
-    if (signal?.aborted) throw abortError('verification', signal);
-  };
-  const iterator = Symbol.asyncIterator in batches ? batches[Symbol.asyncIterator]() : batches[Symbol.iterator]();
   const progress = { batches: 0, verified: 0, refused: 0 };
-  const underWay: Promise<readonly VerifyResult[]>[] = [];
-  let incoming: Promise<IteratorResult<readonly string[], unknown>> | undefined;
-  let exhausted = false;
   let pool: Piscina | undefined;
+  const work = async (tokens: readonly string[], ended: AbortSignal): Promise<readonly VerifyResult[]> => {
+    pool ??= createPool(threads);
+    // After the end its results are not used, and a fetch of keys may take long: so it is not waited for.
+    return (await orAborted(runBatch(verifier, pool, tokens, ended), ended)) ?? [];
+  };
+  const batcher = asTheyAre<readonly string[]>();
+  const signals = [verifier.closing, signal];
+  const run = { source: batches, batcher, work, inFlight: threads + 1, signals, what: 'verification' };
   try {
-    for (;;) {
-      refuseAborted();
-      if (!exhausted && underWay.length <= threads) incoming ??= Promise.resolve(iterator.next());
-      const [first] = underWay;
-      if (!incoming && !first) return;
-      // Whichever is first: a slow source must not delay results, and a silent one must not delay an abort.
-      const either = Promise.race([
-        ...(first ? [first.then((results) => ({ results }))] : []),
-        ...(incoming ? [incoming.then((next) => ({ next }))] : []),
-      ]);
-      const came = await orAborted(either, ending.signal);
-      if (!came) continue;
-      if ('results' in came) {
-        void underWay.shift();
-        const verified = came.results.filter(({ ok }) => ok).length;
-        progress.batches += 1;
-        progress.verified += verified;
-        progress.refused += came.results.length - verified;
-        onProgress?.({ ...progress });
-        yield came.results;
-      } else {
-        incoming = undefined;
-        exhausted = came.next.done === true;
-        if (came.next.done === true) continue;
-        pool ??= createPool(threads);
-        const running = runBatch(verifier, pool, came.next.value, ending.signal);
-        running.catch(() => {}); // Its error is reported in its turn.
-        underWay.push(running);
-      }
+    for await (const results of pipeline(run)) {
+      const verified = results.filter(({ ok }) => ok).length;
+      progress.batches += 1;
+      progress.verified += verified;
+      progress.refused += results.length - verified;
+      onProgress?.({ ...progress });
+      yield results;
     }
   } catch (error) {
-    refuseAborted();
+    if (verifier.closing.aborted) throw verifier.closing.reason;
     throw error;
   } finally {
-    ending.abort();
-    incoming?.catch(() => {});
-    // Not awaited: a busy source answers only when it is done.
-    if (!exhausted) void Promise.resolve(iterator.return?.()).catch(() => {});
     await pool?.destroy();
   }
-};
-
-interface Ending {
-  readonly signal: AbortSignal;
-  /** Also removes the listeners of the signals. */
-  abort(): void;
-}
-
-const abortedByAny = (...signals: readonly (AbortSignal | undefined)[]): Ending => {
-  const control = new AbortController();
-  const stopListening = signals.map((one) => listenForAbort(one, () => control.abort()));
-  const abort = (): void => {
-    for (const stop of stopListening) stop();
-    control.abort();
-  };
-  return { signal: control.signal, abort };
 };
 
 const createPool = (threads: number): Piscina => {

@@ -1,7 +1,7 @@
 /** The error of a bulk operation that ended early. */
 import { TokenvisorError, type TokenvisorErrorCode } from '../../core/errors.js';
 
-/** The rejection of `insertMany`, `destroyMany` and `revokeMany`: `code` has the reason, and `done` the progress. */
+/** What `insertMany`, `destroyMany` and `revokeMany` reject with: `code` says why, and `done` how many tokens were done. */
 export class BulkError extends TokenvisorError {
   /** How many of the tokens, in order, are certainly done. */
   readonly done: number;
@@ -11,3 +11,10 @@ export class BulkError extends TokenvisorError {
     this.done = options.done;
   }
 }
+
+/** The rejection of a bulk that `error` has ended: a {@link BulkError}, unless a callback or the source threw something else. */
+export const bulkError = (error: unknown, done: number, child: string): unknown => {
+  if (!(error instanceof TokenvisorError)) return error;
+  const text = `${error.message}. ${done} of the tokens were done before`;
+  return new BulkError(error.code, text, { done, child, cause: error });
+};

@@ -1,6 +1,6 @@
 /**
- * Verifies batches of tokens, one after the other: its threads are started for the first batch, and end when no more
- * arrive.
+ * Verifies batches of tokens that arrive as separate calls, in one run of `verifyMany()`: its threads start with the first
+ * batch, and end when no more arrive.
  */
 import type { JwtVerifier } from '../../jwt/jwt-verifier.js';
 import type { VerifyResult } from '../../jwt/verify-result.js';
@@ -18,14 +18,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Batches up to this size are verified inline, which takes less time than starting a thread. */
+/** Batches up to this size are verified inline: starting a thread takes longer. */
 const FEW = 32;
-/** How long a run waits for another batch: ms. A caller with many sends the next batch before this one is answered. */
+/** How long a run waits for the next batch: a caller with many sends it before this one is answered. */
 const IDLE_MS = 20;
 
 export class BatchVerifier implements TokenVerifier {
   readonly #verifier: JwtVerifier;
-  /** Batches that wait for the threads. */
+  /** Batches that no run has taken yet. */
   readonly #coming: Waiting[] = [];
   #running = false;
   #notify = (): void => undefined;
@@ -71,7 +71,7 @@ export class BatchVerifier implements TokenVerifier {
   async *#source(run: Run): AsyncGenerator<readonly string[], void, undefined> {
     for (;;) {
       if (this.#coming.length === 0) await this.#more();
-      // A failed run does not take another batch: it is left for the next run.
+      // A run that has failed takes no more batches: they are left for the next run.
       const next = run.isOver ? undefined : this.#coming.shift();
       if (!next) return;
       run.underWay.push(next);

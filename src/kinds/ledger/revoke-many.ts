@@ -1,15 +1,15 @@
 /**
- * Revokes many tokens: several batches are sent to the actor ahead of their answers, so that neither side waits for the
+ * Revokes many tokens: sends batches to the actor, some of them ahead of their answers, so that neither side waits for the
  * other.
  */
-import { abortError } from '../../core/abort.js';
+import { lists } from '../../core/batcher.js';
 import type { CallOptions } from '../../messaging/call-port.js';
 import { boolean, checked, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
-import { TokenvisorError } from '../../core/errors.js';
-import { BulkError } from '../inbound/bulk-error.js';
+import { pipeline } from '../../core/pipeline.js';
+import { checkSource } from '../../core/source.js';
+import { bulkError } from '../inbound/bulk-error.js';
 import { readClaims } from '../../jwt/read-claims.js';
-import { checkSource, inBatches } from '../inbound/in-batches.js';
 import { MOST_OF_A_BATCH, type LedgerCall, type RevokedBatch } from './ledger-messages.js';
 import { factsOf } from './token-facts.js';
 
@@ -46,9 +46,11 @@ const shape = object({
   ),
 });
 
-/** Batches sent ahead: more than there are threads that verify. */
-const AHEAD = 8;
-/** The timeout of one batch, on a busy machine with a slow store: ms. */
+/** How many batches are ahead of their answers: more than there are threads that verify. */
+const IN_FLIGHT = 8;
+/** A batch of long tokens is sent before it has {@link MOST_OF_A_BATCH}, so that its size is bounded. */
+const CHARACTERS_OF_A_BATCH = 4 * 1_024 * 1_024;
+/** One batch, on a busy machine with a slow store. */
 const TIMEOUT_MS = 60_000;
 const MOST_PLACES = 1_000;
 
@@ -63,51 +65,38 @@ export const revokeMany = async (
   const { verified, signal, onProgress } = checked(shape, options, 'options', child);
   checkSource(tokens, child);
   let progress: RevokeManyProgress = { revoked: 0, alreadyRevoked: 0, refused: 0, refusedAt: [] };
-  const underWay: { readonly first: number; readonly count: number; readonly answer: Promise<RevokedBatch> }[] = [];
-  let sent = 0;
   let done = 0;
-  const send = (batch: readonly string[]): void => {
+  const work = async (batch: readonly string[]): Promise<RevokedBatch & { readonly count: number }> => {
     const message: LedgerCall = verified
       ? { kind: 'revoke_many', facts: batch.map(factsOfAny) }
       : { kind: 'revoke_many', tokens: batch.map(textOrNone) };
-    const answer = call(message, { timeoutMs: TIMEOUT_MS, ...(signal && { signal }) });
-    answer.catch(() => undefined); // Its error is reported in its turn.
-    underWay.push({ first: sent, count: batch.length, answer });
-    sent += batch.length;
+    const answer = await call(message, { timeoutMs: TIMEOUT_MS, ...(signal && { signal }) });
+    return { ...answer, count: batch.length };
   };
-  const receive = async (): Promise<void> => {
-    const { first, count, answer } = underWay[0]!;
-    const { revoked, alreadyRevoked, refused } = await answer;
-    underWay.shift();
-    done += count;
-    progress = {
-      revoked: progress.revoked + revoked,
-      alreadyRevoked: progress.alreadyRevoked + alreadyRevoked,
-      refused: progress.refused + refused.length,
-      refusedAt: [...progress.refusedAt, ...refused.map((at) => first + at)].slice(0, MOST_PLACES),
-    };
-    onProgress?.(progress);
-  };
+  const batcher = lists<string>(MOST_OF_A_BATCH, CHARACTERS_OF_A_BATCH, lengthOf);
   try {
-    for await (const batch of inBatches(tokens, MOST_OF_A_BATCH, signal)) {
-      if (underWay.length >= AHEAD) await receive();
-      send(batch);
+    const answers = pipeline({ source: tokens, batcher, work, inFlight: IN_FLIGHT, signals: [signal], what: 'call' });
+    for await (const { revoked, alreadyRevoked, refused, count } of answers) {
+      const places = refused.map((at) => done + at);
+      done += count;
+      progress = {
+        revoked: progress.revoked + revoked,
+        alreadyRevoked: progress.alreadyRevoked + alreadyRevoked,
+        refused: progress.refused + refused.length,
+        refusedAt: [...progress.refusedAt, ...places].slice(0, MOST_PLACES),
+      };
+      onProgress?.(progress);
     }
-    if (signal?.aborted === true) throw abortError('call', signal);
-    while (underWay.length > 0) await receive();
     return progress;
   } catch (error) {
-    if (!(error instanceof TokenvisorError)) throw error;
-    const { code, message } = error;
-    throw new BulkError(code, `revokeMany() was done with ${done} tokens: ${message}`, { done, child, cause: error });
-  } finally {
-    // Sent batches are completed before the outcome is reported.
-    await Promise.allSettled(underWay.map(({ answer }) => answer));
+    throw bulkError(error, done, child);
   }
 };
 
-/** A value that is not a string is refused like an invalid token. */
+/** An item that is no string goes as an empty one, which is refused as well. */
 const textOrNone = (token: unknown): string => (typeof token === 'string' ? token : '');
+
+const lengthOf = (token: unknown): number => textOrNone(token).length;
 
 const factsOfAny = (token: unknown): ReturnType<typeof factsOf> => {
   const claims = readClaims(token);

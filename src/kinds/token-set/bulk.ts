@@ -1,12 +1,13 @@
-/** Sends many rows, as they arrive, in messages small enough not to delay others; a few are in flight at a time. */
-import { abortError, letGo, orAborted } from '../../core/abort.js';
+/**
+ * Sends the rows of many tokens to the actor of a token set, in messages of bounded size, a few of them ahead of their answers.
+ */
+import type { Batcher } from '../../core/batcher.js';
 import { checked, custom, object, optional } from '../../config/check.js';
 import { waitShape } from '../../config/check-timeout.js';
-import { TokenvisorError } from '../../core/errors.js';
 import { nextTurn } from '../../core/next-turn.js';
+import { pipeline } from '../../core/pipeline.js';
 import { ROW_WORDS } from '../../table/layout.js';
-import { BulkError } from '../inbound/bulk-error.js';
-import { iteratorOf } from '../inbound/in-batches.js';
+import { bulkError } from '../inbound/bulk-error.js';
 import { ROWS_A_MESSAGE } from './token-set-messages.js';
 
 /** Options of `insertMany` and `destroyMany`. */
@@ -36,13 +37,13 @@ const shape = object({
 export const checkBulkOptions = (options: unknown, child: string): BulkOptions =>
   checked(shape, options, 'options', child);
 
-/** The most messages in flight: the actor is never idle for want of one, and other messages are handled in between. */
-const UNDER_WAY = 4;
+/** How many messages wait for the actor at most: it always has a next one, and other senders get their turn. */
+const IN_FLIGHT = 4;
 
-/** The result of sent rows: how many, in order, are done, and the error if not all. */
+/** Of the rows of a message: how many, in order, are done, and if not all, then why. */
 interface Sent {
   readonly done: number;
-  readonly error?: TokenvisorError;
+  readonly error?: Error;
 }
 
 export interface BulkTask<Item> {
@@ -50,140 +51,74 @@ export interface BulkTask<Item> {
   readonly items: Iterable<Item> | AsyncIterable<Item>;
   readonly options: BulkOptions;
   /**
-   * Writes an item into a row. Returns the flag of the whole message: a row with another flag begins a new message;
-   * undefined if nothing is sent for the item.
+   * Writes an item into a row. Returns the flag of the message that the row goes into; a change of the flag begins a new
+   * message. Returns undefined if the item needs no row.
    */
   readonly write: (rows: Int32Array, index: number, item: Item) => boolean | undefined;
   readonly send: (rows: Int32Array, flag: boolean) => Promise<Sent>;
-  /** Called once, when nothing more will be sent. */
+  /** Called at the end of the items, in the turn in which the last message is sent. */
   readonly onSent: () => void;
 }
 
 /**
- * Resolves with the number of items. Rejects with a {@link BulkError}. For a synchronous iterable, the first
- * {@link UNDER_WAY} messages have been sent when it returns.
+ * Resolves with how many items there were. Rejects with a {@link BulkError}. The first messages of an iterable that does not
+ * wait have been sent when it returns: {@link IN_FLIGHT} of them.
  */
-export const runBulk = <Item>(task: BulkTask<Item>): Promise<number> => new Bulk(task).run();
-
-class Bulk<Item> {
-  readonly #task: BulkTask<Item>;
-  /** In the order of sending. */
-  readonly #underWay: Promise<void>[] = [];
-  #rows = new Int32Array(ROWS_A_MESSAGE * ROW_WORDS);
-  #count = 0;
-  /** Items since the last message for which nothing is sent. */
-  #skipped = 0;
-  #flag = false;
-  #done = 0;
-  /** The first failure: later results do not count. */
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(task: BulkTask<Item>) {
-    this.#task = task;
+export const runBulk = async <Item>(task: BulkTask<Item>): Promise<number> => {
+  const { child, items, options, send } = task;
+  let done = 0;
+  let failure: Error | undefined;
+  const work = async ({ rows, flag, skipped }: Message): Promise<{ done: number }> => {
+    // Without rows it waits a turn all the same, so that the thread does other work.
+    const answer: Promise<Sent> = rows.length === 0 ? nextTurn().then(() => ({ done: 0 })) : send(rows, flag);
+    const sent = await answer.catch((error: unknown): Sent => ({ done: 0, error: error as Error }));
+    // Counted here, because it counts after the end of the pipeline as well. After a failure nothing does.
+    if (!failure) done += sent.error ? sent.done : sent.done + skipped;
+    failure ??= sent.error;
+    if (failure) throw failure;
+    return { done };
+  };
+  const signals = [options.signal];
+  const sent = { source: items, batcher: messages(task), work, inFlight: IN_FLIGHT, signals, what: 'bulk' };
+  try {
+    for await (const progress of pipeline(sent)) options.onProgress?.(progress);
+    return done;
+  } catch (error) {
+    throw bulkError(failure ?? error, done, child);
   }
+};
 
-  async run(): Promise<number> {
-    const { child, options } = this.#task;
-    const { signal } = options;
-    try {
-      if (signal?.aborted) throw abortError('bulk', signal);
-      await this.#take();
-      while (this.#underWay.length > 0) await this.#settleOne();
-      return this.#done;
-    } catch (thrown) {
-      this.#task.onSent();
-      await Promise.all(this.#underWay);
-      const error = this.#failure ? this.#failure.error : thrown;
-      if (!(error instanceof TokenvisorError)) throw error;
-      const text = `${error.message}. ${this.#done} of the tokens were done before`;
-      throw new BulkError(error.code, text, { done: this.#done, child, cause: error });
-    }
-  }
-
-  async #take(): Promise<void> {
-    const { items } = this.#task;
-    if (Symbol.asyncIterator in items) {
-      await this.#takeAsync(items[Symbol.asyncIterator]());
-    } else {
-      const iterator = iteratorOf(items);
-      for (const item of { [Symbol.iterator]: () => iterator }) {
-        this.#add(item);
-        this.#throwIfAborted();
-        while (this.#underWay.length >= UNDER_WAY) await this.#settleOne();
-      }
-    }
-    if (this.#count + this.#skipped > 0) this.#send();
-    this.#task.onSent();
-  }
-
-  /** Iterates by hand, because a source may never answer after the signal. */
-  async #takeAsync(source: AsyncIterator<Item>): Promise<void> {
-    const { signal } = this.#task.options;
-    let isOver = true;
-    try {
-      for (;;) {
-        const next = await orAborted(source.next(), signal);
-        // A source that has thrown is over; after any other error it is not.
-        isOver = next?.done === true;
-        if (isOver) return;
-        this.#throwIfAborted();
-        this.#add(next!.value as Item);
-        while (this.#underWay.length >= UNDER_WAY) await this.#settleOne();
-        isOver = true;
-      }
-    } finally {
-      if (!isOver) letGo(source);
-    }
-  }
-
-  #add(item: Item): void {
-    const count = this.#count;
-    const flag = this.#task.write(this.#rows, count, item);
-    if (flag === undefined) {
-      this.#skipped += 1;
-    } else {
-      if (count > 0 && flag !== this.#flag) {
-        this.#send();
-        // Copied as written: writing the item again might give another result.
-        this.#rows.copyWithin(0, count * ROW_WORDS, (count + 1) * ROW_WORDS);
-      }
-      this.#flag = flag;
-      this.#count += 1;
-    }
-    if (this.#count + this.#skipped >= ROWS_A_MESSAGE) this.#send();
-  }
-
-  #send(): void {
-    const count = this.#count;
-    const skipped = this.#skipped;
-    this.#count = 0;
-    this.#skipped = 0;
-    // A posted message is a copy of these rows only.
-    const rows = this.#rows.slice(0, count * ROW_WORDS);
-    // Also without a wait, other work runs in between.
-    const answer = count === 0 ? nextTurn().then(() => ({ done: 0 })) : this.#task.send(rows, this.#flag);
-    const sent = answer.then(
-      ({ done, error }: Sent) => this.#note(done === count ? done + skipped : done, error),
-      (error: unknown) => this.#note(0, error),
-    );
-    this.#underWay.push(sent);
-  }
-
-  #note(done: number, error: unknown): void {
-    if (this.#failure) return;
-    this.#done += done;
-    if (error !== undefined) this.#failure = { error };
-  }
-
-  async #settleOne(): Promise<void> {
-    await this.#underWay.shift();
-    if (this.#failure) throw this.#failure.error;
-    this.#throwIfAborted();
-    this.#task.options.onProgress?.({ done: this.#done });
-  }
-
-  #throwIfAborted(): void {
-    const { signal } = this.#task.options;
-    if (signal?.aborted) throw abortError('bulk', signal);
-  }
+interface Message {
+  readonly rows: Int32Array;
+  readonly flag: boolean;
+  /** How many items since the last message needed no row. */
+  readonly skipped: number;
 }
+
+const messages = <Item>({ write, onSent }: BulkTask<Item>): Batcher<Item, Message> => {
+  const rows = new Int32Array(ROWS_A_MESSAGE * ROW_WORDS);
+  let [count, skipped, flag] = [0, 0, false];
+  const take = (): Message => {
+    // A copy of these rows alone: this is what is posted.
+    const message = { rows: rows.slice(0, count * ROW_WORDS), flag, skipped };
+    count = 0;
+    skipped = 0;
+    return message;
+  };
+  const add = (item: Item): Message | undefined => {
+    const at = count;
+    const wanted = write(rows, at, item);
+    const before = at > 0 && wanted !== undefined && wanted !== flag ? take() : undefined;
+    // Copied, not written again: a getter of the item could return another value.
+    if (before) rows.copyWithin(0, at * ROW_WORDS, (at + 1) * ROW_WORDS);
+    if (wanted === undefined) skipped += 1;
+    else count += 1;
+    flag = wanted ?? flag;
+    return count + skipped >= ROWS_A_MESSAGE ? take() : before;
+  };
+  const rest = (): Message | undefined => {
+    onSent();
+    return count + skipped > 0 ? take() : undefined;
+  };
+  return { add, rest };
+};

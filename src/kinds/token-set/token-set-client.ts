@@ -10,7 +10,7 @@ import { expirySeconds } from '../../table/expiry.js';
 import { ROW_WORDS } from '../../table/layout.js';
 import type { RemoteRef } from '../../messaging/remote-ref.js';
 import { within } from '../../core/within.js';
-import { checkSource } from '../inbound/in-batches.js';
+import { checkSource } from '../../core/source.js';
 import { type BulkOptions, checkBulkOptions, runBulk } from './bulk.js';
 import { checkedEntry, checkedToken, type InsertOptions, type TokenSetItem } from './token-set-item.js';
 import type { SetAnswer, TokenSetMessage } from './token-set-messages.js';
