@@ -42,7 +42,24 @@ export const registerBundled = (modules: Readonly<Record<string, () => unknown>>
   for (const [path, load] of Object.entries(modules)) bundled.set(new URL(path, import.meta.url).href, load);
 };
 
-/** Registers a module that is already in this thread under a URL; returns a function that removes it. */
+/** Families of modules, whose URLs differ in one part. */
+const families: { readonly head: string; readonly tail: string; readonly load: (part: string) => unknown }[] = [];
+
+/** The same for all modules of a pattern with one `*`; `load` is given what stands in its place. */
+export const registerBundledFamily = (pattern: string, load: (part: string) => unknown): void => {
+  const [head = '', tail = ''] = new URL(pattern, import.meta.url).href.split('*');
+  families.push({ head, tail, load });
+};
+
+const bundledLoad = (url: string): (() => unknown) | undefined => {
+  for (const { head, tail, load } of bundled.has(url) ? [] : families) {
+    const part = url.slice(head.length, -tail.length);
+    if (url === `${head}${part}${tail}` && part !== '') return () => load(part);
+  }
+  return bundled.get(url);
+};
+
+/** Makes a module of what is in this thread already, under a URL of its own; returns what takes it back. */
 export const provideModule = (url: string, module: Exports): (() => void) => {
   bundled.set(url, () => module);
   return () => void bundled.delete(url);
@@ -53,7 +70,7 @@ export const loadExport = (moduleUrl: string, exportName: string): unknown => {
   let loaded: unknown;
   try {
     const url = resolveModule(moduleUrl, import.meta.url);
-    const load = bundled.get(url);
+    const load = bundledLoad(url);
     loaded = load ? load() : require(fileURLToPath(url));
   } catch (error) {
     throw new TokenvisorError('START_FAILED', `Can't load ${moduleUrl}: ${hint(error, moduleUrl)}`, { cause: error });

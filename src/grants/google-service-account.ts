@@ -1,10 +1,10 @@
-/** Google's service accounts as data: the JWT bearer grant, with all its parameters in one key file. */
-import { check, object, optional, string, type CheckResult } from '../config/check.js';
+/** Google's service accounts as data: the JWT bearer grant, with all that it needs in one key file. */
+import { object, optional, string } from '../config/check.js';
 import { allowsInsecureHttp, strings, tokenRequestShape, type TokenRequestOptions } from '../oauth/request-options.js';
 import type { ProviderSpec } from '../oauth/provider.js';
 import { secret } from '../secrets/secret-check.js';
 import type { SecretReference } from '../secrets/references.js';
-import { grantModule, grantSpec } from './grant-spec.js';
+import { defineGrant } from './define-grant.js';
 
 /** Options of {@link googleServiceAccount}. */
 export interface GoogleServiceAccountOptions extends Pick<
@@ -27,16 +27,29 @@ export interface GoogleServiceAccountOptions extends Pick<
   readonly tokenEndpoint?: string | URL;
 }
 
-export interface CheckedGoogleServiceAccountOptions extends Omit<GoogleServiceAccountOptions, 'tokenEndpoint'> {
-  readonly tokenEndpoint?: string;
-  readonly timeoutMs: number;
-}
-
-export const googleServiceAccountModule = grantModule('google-service-account');
+/** @internal */
+export const googleServiceAccountGrant = defineGrant({
+  name: 'google-service-account',
+  shape: (options) => {
+    const { tokenEndpoint, tls, allowInsecureHttp, timeoutMs } = tokenRequestShape(allowsInsecureHttp(options));
+    return object({
+      keyFile: secret(),
+      scope: strings,
+      subject: optional(string()),
+      tokenEndpoint,
+      tls,
+      allowInsecureHttp,
+      timeoutMs,
+    });
+  },
+  // An assertion that is not known is an invalid grant (RFC 7523 §3.1).
+  proof: { options: ['keyFile'], refusals: ['invalid_grant'] },
+});
 
 /**
  * Tokens of a Google service account, from its JSON key file, by the JWT bearer grant (RFC 7523 §2.1).
  *
+ * @function
  * @example
  * credential({
  *   provider: googleServiceAccount({
@@ -45,26 +58,5 @@ export const googleServiceAccountModule = grantModule('google-service-account');
  *   }),
  * });
  */
-export const googleServiceAccount = (options: GoogleServiceAccountOptions): ProviderSpec<GoogleServiceAccountOptions> =>
-  grantSpec(googleServiceAccountModule, options);
-
-/** Checks the options of a Google service account. */
-export const checkGoogleServiceAccount = (
-  options: unknown,
-  path: string,
-): CheckResult<CheckedGoogleServiceAccountOptions> => {
-  const { tokenEndpoint, tls, allowInsecureHttp, timeoutMs } = tokenRequestShape(allowsInsecureHttp(options));
-  return check(
-    object({
-      keyFile: secret(),
-      scope: strings,
-      subject: optional(string()),
-      tokenEndpoint,
-      tls,
-      allowInsecureHttp,
-      timeoutMs,
-    }),
-    options,
-    path,
-  );
-};
+export const googleServiceAccount: (options: GoogleServiceAccountOptions) => ProviderSpec<GoogleServiceAccountOptions> =
+  googleServiceAccountGrant.factory;

@@ -1,31 +1,15 @@
 /** The JWT bearer grant as data. */
-import {
-  check,
-  joinPath,
-  number,
-  object,
-  optional,
-  record,
-  string,
-  type Check,
-  type CheckResult,
-} from '../config/check.js';
+import { joinPath, number, object, optional, record, string, type Check, type Checked } from '../config/check.js';
 import { describeKind, isPlainObject } from '../core/describe.js';
 import type { ClientOptions } from '../oauth/client-options.js';
-import {
-  allowsInsecureHttp,
-  checkGrant,
-  grantShape,
-  type CheckedGrantOptions,
-  type TokenRequestOptions,
-} from '../oauth/request-options.js';
+import { allowsInsecureHttp, checkGrant, grantShape, type TokenRequestOptions } from '../oauth/request-options.js';
 import { isPresented } from './presented-token.js';
 import type { ProviderSpec } from '../oauth/provider.js';
 import type { Json } from '../core/json.js';
 import type { SecretReference } from '../secrets/references.js';
 import { signingKeyShape, type SigningKey } from '../oauth/signing-key.js';
 import type { TokenReference } from '../secrets/token-reference.js';
-import { grantModule, grantSpec } from './grant-spec.js';
+import { defineGrant } from './define-grant.js';
 import { json } from './json-check.js';
 
 /** A key, and the claims of the assertions that it signs (RFC 7523 §3). */
@@ -63,31 +47,6 @@ export interface JwtBearerOptions extends TokenRequestOptions, Partial<ClientOpt
   readonly assertion: AssertionOptions | SecretReference | TokenReference | string;
 }
 
-export interface CheckedAssertion extends AssertionOptions {
-  readonly lifetimeMs: number;
-}
-
-export interface CheckedJwtBearerOptions extends CheckedGrantOptions {
-  readonly assertion: CheckedAssertion | SecretReference | TokenReference | string;
-}
-
-export const jwtBearerModule = grantModule('jwt-bearer');
-
-/**
- * Tokens by the JWT bearer grant (RFC 7523 §2.1): for service accounts, and for identities that a platform asserts.
- *
- * @example
- * credential({
- *   provider: jwtBearer({
- *     issuer,
- *     assertion: { privateKey: file('/run/secrets/reports.pem'), keyId: 'reports-1', issuer: 'reports' },
- *     scope: 'read',
- *   }),
- * });
- */
-export const jwtBearer = (options: JwtBearerOptions): ProviderSpec<JwtBearerOptions> =>
-  grantSpec(jwtBearerModule, options);
-
 const OWN_CLAIMS = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti'];
 
 const claims: Check<Readonly<Record<string, Json>>> = (value, path, report) => {
@@ -107,15 +66,33 @@ const key = object({
   claims: optional(claims),
 });
 
-const assertion: Check<CheckedJwtBearerOptions['assertion']> = (value, path, report) => {
+const assertion: Check<Checked<typeof key> | SecretReference | TokenReference | string> = (value, path, report) => {
   if (isPresented(value)) return value;
   if (isPlainObject(value)) return key(value, path, report);
   report(path, 'an object with a `privateKey`, or a secret or tokenOf() that is an assertion', describeKind(value));
   return '';
 };
 
-/** Checks the options of the JWT bearer grant. */
-export const checkJwtBearer = (options: unknown, path: string): CheckResult<CheckedJwtBearerOptions> => {
-  const shape = { ...grantShape(allowsInsecureHttp(options)), clientId: optional(string()), assertion };
-  return check(object(shape, checkGrant), options, path);
-};
+/** @internal */
+export const jwtBearerGrant = defineGrant({
+  name: 'jwt-bearer',
+  shape: (options) =>
+    object({ ...grantShape(allowsInsecureHttp(options)), clientId: optional(string()), assertion }, checkGrant),
+  // An assertion that is not known is an invalid grant (RFC 7523 §3.1).
+  proof: { options: ['assertion'], refusals: ['invalid_grant'] },
+});
+
+/**
+ * Tokens by the JWT bearer grant (RFC 7523 §2.1): service accounts, and identities that a platform vouches for.
+ *
+ * @function
+ * @example
+ * credential({
+ *   provider: jwtBearer({
+ *     issuer,
+ *     assertion: { privateKey: file('/run/secrets/reports.pem'), keyId: 'reports-1', issuer: 'reports' },
+ *     scope: 'read',
+ *   }),
+ * });
+ */
+export const jwtBearer: (options: JwtBearerOptions) => ProviderSpec<JwtBearerOptions> = jwtBearerGrant.factory;

@@ -4,36 +4,14 @@
  */
 import { isPlainObject } from '../core/describe.js';
 import type { ProviderSpec } from '../oauth/provider.js';
-import { clientCredentialsModule } from './client-credentials.js';
-import { googleServiceAccountModule } from './google-service-account.js';
-import { jwtBearerModule } from './jwt-bearer.js';
-import { refreshTokenModule } from './refresh-token.js';
-import { tokenExchangeModule } from './token-exchange.js';
+import { builtInGrant } from './built-in-grants.js';
 
 const CLIENT = ['clientId', 'clientSecret', 'clientAssertion', 'clientAuthentication'];
 /** Of `tls`: the trusted authorities don't authenticate the client. */
 const CERTIFICATE = ['cert', 'key'];
 
-/** The options that authenticate the client, and the OAuth errors that say that they are not accepted. */
-interface Proof {
-  readonly keys: readonly string[];
-  readonly refusals: readonly string[];
-}
-
-const byClient: Proof = { keys: CLIENT, refusals: ['invalid_client'] };
-/** An unknown assertion is an invalid grant (RFC 7523 §3.1). */
-const byAssertion: Proof = {
-  keys: [...CLIENT, 'assertion', 'keyFile'],
-  refusals: ['invalid_client', 'invalid_grant'],
-};
-
-const PROOFS: ReadonlyMap<string, Proof> = new Map([
-  [clientCredentialsModule, byClient],
-  [refreshTokenModule, byClient],
-  [tokenExchangeModule, byClient],
-  [jwtBearerModule, byAssertion],
-  [googleServiceAccountModule, byAssertion],
-]);
+/** The OAuth error of a server that does not know the proof of the client. */
+const CLIENT_REFUSED = 'invalid_client';
 
 export interface ProviderOverlap {
   readonly previous: ProviderSpec;
@@ -43,13 +21,14 @@ export interface ProviderOverlap {
 /** What may be tried in place of `next` for a while; undefined if the two are not the same provider. */
 export const previousAuthentication = (before: ProviderSpec, next: ProviderSpec): ProviderOverlap | undefined => {
   if (before.module !== next.module || before.export !== next.export) return undefined;
-  const proof = PROOFS.get(next.module);
-  // Only a custom provider knows which of its options are secrets.
-  if (!proof) return { previous: before, refusals: byClient.refusals };
-  const options = without(mixed(before.options, next.options, proof.keys), ['tls']);
+  const grant = builtInGrant(next.module);
+  // A module of the user's knows by itself which of its options are secrets.
+  if (!grant) return { previous: before, refusals: [CLIENT_REFUSED] };
+  const { proof } = grant;
+  const options = without(mixed(before.options, next.options, [...CLIENT, ...proof.options]), ['tls']);
   const tls = mixed(tlsOf(before.options), tlsOf(next.options), CERTIFICATE);
   const previous = { ...next, options: { ...options, ...(Object.keys(tls).length > 0 && { tls }) } };
-  return { previous, refusals: proof.refusals };
+  return { previous, refusals: [CLIENT_REFUSED, ...proof.refusals] };
 };
 
 /** `next`, with those options from before. */

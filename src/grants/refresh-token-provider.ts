@@ -7,7 +7,6 @@
  */
 import { ProviderError } from '../core/errors.js';
 import { FileStore, type StoreMachine } from '../refresh-store/file.js';
-import { checkRefreshToken, type CheckedRefreshTokenOptions, type RefreshTokenOptions } from './refresh-token.js';
 import type { MintAttempt, MintedToken, ProviderContext, ProviderObject, ProviderSession } from '../oauth/provider.js';
 import { RefreshTokenJournal } from '../refresh-store/journal.js';
 import {
@@ -20,27 +19,26 @@ import {
 } from '../refresh-store/record.js';
 import { refreshTokenIn } from '../oauth/token-answer.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
-import { checkedOptions } from './checked-options.js';
+import type { CheckedOptions } from './define-grant.js';
+import { refreshTokenGrant } from './refresh-token.js';
 
-/** The grant on a machine: the real one, or a simulated one. */
-export const refreshTokenOn = (machine: StoreMachine = {}): ProviderObject<RefreshTokenOptions> => ({
-  open(context) {
-    const options = checkedOptions(context, checkRefreshToken);
-    return new RefreshTokenSession(context, options, machine);
-  },
-});
+/** The grant on a machine: the one that it runs on, or a simulated one. */
+export const refreshTokenOn = (machine: StoreMachine = {}): ProviderObject =>
+  refreshTokenGrant.provider((context, options) => new RefreshTokenSession(context, options, machine));
 
 export const provider = refreshTokenOn();
 
+type Options = CheckedOptions<typeof refreshTokenGrant>;
+
 class RefreshTokenSession implements ProviderSession {
   readonly singleUse: boolean;
-  readonly #options: CheckedRefreshTokenOptions;
+  readonly #options: Options;
   readonly #endpoint: TokenEndpoint;
   readonly #journal: RefreshTokenJournal;
   /** Somebody has allowed one exchange, and it has not been sent yet. */
   #allowed = false;
 
-  constructor(context: ProviderContext, options: CheckedRefreshTokenOptions, machine: StoreMachine) {
+  constructor(context: ProviderContext, options: Options, machine: StoreMachine) {
     const writer = `${context.owner}/${context.name}`;
     const { store } = options;
     this.singleUse = options.rotation === 'single-use';

@@ -1,18 +1,12 @@
 /** The refresh token grant as data. */
 import { absolute } from '../fs/file-path.js';
-import { check, custom, object, oneOf, optional, optionsOf, type CheckResult } from '../config/check.js';
+import { custom, object, oneOf, optional, optionsOf } from '../config/check.js';
 import { describeValue, isPlainObject, propertyOf } from '../core/describe.js';
-import {
-  allowsInsecureHttp,
-  checkGrant,
-  grantShape,
-  type CheckedGrantOptions,
-  type GrantOptions,
-} from '../oauth/request-options.js';
+import { allowsInsecureHttp, checkGrant, grantShape, type GrantOptions } from '../oauth/request-options.js';
 import type { ProviderSpec } from '../oauth/provider.js';
 import { secret } from '../secrets/secret-check.js';
 import type { SecretReference } from '../secrets/references.js';
-import { grantModule, grantSpec } from './grant-spec.js';
+import { defineGrant } from './define-grant.js';
 
 /** A file that stores a refresh token; made by {@link fileStore}. */
 export interface FileStoreSpec {
@@ -56,58 +50,6 @@ export interface RefreshTokenOptions extends GrantOptions {
   readonly store?: FileStoreSpec | 'memory';
 }
 
-export interface CheckedRefreshTokenOptions extends CheckedGrantOptions {
-  readonly refreshToken: SecretReference | string;
-  readonly rotation: 'single-use' | 'reusable';
-  readonly onAmbiguous: 'hold' | 'replayOnce';
-  readonly store: FileStoreSpec | 'memory';
-}
-
-export const refreshTokenModule = grantModule('refresh-token');
-
-/**
- * Tokens by the refresh token grant (RFC 6749 §6).
- *
- * @example
- * credential({
- *   provider: refreshToken({
- *     issuer,
- *     clientId: 'mail',
- *     refreshToken: file('/run/secrets/mail-refresh-token'),
- *     store: fileStore('/var/lib/app/mail-refresh-token.json'),
- *   }),
- * });
- */
-export const refreshToken = (options: RefreshTokenOptions): ProviderSpec<RefreshTokenOptions> => {
-  // A file can't be fenced, so the next incarnation waits for the exit of the previous one.
-  const fenceable = typeof propertyOf(options, 'store') !== 'object';
-  return grantSpec(refreshTokenModule, options, fenceable);
-};
-
-/**
- * Stores a refresh token in a file (mode 0600, replaced as a whole, locked against other processes), so that it
- * survives the process. The directory must exist, and be writable by this user alone. A relative path is resolved now,
- * against the working directory.
- */
-export const fileStore = (path: string | URL, options: FileStoreOptions = {}): FileStoreSpec => ({
-  kind: 'file',
-  path: absolute(path),
-  ...optionsOf(options, 'options'),
-});
-
-/** Checks the options of the refresh token grant. */
-export const checkRefreshToken = (options: unknown, path: string): CheckResult<CheckedRefreshTokenOptions> => {
-  const shape = {
-    ...grantShape(allowsInsecureHttp(options)),
-    refreshToken: secret(),
-    rotation: optional(oneOf('single-use', 'reusable'), 'single-use'),
-    onAmbiguous: optional(oneOf('hold', 'replayOnce'), 'hold'),
-    // Losing a single-use token costs a new authorisation, so its store must be explicit.
-    store: propertyOf(options, 'rotation') === 'reusable' ? optional(store, 'memory') : store,
-  };
-  return check(object(shape, checkGrant), options, path);
-};
-
 const STORE_KEYS = ['kind', 'path', 'allowSharedDirectory'];
 
 const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean';
@@ -123,3 +65,50 @@ const store = custom(
   },
   describeValue,
 );
+
+/** @internal */
+export const refreshTokenGrant = defineGrant({
+  name: 'refresh-token',
+  shape: (options) =>
+    object(
+      {
+        ...grantShape(allowsInsecureHttp(options)),
+        refreshToken: secret(),
+        rotation: optional(oneOf('single-use', 'reusable'), 'single-use'),
+        onAmbiguous: optional(oneOf('hold', 'replayOnce'), 'hold'),
+        // Losing a single-use token costs a new authorisation, so where it is kept must be said.
+        store: propertyOf(options, 'rotation') === 'reusable' ? optional(store, 'memory') : store,
+      },
+      checkGrant,
+    ),
+  // No fence reaches a file, so the next incarnation waits for the exit of the one before.
+  fenceable: (options) => typeof propertyOf(options, 'store') !== 'object',
+});
+
+/**
+ * Tokens by the refresh token grant (RFC 6749 §6).
+ *
+ * @function
+ * @example
+ * credential({
+ *   provider: refreshToken({
+ *     issuer,
+ *     clientId: 'mail',
+ *     refreshToken: file('/run/secrets/mail-refresh-token'),
+ *     store: fileStore('/var/lib/app/mail-refresh-token.json'),
+ *   }),
+ * });
+ */
+export const refreshToken: (options: RefreshTokenOptions) => ProviderSpec<RefreshTokenOptions> =
+  refreshTokenGrant.factory;
+
+/**
+ * Keeps a refresh token in a file of its own (mode 0600, replaced as a whole, locked against other processes), so that
+ * it survives the process. The directory must be there, and writable by this user alone. A relative path counts from the working
+ * directory of now.
+ */
+export const fileStore = (path: string | URL, options: FileStoreOptions = {}): FileStoreSpec => ({
+  kind: 'file',
+  path: absolute(path),
+  ...optionsOf(options, 'options'),
+});

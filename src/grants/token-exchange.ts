@@ -1,19 +1,13 @@
 /** Token exchange as data. */
-import { check, joinPath, object, optional, string, type Check, type CheckResult } from '../config/check.js';
+import { joinPath, object, optional, string, type Check } from '../config/check.js';
 import { describeKind } from '../core/describe.js';
 import type { ClientOptions } from '../oauth/client-options.js';
-import {
-  allowsInsecureHttp,
-  checkGrant,
-  grantShape,
-  type CheckedGrantOptions,
-  type TokenRequestOptions,
-} from '../oauth/request-options.js';
+import { allowsInsecureHttp, checkGrant, grantShape, type TokenRequestOptions } from '../oauth/request-options.js';
 import { isPresented } from './presented-token.js';
 import type { ProviderSpec } from '../oauth/provider.js';
 import type { SecretReference } from '../secrets/references.js';
 import type { TokenReference } from '../secrets/token-reference.js';
-import { grantModule, grantSpec } from './grant-spec.js';
+import { defineGrant } from './define-grant.js';
 
 /**
  * Options of {@link tokenExchange}. Some servers need no client authentication beside the tokens; for those that do,
@@ -44,31 +38,6 @@ export interface TokenExchangeOptions extends TokenRequestOptions, Partial<Clien
   readonly requestedTokenType?: string;
 }
 
-export interface CheckedTokenExchangeOptions extends CheckedGrantOptions {
-  readonly subjectToken: SecretReference | TokenReference | string;
-  readonly subjectTokenType: string;
-  readonly actorToken?: SecretReference | TokenReference | string;
-  readonly actorTokenType: string;
-  readonly requestedTokenType?: string;
-}
-
-export const tokenExchangeModule = grantModule('token-exchange');
-
-/**
- * Tokens in exchange for other tokens (RFC 8693): to impersonate, to delegate, or to reduce scope.
- * `token.fields.issuedTokenType` has the type that the server issued.
- *
- * @example
- * startSupervisor({
- *   user: credential({ provider: refreshToken({ issuer, clientId, refreshToken: env('USER_TOKEN'), store: 'memory' }) }),
- *   orders: credential({
- *     provider: tokenExchange({ issuer, clientId, clientSecret, subjectToken: tokenOf('user'), audience: 'orders' }),
- *   }),
- * });
- */
-export const tokenExchange = (options: TokenExchangeOptions): ProviderSpec<TokenExchangeOptions> =>
-  grantSpec(tokenExchangeModule, options);
-
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 const token: Check<SecretReference | TokenReference | string> = (value, path, report) => {
@@ -77,24 +46,41 @@ const token: Check<SecretReference | TokenReference | string> = (value, path, re
   return '';
 };
 
-/** Checks the options of token exchange. */
-export const checkTokenExchange = (options: unknown, path: string): CheckResult<CheckedTokenExchangeOptions> => {
-  const whole = object(
-    {
-      ...grantShape(allowsInsecureHttp(options)),
-      clientId: optional(string()),
-      subjectToken: token,
-      subjectTokenType: optional(string(), ACCESS_TOKEN),
-      actorToken: optional(token),
-      actorTokenType: optional(string(), ACCESS_TOKEN),
-      requestedTokenType: optional(string()),
-    },
-    (value, at, report) => {
-      checkGrant(value, at, report);
-      if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
-        report(joinPath(at, 'actorTokenType'), 'absent without an `actorToken`', 'a value');
-      }
-    },
-  );
-  return check(whole, options, path);
-};
+/** @internal */
+export const tokenExchangeGrant = defineGrant({
+  name: 'token-exchange',
+  shape: (options) =>
+    object(
+      {
+        ...grantShape(allowsInsecureHttp(options)),
+        clientId: optional(string()),
+        subjectToken: token,
+        subjectTokenType: optional(string(), ACCESS_TOKEN),
+        actorToken: optional(token),
+        actorTokenType: optional(string(), ACCESS_TOKEN),
+        requestedTokenType: optional(string()),
+      },
+      (value, at, report) => {
+        checkGrant(value, at, report);
+        if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
+          report(joinPath(at, 'actorTokenType'), 'given beside an `actorToken` only', 'one without it');
+        }
+      },
+    ),
+});
+
+/**
+ * Tokens in exchange for other tokens (RFC 8693): to impersonate, to delegate, or to narrow down. What kind of token the
+ * server has issued is in `token.fields.issuedTokenType`.
+ *
+ * @function
+ * @example
+ * startSupervisor({
+ *   user: credential({ provider: refreshToken({ issuer, clientId, refreshToken: env('USER_TOKEN'), store: 'memory' }) }),
+ *   orders: credential({
+ *     provider: tokenExchange({ issuer, clientId, clientSecret, subjectToken: tokenOf('user'), audience: 'orders' }),
+ *   }),
+ * });
+ */
+export const tokenExchange: (options: TokenExchangeOptions) => ProviderSpec<TokenExchangeOptions> =
+  tokenExchangeGrant.factory;

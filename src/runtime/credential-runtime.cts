@@ -7,13 +7,13 @@ import loadModule = require('../core/load-module.js');
 
 loadModule.registerBundled({
   '../kinds/credential/behaviour.js': () => require('../kinds/credential/behaviour.js') as unknown,
-  '../grants/client-credentials-provider.js': () => require('../grants/client-credentials-provider.js') as unknown,
-  '../grants/google-service-account-provider.js': () =>
-    require('../grants/google-service-account-provider.js') as unknown,
-  '../grants/jwt-bearer-provider.js': () => require('../grants/jwt-bearer-provider.js') as unknown,
-  '../grants/refresh-token-provider.js': () => require('../grants/refresh-token-provider.js') as unknown,
-  '../grants/token-exchange-provider.js': () => require('../grants/token-exchange-provider.js') as unknown,
   '../oauth/signer.js': () => require('../oauth/signer.js') as unknown,
 });
+
+// esbuild puts each file into the bundle that the path may mean: so each grant.
+loadModule.registerBundledFamily(
+  '../grants/*-provider.js',
+  (grant) => require(`../grants/${grant}-provider.js`) as unknown,
+);
 
 export = actorThread.runActor;

@@ -13,8 +13,8 @@ import type { HttpDoor } from '../../src/net/http-client.js';
 import type { ProcessIdentity } from '../../src/fs/process-identity.js';
 import type { Provider, ProviderContext, ProviderObject } from '../../src/oauth/provider.js';
 import { decodeOptions } from '../../src/secrets/reference-tree.js';
-import { clientCredentialsModule } from '../../src/grants/client-credentials.js';
-import { refreshTokenModule } from '../../src/grants/refresh-token.js';
+import { clientCredentialsGrant } from '../../src/grants/client-credentials.js';
+import { refreshTokenGrant } from '../../src/grants/refresh-token.js';
 import type { StoreFs } from '../../src/fs/files.js';
 import type { StartedIncarnation } from '../../src/supervision/thread/child-shell.js';
 import type { IncarnationPlan } from '../../src/supervision/thread/worker-incarnation.js';
@@ -50,11 +50,11 @@ const inPlaceOf = (name: string, provider: Provider<never>): Record<string, () =
 /** Grants are loaded by name: in this process they are those of simulated machines. */
 registerBundled({
   ...inPlaceOf(
-    clientCredentialsModule,
+    clientCredentialsGrant.module,
     throughTheDoor(() => clientCredentials),
   ),
   ...inPlaceOf(
-    refreshTokenModule,
+    refreshTokenGrant.module,
     throughTheDoor(({ fs, identity }) => refreshTokenOn({ fs, identity })),
   ),
 });

@@ -8,8 +8,14 @@ import { ROOT } from '../run/setup.mjs';
 const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-load-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The packages that a module needs to be loaded. By esbuild's program: its API leaves a process behind for a while. */
-const packagesOf = (module: string): readonly string[] => {
+interface Loaded {
+  readonly packages: readonly string[];
+  /** Below src. */
+  readonly files: readonly string[];
+}
+
+/** What a module needs to be loaded. By esbuild's program: its API leaves a process behind for a while. */
+const loadedBy = (module: string): Loaded => {
   const metafile = path.join(folder, 'meta.json');
   const options = ['--bundle', '--packages=external', '--platform=node', '--format=esm', '--log-level=error'];
   execFileSync(path.join(ROOT, 'node_modules/.bin/esbuild'), [
@@ -18,16 +24,30 @@ const packagesOf = (module: string): readonly string[] => {
     `--metafile=${metafile}`,
     `--outfile=${path.join(folder, 'out.mjs')}`,
   ]);
-  const { outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as {
+  const { inputs, outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as {
+    inputs: Record<string, unknown>;
     outputs: Record<string, { imports: readonly { path: string }[] }>;
   };
   const imports = Object.values(outputs).flatMap((output) => output.imports);
-  return [...new Set(imports.map((one) => one.path).filter((name) => !name.startsWith('node:')))].sort();
+  return {
+    packages: [...new Set(imports.map((one) => one.path).filter((name) => !name.startsWith('node:')))].sort(),
+    files: Object.keys(inputs).map((file) => path.relative('src', file)),
+  };
 };
 
 describe('what the starting thread loads', () => {
   it('is neither what starts threads nor what mints tokens', () => {
-    expect(packagesOf('index.ts')).toEqual(['comlink', 'eventemitter3']);
-    expect(packagesOf('grants/index.ts')).toEqual([]);
+    expect(loadedBy('index.ts').packages).toEqual(['comlink', 'eventemitter3']);
+    expect(loadedBy('grants/index.ts').packages).toEqual([]);
+  });
+
+  it('has the definitions of the grants, and nothing that only their sessions need', () => {
+    const { files } = loadedBy('index.ts');
+    expect(files).toContain('grants/refresh-token.ts');
+    expect(
+      files.filter((file) =>
+        /^grants\/.*-provider\.ts$|^oauth\/token-endpoint|^refresh-store\/|load-module/.test(file),
+      ),
+    ).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { loadExport, registerBundled } from '../../../src/core/load-module.js';
+import { loadExport, registerBundled, registerBundledFamily } from '../../../src/core/load-module.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tokenvisor-modules-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -67,4 +67,14 @@ test('a module of the bundle is loaded from there', () => {
   const { href } = new URL('../../../src/core/some-bundled.js', import.meta.url);
   registerBundled({ './some-bundled.js': () => ({ behaviour: 'bundled' }) });
   expect(loadExport(href, 'behaviour')).toBe('bundled');
+});
+
+test('so is one of a family, by what differs in its name; a module of its own name comes first', () => {
+  const hrefOf = (name: string): string => new URL(`../../../src/core/${name}`, import.meta.url).href;
+  registerBundledFamily('./family-*-member.js', (part) => ({ part }));
+  registerBundled({ './family-own-member.js': () => ({ part: 'by its name' }) });
+  expect(loadExport(hrefOf('family-a-member.js'), 'part')).toBe('a');
+  expect(loadExport(hrefOf('family-own-member.js'), 'part')).toBe('by its name');
+  expect(() => loadExport(hrefOf('family-a-stranger.js'), 'part')).toThrow(/Cannot find module/);
+  expect(() => loadExport(hrefOf('family-member.js'), 'part')).toThrow(/Cannot find module/);
 });

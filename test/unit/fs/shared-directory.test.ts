@@ -17,7 +17,7 @@ import { FileStore } from '../../../src/refresh-store/file.js';
 import { seededRecord, withIntent } from '../../../src/refresh-store/record.js';
 import { whoElseWrites } from '../../../src/fs/shared-directory.js';
 import { machineFs, type StoreFs } from '../../../src/fs/files.js';
-import { checkRefreshToken, fileStore } from '../../../src/grants/refresh-token.js';
+import { fileStore, refreshTokenGrant } from '../../../src/grants/refresh-token.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -80,7 +80,7 @@ describe('a refresh token was kept where others can write', () => {
 
   it('is an option that is checked', () => {
     const options = { tokenEndpoint: 'https://a.example', clientId: 'a', refreshToken: 'seed' };
-    const problemsOf = (store: object): number => checkRefreshToken({ ...options, store }, 'p').problems.length;
+    const problemsOf = (store: object): number => refreshTokenGrant.check({ ...options, store }, 'p').problems.length;
     expect(problemsOf(fileStore('/x', { allowSharedDirectory: true }))).toBe(0);
     expect(problemsOf(fileStore('/x'))).toBe(0);
     expect(problemsOf(fileStore('/x', { allowSharedDirectory: 1 as never }))).toBe(1);

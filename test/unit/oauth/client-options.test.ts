@@ -1,10 +1,10 @@
 /** What may be said of a client, and what not: every bad combination, with its place. */
 import { describe, expect, it } from 'vitest';
 import { env, literal } from '../../../src/secrets/references.js';
-import { checkClientCredentials } from '../../../src/grants/client-credentials.js';
-import { checkRefreshToken } from '../../../src/grants/refresh-token.js';
-import { checkJwtBearer } from '../../../src/grants/jwt-bearer.js';
-import { hideSecrets } from '../../../src/secrets/hide-secrets.js';
+import { clientCredentialsGrant } from '../../../src/grants/client-credentials.js';
+import { refreshTokenGrant } from '../../../src/grants/refresh-token.js';
+import { jwtBearerGrant } from '../../../src/grants/jwt-bearer.js';
+import { wrapped } from '../../../src/secrets/hide-secrets.js';
 
 const CANARY = 'canary-d41d8cd98f00b204e9800998ecf8427e';
 const tokenEndpoint = 'https://issuer.example/token';
@@ -14,7 +14,7 @@ const certificate = { cert: 'a certificate', key: literal(CANARY) };
 const problemsOf = (change: object, without: readonly string[] = []) => {
   const given = { tokenEndpoint, clientId: 'reports', clientSecret: literal(CANARY), ...change };
   const options = Object.fromEntries(Object.entries(given).filter(([key]) => !without.includes(key)));
-  const { problems } = checkClientCredentials(options, 'a.provider');
+  const { problems } = clientCredentialsGrant.check(options, 'a.provider');
   expect(JSON.stringify(problems)).not.toContain('canary');
   return problems;
 };
@@ -223,25 +223,25 @@ describe('a client', () => {
 
   it.each(['clientSecret', 'clientAssertion'])('is not without %s because a variable was not set', (name) => {
     const options = { tokenEndpoint, clientId: 'reports', refreshToken: 'x', rotation: 'reusable', [name]: undefined };
-    expect(checkRefreshToken(options, '').problems).toEqual([
+    expect(refreshTokenGrant.check(options, '').problems).toEqual([
       { path: name, expected: 'a secret (or not there at all, for a client without one)', came: 'nothing' },
     ]);
   });
 
   it('may be left out where the grant says it all, but not half of it', () => {
     const grant = { tokenEndpoint, assertion: 'a.b.c' };
-    expect(checkJwtBearer(grant, '').problems).toEqual([]);
-    expect(checkJwtBearer({ ...grant, tls: certificate }, '').problems).toEqual([]);
+    expect(jwtBearerGrant.check(grant, '').problems).toEqual([]);
+    expect(jwtBearerGrant.check({ ...grant, tls: certificate }, '').problems).toEqual([]);
     const lacking = { path: 'clientId', came: 'nothing' };
-    expect(checkJwtBearer({ ...grant, clientSecret: 'x' }, '').problems).toMatchObject([lacking]);
-    expect(checkJwtBearer({ ...grant, clientAssertion: key }, '').problems).toMatchObject([lacking]);
+    expect(jwtBearerGrant.check({ ...grant, clientSecret: 'x' }, '').problems).toMatchObject([lacking]);
+    expect(jwtBearerGrant.check({ ...grant, clientAssertion: key }, '').problems).toMatchObject([lacking]);
     expect(
-      checkJwtBearer({ ...grant, tls: certificate, clientAuthentication: 'tls_client_auth' }, '').problems,
+      jwtBearerGrant.check({ ...grant, tls: certificate, clientAuthentication: 'tls_client_auth' }, '').problems,
     ).toMatchObject([lacking]);
   });
 
   it('is checked in the form that crosses to the actor as well', () => {
-    const options = hideSecrets({ tokenEndpoint, clientId: 'a', clientAssertion: { privateKey: CANARY } });
-    expect(checkClientCredentials(options, '').problems).toEqual([]);
+    const options = wrapped({ tokenEndpoint, clientId: 'a', clientAssertion: { privateKey: CANARY } });
+    expect(clientCredentialsGrant.check(options, '').problems).toEqual([]);
   });
 });
