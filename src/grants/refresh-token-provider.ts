@@ -17,7 +17,7 @@ import {
   type Intent,
   type RefreshRecord,
 } from '../refresh-store/record.js';
-import { refreshTokenIn } from '../oauth/token-answer.js';
+import { refreshTokenGrant } from '../oauth/protocol/grant.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
 import type { CheckedOptions } from './define-grant.js';
 import { refreshTokenGrant } from './refresh-token.js';
@@ -74,20 +74,19 @@ class RefreshTokenSession implements ProviderSession {
     const before = this.#admit(); // Again: the file may have changed during the wait.
     const earlier = lastIntent(before);
     const record = this.singleUse ? this.#journal.begin(before, this.#intentOf(before, attempt)) : before;
-    let body = '';
+    let newToken: string | undefined;
     try {
       const { token, refreshToken } = await exchange({
-        grantType: 'refresh_token',
-        parameters: { refresh_token: record.refreshToken },
+        grant: refreshTokenGrant(record.refreshToken),
         signal: attempt.signal,
-        onAnswer: (text) => (body = text),
+        onRefreshToken: (refreshToken) => (newToken = refreshToken),
       });
       this.#allowed = false;
       if (this.singleUse || refreshToken !== undefined) this.#journal.settle(record, refreshToken);
       return token;
     } catch (error) {
       if (!this.singleUse || isStoreFailure(error)) throw error;
-      throw this.#conclude(error, record, earlier, refreshTokenIn(body));
+      throw this.#conclude(error, record, earlier, newToken);
     }
   }
 

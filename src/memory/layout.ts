@@ -122,6 +122,10 @@ export const Slot = {
 /** How many bytes of payload a record can hold. */
 export const payloadBytes = (place: RecordPlace): number => (place.slotWords - Slot.PAYLOAD) * WORD_BYTES;
 
+/** True if a record has room for the payload, as JSON. */
+export const hasRoomFor = (place: RecordPlace, payload: object): boolean =>
+  Buffer.byteLength(JSON.stringify(payload)) <= payloadBytes(place);
+
 /*
  * A control word: which slot of which bank is live, and a count of changes.
  *

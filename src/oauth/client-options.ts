@@ -1,4 +1,4 @@
-/** How a client proves who it is: the options that every grant takes, and their checks. */
+/** The client's options, which every grant takes, and their checks. */
 import { joinPath, object, oneOf, optional, string, type Check, type Report } from '../config/check.js';
 import { describeKind, isPlainObject } from '../core/describe.js';
 import { isSecret, secret } from '../secrets/secret-check.js';
@@ -15,7 +15,7 @@ const METHODS = [
 ] as const;
 
 /**
- * How the client proves who it is, by the names of the IANA registry: by its secret (RFC 6749 §2.3.1), by an assertion
+ * How the client proves its identity, by the names of the IANA registry: by its secret (RFC 6749 §2.3.1), by an assertion
  * (RFC 7523 §2.2), by its certificate (RFC 8705 §2), or not at all.
  */
 export type ClientAuthentication = (typeof METHODS)[number];
@@ -29,7 +29,7 @@ export interface ClientAssertion extends SigningKey {
   readonly audience?: string;
 }
 
-/** The client, and how it proves who it is. At most one of `clientSecret` and `clientAssertion`. */
+/** The client, and how it proves its identity. At most one of `clientSecret` and `clientAssertion`. */
 export interface ClientOptions {
   /** The client (RFC 6749 §2.2). */
   readonly clientId: string;
@@ -41,7 +41,7 @@ export interface ClientOptions {
    */
   readonly clientAssertion?: ClientAssertion | SecretReference | string;
   /**
-   * How it proves who it is.
+   * How it proves its identity.
    * @default by what is given: an assertion, a secret (in the way that the metadata names, `client_secret_basic`
    * first), the certificate in `tls`, or `none`
    */
@@ -50,7 +50,7 @@ export interface ClientOptions {
 
 const assertionKey = object({ ...signingKeyShape, audience: optional(string()) });
 
-/** A key to sign with, or an assertion that is there already. */
+/** A key to sign with, or an assertion that exists already. */
 const clientAssertion: Check<ClientAssertion | SecretReference | string> = (value, path, report) => {
   if (isSecret(value)) return value;
   if (isPlainObject(value)) return assertionKey(value, path, report);
@@ -58,7 +58,7 @@ const clientAssertion: Check<ClientAssertion | SecretReference | string> = (valu
   return '';
 };
 
-/** The part of a shape that a client is. */
+/** The checks of a client, as a part of a shape. */
 export const clientShape = {
   clientId: string(),
   clientSecret: optional(secret()),
@@ -70,7 +70,7 @@ type Given = Readonly<Record<string, unknown>>;
 
 const hasCertificate = ({ tls }: Given): boolean => isPlainObject(tls) && tls['cert'] !== undefined;
 
-/** What each method needs, and how to say it. */
+/** What each method needs, and its name in a message. */
 const NEEDS: Readonly<Record<ClientAuthentication, readonly [has: (given: Given) => boolean, what: string]>> = {
   client_secret_basic: [({ clientSecret }) => clientSecret !== undefined, '`clientSecret`'],
   client_secret_post: [({ clientSecret }) => clientSecret !== undefined, '`clientSecret`'],
@@ -80,11 +80,11 @@ const NEEDS: Readonly<Record<ClientAuthentication, readonly [has: (given: Given)
   none: [() => true, 'nothing'],
 };
 
-/** What concerns several of them. `mustProve`: a client that proves nothing is a problem. */
+/** Checks that concern several options. `mustProve`: a client that proves nothing is a problem. */
 export const checkClient = (given: Given, path: string, report: Report, mustProve = false): void => {
   const at = (key: string): string => joinPath(path, key);
   const { clientSecret, clientAssertion: assertion, clientAuthentication: method } = given;
-  // Most often a variable that is not set: no client becomes a public one by accident.
+  // Most often a variable that is not set: a client must not become public by accident.
   const unset = ['clientSecret', 'clientAssertion'].filter((key) => key in given && given[key] === undefined);
   for (const key of unset) report(at(key), 'a secret (or not there at all, for a client without one)', 'nothing');
   if (clientSecret !== undefined && assertion !== undefined) {
@@ -92,11 +92,11 @@ export const checkClient = (given: Given, path: string, report: Report, mustProv
   }
   const isMeant = clientSecret !== undefined || assertion !== undefined || method !== undefined;
   if (given['clientId'] === undefined && isMeant) {
-    report(at('clientId'), 'given beside what proves who the client is', 'nothing');
+    report(at('clientId'), "given beside what proves the client's identity", 'nothing');
   }
   const proves = clientSecret !== undefined || assertion !== undefined || hasCertificate(given);
   if (mustProve && method === 'none') {
-    const expected = "absent, or not 'none': this grant needs a client that proves who it is";
+    const expected = "absent, or not 'none': this grant needs a client that proves its identity";
     report(at('clientAuthentication'), expected, "'none'");
   } else if (mustProve && unset.length === 0 && !proves) {
     report(
@@ -108,7 +108,7 @@ export const checkClient = (given: Given, path: string, report: Report, mustProv
   if (typeof method !== 'string' || !Object.hasOwn(NEEDS, method)) return;
   const [has, needed] = NEEDS[method as ClientAuthentication];
   if (!has(given)) return report(at('clientAuthentication'), `used with ${needed}`, `'${method}' without it`);
-  // One that is not used would be believed to be.
+  // An option that is ignored would be taken for one that is used.
   const unused = [
     ...(clientSecret !== undefined && !method.startsWith('client_secret') ? ['clientSecret'] : []),
     ...(assertion !== undefined && method !== 'private_key_jwt' ? ['clientAssertion'] : []),

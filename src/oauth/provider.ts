@@ -70,7 +70,7 @@ export interface ProviderContext<Options = unknown> {
    * if none comes. When that token is replaced after a mint that used it, this credential mints anew.
    */
   readonly token: (reference: TokenReference, wait?: TokenWait) => Promise<Token>;
-  /** The HTTP door. Bounded by the attempt's signal; rejects with {@link ProviderError}s. */
+  /** The HTTP client. Bounded by the attempt's signal; rejects with {@link ProviderError}s. */
   readonly request: (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
   /** Says which hosts will be asked, so that their addresses are at hand before libuv's pool is full. */
   readonly warm: (host: string) => void;
@@ -84,7 +84,7 @@ export interface MintAttempt {
   readonly signal: AbortSignal;
   /** Counted from 1 over the credential's life. */
   readonly number: number;
-  /** Somebody asked for this attempt after the credential had been parked as ambiguous. */
+  /** True if `resume()` asked for this attempt after the credential had been parked as ambiguous. */
   readonly resumed: boolean;
 }
 

@@ -21,7 +21,7 @@ import type { TlsOptions } from '../net/http-types.js';
 import { authorities, secret } from '../secrets/secret-check.js';
 import { SecretReference } from '../secrets/references.js';
 
-/** Where a token is asked for, and what for: one of `issuer` and `tokenEndpoint` is required. */
+/** Where to ask for a token, and for what: one of `issuer` and `tokenEndpoint` is required. */
 export interface TokenRequestOptions {
   /** The issuer, whose metadata (RFC 8414, or OpenID Connect Discovery) names the token endpoint. This or the next. */
   readonly issuer?: string | URL;
@@ -63,7 +63,7 @@ export interface TokenRequestOptions {
   readonly timeoutMs?: number;
 }
 
-/** What every grant takes. */
+/** The options that every grant takes. */
 export interface GrantOptions extends TokenRequestOptions, ClientOptions {}
 
 /** {@link GrantOptions} after the check; some grants need no client. */
@@ -74,7 +74,7 @@ export interface CheckedGrantOptions
   readonly timeoutMs: number;
 }
 
-/** Form parameters that belong to the grants: an extra one of these names would change what is asked. */
+/** Form parameters that the grants set: an extra parameter of the same name would change the request. */
 const OWN_PARAMETERS = [
   'grant_type',
   'client_id',
@@ -132,7 +132,7 @@ export const tls = object(
   },
 );
 
-/** The part of a shape that says how and what is asked, for options that say `allowInsecureHttp` or don't. */
+/** The checks of the request options, as a part of a shape. `allowInsecureHttp` decides which URLs are accepted. */
 export const tokenRequestShape = (allowInsecureHttp: boolean) => ({
   issuer: optional(url({ allowInsecureHttp })),
   tokenEndpoint: optional(url({ allowInsecureHttp })),
@@ -147,12 +147,12 @@ export const tokenRequestShape = (allowInsecureHttp: boolean) => ({
   timeoutMs: optional(number({ min: 100, max: 30_000 }), 10_000),
 });
 
-/** The part of a shape that every grant has. */
+/** The checks that every grant has, as a part of a shape. */
 export const grantShape = (allowInsecureHttp: boolean) => ({ ...tokenRequestShape(allowInsecureHttp), ...clientShape });
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** What concerns several of the endpoint's. */
+/** Checks that concern several of the endpoint options. */
 export const checkEndpoints = (value: Given, path: string, report: Report): void => {
   const given = ['issuer', 'tokenEndpoint'].filter((key) => value[key] !== undefined);
   if (given.length !== 1) {
@@ -164,7 +164,7 @@ export const checkEndpoints = (value: Given, path: string, report: Report): void
   }
 };
 
-/** What concerns several of a grant's options. */
+/** Checks that concern several options of a grant. */
 export const checkGrant = (value: Given, path: string, report: Report): void => {
   checkEndpoints(value, path, report);
   checkClient(value, path, report);

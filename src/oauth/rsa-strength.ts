@@ -1,4 +1,4 @@
-/** Which RSA keys are taken, to sign and to verify. */
+/** Which RSA keys are accepted, to sign and to verify. */
 import type { KeyObject } from 'node:crypto';
 
 /** RFC 7518 §3.3. */

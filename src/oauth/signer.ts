@@ -1,6 +1,6 @@
 /**
  * Signs JWTs with a private key: at once and in this thread. WebCrypto would sign on libuv's pool, and a refresh would
- * wait for seconds while that is full. Loaded by those grants alone that sign, because the library costs memory.
+ * wait for seconds while that is full. Only grants that sign load this file, because the library takes memory.
  */
 import { createPrivateKey, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { createSigner } from 'fast-jwt';
@@ -13,13 +13,13 @@ import type { SigningAlgorithm, SigningKey } from './signing-key.js';
 /** The claims of an assertion (RFC 7523 §3). Times and `jti` are added. */
 export interface AssertionClaims {
   readonly iss: string;
-  /** Google leaves it out, unless it is another than `iss`. */
+  /** Left out for Google, unless it differs from `iss`. */
   readonly sub?: string;
   readonly aud: string;
   readonly [claim: string]: Json | undefined;
 }
 
-/** An assertion, good from now on for `lifetimeMs`, with a `jti` that no other has. */
+/** Makes an assertion that is valid for `lifetimeMs` from now, with a unique `jti`. */
 export type SignAssertion = (
   context: Pick<ProviderContext, 'clock' | 'secret'>,
   key: SigningKey,
@@ -28,7 +28,7 @@ export type SignAssertion = (
 ) => string;
 
 /**
- * @throws a `park` ProviderError with the reason `secret_unreadable` if the key is none that can sign
+ * @throws a `park` ProviderError with the reason `secret_unreadable` if the key can't sign
  */
 export const signAssertion: SignAssertion = ({ clock, secret }, key, claims, lifetimeMs) => {
   const { pem, keyId, algorithm } = readKey(secret(key.privateKey), key);
@@ -85,7 +85,7 @@ const BY_CURVE: Readonly<Record<string, SigningAlgorithm>> = {
   secp521r1: 'ES512',
 };
 
-/** Those that a key of this kind can sign by, the usual one first. */
+/** The algorithms that a key of this kind can sign with, the usual one first. */
 const algorithmsOf = (key: KeyObject): readonly SigningAlgorithm[] => {
   const { asymmetricKeyType, asymmetricKeyDetails } = key;
   if (asymmetricKeyType === 'rsa') {
@@ -99,7 +99,7 @@ const algorithmsOf = (key: KeyObject): readonly SigningAlgorithm[] => {
   throw unusable(`expected an RSA, EC (P-256, P-384, P-521) or Ed25519 key, got ${asymmetricKeyType ?? 'another'}`);
 };
 
-/** The library would sign by any: with a key of another curve, or by HMAC with the key's text as the secret. */
+/** Checked here, because the library signs with any algorithm: with a key of another curve, or by HMAC with the key's text as the secret. */
 const chooseAlgorithm = (
   possible: readonly SigningAlgorithm[],
   wanted: SigningAlgorithm | undefined,
@@ -108,10 +108,10 @@ const chooseAlgorithm = (
   const chosen = wanted ?? alg ?? possible[0];
   const found = possible.find((one) => one === chosen);
   if (found !== undefined) return found;
-  const came = wanted === undefined ? 'its `alg` says another' : `${wanted} is asked for`;
-  throw unusable(`a key of its kind signs by ${possible.join(', ')}, and ${came}`);
+  const got = wanted ?? 'another `alg` in the JWK';
+  throw unusable(`expected an algorithm of a key of its kind (${possible.join(', ')}), got ${got}`);
 };
 
-/** Nothing of the key is told. */
+/** The message has nothing of the key. */
 const unusable = (why: string): ProviderError =>
   new ProviderError(`The private key can't be used: ${why}`, { class: 'park', reason: 'secret_unreadable' });

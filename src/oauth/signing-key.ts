@@ -1,4 +1,4 @@
-/** A private key that signs JWTs, as data: what users say of it, and its check. jwt-signer.ts signs, in the actor. */
+/** The options of a private key that signs JWTs, and their check. `signer.ts` signs, in the actor. */
 import { oneOf, optional, string } from '../config/check.js';
 import { secret } from '../secrets/secret-check.js';
 import type { SecretReference } from '../secrets/references.js';
@@ -28,7 +28,7 @@ export interface SigningKey {
   readonly algorithm?: SigningAlgorithm;
 }
 
-/** The part of a shape that a signing key is. */
+/** The checks of a signing key, as a part of a shape. */
 export const signingKeyShape = {
   privateKey: secret(),
   keyId: optional(string()),

@@ -1,56 +1,43 @@
 /**
- * One exchange with a token endpoint (RFC 6749 §3.2). The OAuth library writes the request and checks the answer; the
- * HTTP door carries them; what a refusal means is decided in answer-classes.ts.
+ * One exchange with a token endpoint (RFC 6749 §3.2): it prepares the request, asks by the HTTP client, and keeps the issuer's
+ * metadata. The request and the answer themselves are in `protocol`.
  */
-import {
-  allowInsecureRequests,
-  customFetch,
-  genericTokenEndpointRequest,
-  processGenericTokenEndpointResponse,
-  type AuthorizationServer,
-  type ClientAuth,
-} from 'oauth4webapi';
 import { setBound } from '../core/bound.js';
 import { ProviderError } from '../core/errors.js';
 import { withChanges } from '../core/with-changes.js';
-import { failureOf } from './answer-classes.js';
-import { asFetch } from './as-fetch.js';
+import { givenUp, unsent } from '../net/http-failures.js';
+import type { HttpAnswer } from '../net/http-types.js';
 import { clientAuthentication, type Authenticate } from './client-authentication.js';
+import { discover } from './discovery.js';
+import { parseBody } from './protocol/answer-body.js';
+import type { ClientProof } from './protocol/client-proof.js';
+import type { GrantParameters } from './protocol/grant.js';
+import { checkedEndpoint, type ServerMetadata } from './protocol/server-metadata.js';
+import { readTokenAnswer, refreshTokenIn, type TokenAnswer } from './protocol/token-answer.js';
+import { tokenRequest, type ProtocolRequest } from './protocol/token-request.js';
+import type { ProviderContext } from './provider.js';
 import type { CheckedGrantOptions } from './request-options.js';
-import { givenUp, malformedAnswer, unsent } from '../net/http-failures.js';
-import { checkedEndpoint, discover } from './discovery.js';
-import { inLibrary } from './library-scope.js';
-import type { MintedToken, ProviderContext } from './provider.js';
-import type { HttpAnswer, HttpRequest } from '../net/http-types.js';
-import { splitAnswer, toMintedToken, type SplitAnswer, type TokenMembers } from './token-answer.js';
 
 type Context = Pick<ProviderContext, 'clock' | 'secret' | 'request' | 'warm'>;
 
 /** What one exchange needs beside the options. */
 export interface Exchange {
-  readonly grantType: string;
-  readonly parameters: Readonly<Record<string, string>>;
+  readonly grant: GrantParameters;
   readonly signal: AbortSignal;
-  /** Called with the body of a 2xx answer, before it is checked. */
-  readonly onAnswer?: (body: string) => void;
-  /** The answer may be a token that is no access token: `token_type` N_A (RFC 8693 §2.2.1). */
+  /** Called with the refresh token of a 2xx answer, if it can be read, before the rest of the answer is checked. */
+  readonly onRefreshToken?: (refreshToken: string) => void;
+  /** The answer may be a token that is not an access token: `token_type` N_A (RFC 8693 §2.2.1). */
   readonly anyToken?: boolean;
 }
 
-export interface ExchangeResult {
-  readonly token: MintedToken;
-  readonly refreshToken: string | undefined;
-  /** RFC 8693 §2.2.1. */
-  readonly issuedTokenType: string | undefined;
-}
-
+/** The token endpoint of one session of a provider. */
 export class TokenEndpoint {
   readonly #context: Context;
   readonly #options: CheckedGrantOptions;
   readonly #authenticate: Authenticate;
-  /** Kept as long as the session: an issuer's metadata changes about as often as our options do. */
-  #server: AuthorizationServer | undefined;
-  /** An exchange has failed in a way that wrong metadata would explain: they are asked for again before the next one. */
+  /** Kept for the session: an issuer's metadata rarely changes. */
+  #server: ServerMetadata | undefined;
+  /** True after a failure that wrong metadata would explain: the metadata are asked for again before the next exchange. */
   #isSuspect = false;
 
   constructor(context: Context, options: CheckedGrantOptions) {
@@ -58,19 +45,21 @@ export class TokenEndpoint {
     this.#options = options;
     this.#authenticate = clientAuthentication(context, options);
     const { issuer, tokenEndpoint } = options;
-    if (tokenEndpoint !== undefined) this.#server = { issuer: tokenEndpoint, token_endpoint: tokenEndpoint };
+    if (tokenEndpoint !== undefined) {
+      this.#server = { issuer: tokenEndpoint, tokenEndpoint, authMethods: undefined, mtlsTokenEndpoint: undefined };
+    }
     context.warm(new URL(issuer ?? tokenEndpoint!).hostname);
   }
 
-  /** Gets ready: all that can fail without the token endpoint's being asked, the issuer's metadata among it. */
+  /** Does all that can fail before the token endpoint is asked: the issuer's metadata, the client's proof. */
   async prepare(signal: AbortSignal): Promise<PreparedExchange> {
     const bound = setBound(this.#context.clock, this.#options.timeoutMs);
     const leftMs = (): number => bound.leftMs();
-    let server: AuthorizationServer;
-    let authentication: ClientAuth;
+    let server: ServerMetadata;
+    let proof: ClientProof;
     try {
       server = await this.#find(signal, leftMs);
-      authentication = this.#authenticate(server);
+      proof = this.#authenticate(server);
     } catch (error) {
       bound.cancel();
       throw error;
@@ -79,7 +68,7 @@ export class TokenEndpoint {
       issuer: server.issuer,
       exchange: async (exchange) => {
         try {
-          const result = await this.#exchange(server, authentication, exchange, leftMs);
+          const result = await this.#exchange(server, proof, exchange, leftMs);
           this.#isSuspect = false;
           return result;
         } catch (error) {
@@ -92,13 +81,13 @@ export class TokenEndpoint {
     };
   }
 
-  /** The server, from its metadata once a session, and again if they may have led nowhere. */
-  async #find(signal: AbortSignal, leftMs: () => number): Promise<AuthorizationServer> {
+  /** The server: its metadata are asked for once a session, and again if they may be wrong. */
+  async #find(signal: AbortSignal, leftMs: () => number): Promise<ServerMetadata> {
     const known = this.#server;
     if (known === undefined) return (this.#server = await this.#discover(signal, leftMs));
     if (!this.#isSuspect) return known;
     try {
-      // What is known gets the other half.
+      // The exchange with the known server has the other half of the time.
       this.#server = await this.#discover(signal, () => leftMs() - this.#options.timeoutMs / 2);
       return this.#server;
     } catch {
@@ -106,8 +95,8 @@ export class TokenEndpoint {
     }
   }
 
-  async #discover(signal: AbortSignal, leftMs: () => number): Promise<AuthorizationServer> {
-    const ask = (url: string, init: HttpRequest): Promise<HttpAnswer> => this.#answered(url, init, signal, leftMs);
+  async #discover(signal: AbortSignal, leftMs: () => number): Promise<ServerMetadata> {
+    const ask = (request: ProtocolRequest): Promise<HttpAnswer> => this.#answered(request, signal, leftMs);
     const { issuer, discovery, allowInsecureHttp = false, tokenEndpointHosts: hosts } = this.#options;
     const rules = { issuer: issuer!, allowInsecureHttp, hosts };
     const server = await discover(ask, rules, discovery, () => this.#context.clock.wallMs());
@@ -117,67 +106,45 @@ export class TokenEndpoint {
   }
 
   async #exchange(
-    server: AuthorizationServer,
-    authentication: ClientAuth,
-    { grantType, parameters, signal, onAnswer, anyToken = false }: Exchange,
+    server: ServerMetadata,
+    proof: ClientProof,
+    { grant, signal, onRefreshToken, anyToken = false }: Exchange,
     leftMs: () => number,
-  ): Promise<ExchangeResult> {
-    // The library asks for a client's name; without a client it goes nowhere.
-    const client = { client_id: this.#options.clientId ?? 'none', use_mtls_endpoint_aliases: this.#showsCertificate };
-    const { host } = new URL(this.#endpointOf(server));
-    let split: SplitAnswer | undefined;
-    const state = { isAsked: false };
-    const fetchToken = asFetch(async (url, init) => {
-      state.isAsked = true;
-      const answer = await this.#answered(url, init, signal, leftMs);
-      if (answer.status >= 200 && answer.status < 300) onAnswer?.(answer.body);
-      const failure = failureOf(answer, host, this.#context.clock.wallMs());
-      if (failure !== undefined) throw failure;
-      split = splitAnswer(answer);
-      return split.rest;
-    });
-    let response: Response;
+  ): Promise<TokenAnswer> {
+    const endpoint = this.#endpointOf(server);
+    const { host } = new URL(endpoint);
+    let request: ProtocolRequest;
     try {
-      const form = this.#form(parameters);
-      response = await inLibrary(() =>
-        genericTokenEndpointRequest(server, client, authentication, grantType, form, {
-          [customFetch]: fetchToken,
-          [allowInsecureRequests]: true,
-        }),
-      );
+      request = this.#request(endpoint, grant, proof);
     } catch (error) {
-      throw state.isAsked ? error : unsent(error, host);
+      throw unsent(error, host);
     }
-    let members: TokenMembers;
-    try {
-      members = await inLibrary(() =>
-        processGenericTokenEndpointResponse(server, client, response, {
-          recognizedTokenTypes: anyToken ? { n_a: () => undefined } : {},
-        }),
-      );
-    } catch {
-      // The library's errors quote the answer, so none of them goes on from here.
-      throw malformedAnswer(`The answer of ${host} is no token answer (RFC 6749 §5.1)`, { status: 200 });
-    }
-    const { refresh_token: refreshToken, issued_token_type: issued } = members;
-    const issuedTokenType = typeof issued === 'string' ? issued : undefined;
-    return { token: toMintedToken(members, split!), refreshToken, issuedTokenType };
+    const answer = await this.#answered(request, signal, leftMs);
+    const body = parseBody(answer.body);
+    const refreshToken = refreshTokenIn(answer, body);
+    if (refreshToken !== undefined) onRefreshToken?.(refreshToken);
+    return readTokenAnswer(answer, body, { host, nowMs: this.#context.clock.wallMs(), anyToken });
   }
 
   get #showsCertificate(): boolean {
     return this.#options.tls?.cert !== undefined;
   }
 
-  /** A client that shows its certificate may have to go elsewhere (RFC 8705 §5). */
-  #endpointOf(server: AuthorizationServer): string {
-    const alias = this.#showsCertificate ? server.mtls_endpoint_aliases?.token_endpoint : undefined;
-    return alias ?? server.token_endpoint!;
+  /** A client that shows its certificate may have an endpoint of its own (RFC 8705 §5). */
+  #endpointOf({ tokenEndpoint, mtlsTokenEndpoint }: ServerMetadata): string {
+    return this.#showsCertificate ? (mtlsTokenEndpoint ?? tokenEndpoint) : tokenEndpoint;
+  }
+
+  #request(endpoint: string, grant: GrantParameters, proof: ClientProof): ProtocolRequest {
+    const { scope, audience, resource, parameters = {} } = this.#options;
+    const secrets = Object.entries(parameters).map(([name, value]) => [name, this.#context.secret(value)] as const);
+    return tokenRequest(endpoint, { grant, proof, scope, audience, resource, extra: Object.fromEntries(secrets) });
   }
 
   /** Asks; a refusal whose body can't be read is still a refusal with its status. */
-  async #answered(url: string, init: HttpRequest, signal: AbortSignal, leftMs: () => number): Promise<HttpAnswer> {
+  async #answered(request: ProtocolRequest, signal: AbortSignal, leftMs: () => number): Promise<HttpAnswer> {
     try {
-      return await this.#ask(url, init, signal, leftMs);
+      return await this.#ask(request, signal, leftMs);
     } catch (error) {
       if (!(error instanceof ProviderError) || (error.status ?? 200) < 300) throw error;
       const seconds = error.retryAfterMs === undefined ? {} : { 'retry-after': String(error.retryAfterMs / 1_000) };
@@ -185,38 +152,25 @@ export class TokenEndpoint {
     }
   }
 
-  #ask(url: string, init: HttpRequest, signal: AbortSignal, leftMs: () => number): Promise<HttpAnswer> {
+  #ask(request: ProtocolRequest, signal: AbortSignal, leftMs: () => number): Promise<HttpAnswer> {
+    const { url, method, headers, body } = request;
     const timeoutMs = Math.ceil(leftMs());
     if (timeoutMs <= 0) throw givenUp('connecting', 'its time is over', new URL(url).host);
     const { tls, allowInsecureHttp = false } = this.#options;
-    return this.#context.request(
-      url,
-      withChanges(init, { allowInsecureHttp, timeoutMs, ...(tls === undefined ? {} : { tls }) }),
-      signal,
-    );
-  }
-
-  #form(own: Readonly<Record<string, string>>): URLSearchParams {
-    const { scope, audience, resource, parameters = {} } = this.#options;
-    const form = new URLSearchParams();
-    for (const [name, value] of Object.entries(parameters)) form.set(name, this.#context.secret(value));
-    if (scope !== undefined) form.set('scope', [scope].flat().join(' '));
-    if (audience !== undefined) form.set('audience', audience);
-    for (const one of resource === undefined ? [] : [resource].flat()) form.append('resource', one);
-    for (const [name, value] of Object.entries(own)) form.set(name, value);
-    return form;
+    const init = { method, headers, allowInsecureHttp, timeoutMs, ...(body !== undefined && { body }) };
+    return this.#context.request(url, tls === undefined ? init : withChanges(init, { tls }), signal);
   }
 }
 
-/** True of what a request meets that has gone to the wrong place: a server there has not spoken OAuth. */
+/** True of a failure that a request to the wrong endpoint may have: no OAuth server has answered. */
 const mayBeMisdirected = (error: unknown): boolean =>
   error instanceof ProviderError &&
   error.reason !== 'oauth_error' &&
   (error.class === 'park' || error.reason === 'connect_failed');
 
-/** An exchange that needs nothing more than to be sent. */
+/** An exchange that only needs to be sent. */
 export interface PreparedExchange {
-  /** The issuer by its metadata, or the token endpoint where there is none: who an assertion is for. */
+  /** The issuer by its metadata, or the token endpoint where there is none: the audience of an assertion. */
   readonly issuer: string;
-  readonly exchange: (exchange: Exchange) => Promise<ExchangeResult>;
+  readonly exchange: (exchange: Exchange) => Promise<TokenAnswer>;
 }

@@ -1,6 +1,6 @@
 /**
- * A token as users get it: frozen, and silent. It prints as a fingerprint; `value` and `authorization` are getters, so
- * that no spread, `JSON.stringify` or `util.inspect` carries them off.
+ * A token as users get it: frozen. It prints as a fingerprint; `value` and `authorization` are getters, so that a spread,
+ * `JSON.stringify` or `util.inspect` does not copy them.
  */
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';

@@ -30,6 +30,8 @@ const lives: readonly Entry[] = [
   malformed('expires_in 1e400', texts({ expires_in: '1e400' }), next),
   used('expires_in "3600"', members({ expires_in: '3600' })),
   used('expires_in " 3600 "', members({ expires_in: ' 3600 ' })),
+  used('expires_in "36e2"', members({ expires_in: '36e2' })),
+  malformed('expires_in "1e400"', members({ expires_in: '1e400' }), next),
   used('expires_in 3600.9', members({ expires_in: 3600.9 }), 3_600_900),
   malformed('expires_in "soon"', members({ expires_in: `soon, ${CANARY}` }), next),
   malformed('expires_in "0x10"', members({ expires_in: '0x10' }), next),

@@ -80,9 +80,7 @@ describe.each(VERSIONS)('the permission model of Node $version', ({ version, mod
     const packed = inject('tarball').contents.map((file) => path.join(modules(), 'tokenvisor', file));
     const entry = packed.find((file) => file.endsWith('supervisor-entry.cjs')) ?? 'none';
     const rest = packed.filter((file) => file !== entry && /\.(c?js|json)$/.test(file));
-    const others = ['comlink', 'eventemitter3', 'oauth4webapi', 'piscina', 'package.json'].map((name) =>
-      path.join(modules(), name),
-    );
+    const others = ['comlink', 'eventemitter3', 'piscina', 'package.json'].map((name) => path.join(modules(), name));
     const flags = [...reads().slice(0, -1), ...[...rest, ...others].map((file) => `--allow-fs-read=${file}`)];
     const { code, stdout, stderr } = await node([...flags, '--allow-worker']);
     expect({ code, stdout }, stderr).toEqual({

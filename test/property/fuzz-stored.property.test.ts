@@ -21,7 +21,8 @@ import { applyRequest } from '../../src/kinds/ledger/ledger-record.js';
 import { FileLock } from '../../src/fs/file-lock.js';
 import { FileStore } from '../../src/refresh-store/file.js';
 import { malformedAnswer } from '../../src/net/http-failures.js';
-import { checkedEndpoint, discover } from '../../src/oauth/discovery.js';
+import { discover } from '../../src/oauth/discovery.js';
+import { checkedEndpoint } from '../../src/oauth/protocol/server-metadata.js';
 import { digestOf, openIntent, type RefreshRecord } from '../../src/refresh-store/record.js';
 import { parseHttpDate, parseRetryAfter } from '../../src/net/retry-after.js';
 import { file, readSecret } from '../../src/secrets/references.js';
@@ -407,9 +408,9 @@ describe('what a server says', () => {
         try {
           const server = await discover(ask, rules, undefined, () => 0);
           expect(server.issuer).toBe(issuer);
-          expect(() => checkedEndpoint(server.token_endpoint, 'token endpoint', rules)).not.toThrow();
-          const methods: unknown = server.token_endpoint_auth_methods_supported;
-          expect(methods === undefined || methods === null || Array.isArray(methods)).toBe(true);
+          expect(() => checkedEndpoint(server.tokenEndpoint, 'token endpoint', rules)).not.toThrow();
+          const { authMethods } = server;
+          expect(authMethods === undefined || Array.isArray(authMethods)).toBe(true);
         } catch (error) {
           if (!(error instanceof ProviderError)) throw error;
           coded(error);

@@ -315,7 +315,7 @@ test('only threads that sign load what signs', async () => {
   };
   const [signing, ready] = [await loadedWith({ privateKey: p256.pem }), await loadedWith('an assertion')];
   expect(signing).toContain('fast-jwt');
-  expect(ready).toContain('oauth4webapi');
+  expect(ready).toContain('comlink');
   expect(ready).not.toContain('fast-jwt');
 });
 

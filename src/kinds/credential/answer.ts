@@ -2,13 +2,14 @@
 import type { Instant } from '../../core/clock.js';
 import { isPlainObject } from '../../core/describe.js';
 import type { FailureClass, FailureReason, MintFailure } from '../../core/errors.js';
-import { payloadBytes, SNAPSHOT } from '../../memory/layout.js';
+import { hasRoomFor, payloadBytes, SNAPSHOT } from '../../memory/layout.js';
 import { redact, redactOpaque } from '../../secrets/redact.js';
 import type { MintedToken } from '../../oauth/provider.js';
 import type { Json } from '../../core/json.js';
 import type { AnswerLifetime } from './refresh/refresh-types.js';
 import { readLifetime } from './refresh/schedule.js';
 import type { TokenPayload } from '../../oauth/token.js';
+import { scopesIn } from '../../oauth/protocol/token-answer.js';
 
 export type AnswerReading =
   | { readonly ok: true; readonly payload: TokenPayload; readonly lifetime: AnswerLifetime }
@@ -30,7 +31,7 @@ const malformed = (what: string, expected: string): { readonly ok: false; readon
 
 const readScopes = (scope: unknown): readonly string[] | undefined => {
   if (scope === undefined || scope === null) return [];
-  if (typeof scope === 'string') return scope.split(' ').filter((part) => part !== '');
+  if (typeof scope === 'string') return scopesIn(scope);
   return Array.isArray(scope) && scope.every((part) => typeof part === 'string') ? scope : undefined;
 };
 
@@ -82,9 +83,8 @@ const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
   // Servers vary the case of the scheme (RFC 6749 §5.1); some APIs require that of RFC 6750.
   const tokenType = type.toLowerCase() === 'bearer' ? 'Bearer' : type;
   const payload: TokenPayload = { value, tokenType, scopes, fields };
-  const room = payloadBytes(SNAPSHOT);
-  if (Buffer.byteLength(JSON.stringify(payload)) > room)
-    return malformed('the token with its `fields`', `at most ${room} bytes in all`);
+  if (!hasRoomFor(SNAPSHOT, payload))
+    return malformed('the token with its `fields`', `at most ${payloadBytes(SNAPSHOT)} bytes in all`);
   const reading = readLifetime(answer, sentAt.wallMs);
   return reading.ok ? { ok: true, payload, lifetime: reading.lifetime } : reading;
 };

@@ -126,7 +126,7 @@ describe('an exchange whose outcome is not known', () => {
     ['a 500', { status: 500 }, /500/],
     ['a 502 with a body', { status: 502, body: 'canary' }, /502/],
     ['no JSON', { body: 'canary' }, /not JSON/],
-    ['no access token', { body: { token_type: 'Bearer' } }, /no token answer/],
+    ['no access token', { body: { token_type: 'Bearer' } }, /`access_token` is missing/],
     ['an expiry that is none', tokenAnswer({ expires_in: 'soon' }), /expires_in/],
     ['an answer that is too large', { body: 'x'.repeat(300_000) }, /more than/],
     ['another success', { status: 202 }, /202/],

@@ -7,7 +7,6 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { AddressBook, type Address } from '../../../src/net/dns-cache.js';
-import { asFetch } from '../../../src/oauth/as-fetch.js';
 import { MAX_BODY_BYTES, createHttpDoor } from '../../../src/net/http-client.js';
 import { mayHaveBeenRead } from '../../../src/net/http-failures.js';
 import { file, literal } from '../../../src/secrets/references.js';
@@ -152,19 +151,6 @@ describe('a request', () => {
     await using server = await serve({ body: 'canary' });
     const answer = await door(server.origin);
     expect(inspect(answer, { showHidden: true, depth: null }) + JSON.stringify(answer)).not.toContain('canary');
-  });
-
-  it('is a fetch for those who need one', async () => {
-    await using server = await serve((request) => ({ status: 200, body: { got: request.form.get('a') } }));
-    const fetchThrough = asFetch((url, init) => door(url, init));
-    const response = await fetchThrough(server.origin, {
-      method: 'POST',
-      headers: {},
-      body: new URLSearchParams({ a: 'b' }),
-    });
-    expect(await response.json()).toEqual({ got: 'b' });
-    await using empty = await serve({ status: 204 });
-    expect((await fetchThrough(empty.origin, { method: 'GET', headers: {} })).status).toBe(204);
   });
 });
 

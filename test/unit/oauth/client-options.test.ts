@@ -202,7 +202,7 @@ describe('a client', () => {
       { clientAuthentication: 'none' },
       ['clientSecret'],
       'a.provider.clientAuthentication',
-      "absent, or not 'none': this grant needs a client that proves who it is",
+      "absent, or not 'none': this grant needs a client that proves its identity",
       "'none'",
     ],
     ['no name', { clientId: undefined }, [], 'a.provider.clientId', 'a non-empty string', 'nothing'],
@@ -214,7 +214,7 @@ describe('a client', () => {
     expect(problemsOf({ clientAuthentication: 'none' })).toEqual([
       {
         path: method,
-        expected: "absent, or not 'none': this grant needs a client that proves who it is",
+        expected: "absent, or not 'none': this grant needs a client that proves its identity",
         came: "'none'",
       },
       { path: 'a.provider.clientSecret', expected: absentBeside('none'), came: 'given' },

@@ -33,7 +33,7 @@ it.each([
   for (const mint of mints(server.origin, assertion)) {
     const failure = await failureOf(mint);
     expect(failure).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
-    expect(failure.message).toMatch(/^Expected an assertion, which is a JWT, .* file\(path\)/);
+    expect(failure.message).toMatch(/^Expected an assertion \(a JWT\), .* file\(path\)/);
     expect(failure.message).not.toContain(assertion);
   }
   expect(server.seen).toEqual([]);

@@ -70,7 +70,7 @@ describe('the request', () => {
 describe('a good answer', () => {
   it.each<[string, object, object]>([
     ['a number', { expires_in: 60 }, { expiresInS: 60 }],
-    ['a numeric string', { expires_in: '60' }, { expiresInS: '60' }],
+    ['a numeric string', { expires_in: '60' }, { expiresInS: 60 }],
     ['0, for the schedule to judge', { expires_in: 0 }, { expiresInS: 0 }],
     ['negative, for the schedule to judge', { expires_in: -5 }, { expiresInS: -5 }],
     ['none', { expires_in: undefined }, {}],

@@ -6,6 +6,7 @@
  */
 import type { Instant } from '../../../core/clock.js';
 import type { MintFailure } from '../../../core/errors.js';
+import { readSeconds } from '../../../oauth/protocol/seconds.js';
 import type { AnswerLifetime, RefreshPolicy, TokenSpans, TokenTimes } from './refresh-types.js';
 
 /** Clocks are read a moment apart and slewed a little: a smaller difference is not a step. */
@@ -38,13 +39,6 @@ export interface ClaimedLifetime {
 export type LifetimeReading =
   { readonly ok: true; readonly lifetime: AnswerLifetime } | { readonly ok: false; readonly failure: MintFailure };
 
-const NUMERIC = /^\s*[+-]?\d+(\.\d+)?(e[+-]?\d+)?\s*$/i;
-
-const toNumber = (value: unknown): number => {
-  if (typeof value === 'number') return value;
-  return typeof value === 'string' && NUMERIC.test(value) ? Number(value) : NaN;
-};
-
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** The failure of an answer that has expired, or exceeded its usable time, on arrival. */
@@ -70,7 +64,7 @@ const malformedLifetime = (member: string, expected: string, value: unknown): Mi
 export const readLifetime = (claimed: ClaimedLifetime, sentAtMs: number): LifetimeReading => {
   const lives: number[] = [];
   if (isGiven(claimed.expiresInS)) {
-    const lifeMs = toNumber(claimed.expiresInS) * 1_000;
+    const lifeMs = readSeconds(claimed.expiresInS) * 1_000;
     if (Number.isNaN(lifeMs)) {
       const failure = malformedLifetime('expires_in', 'a number of seconds', claimed.expiresInS);
       return { ok: false, failure };
@@ -87,7 +81,7 @@ export const readLifetime = (claimed: ClaimedLifetime, sentAtMs: number): Lifeti
   const lifeMs = Math.min(...lives);
   if (lives.length > 0 && lifeMs <= 0) return { ok: false, failure: expiredAnswer };
 
-  const refreshInMs = isGiven(claimed.refreshInS) ? toNumber(claimed.refreshInS) * 1_000 : NaN;
+  const refreshInMs = isGiven(claimed.refreshInS) ? readSeconds(claimed.refreshInS) * 1_000 : NaN;
   return {
     ok: true,
     lifetime: {

@@ -1,12 +1,13 @@
 /**
- * How an answer that is no token is to be treated: by its status and its code (RFC 6749 §5.2), never by a text.
+ * How an answer that is not a token is treated: by its status and its code (RFC 6749 §5.2), never by a text.
  */
-import { ProviderError, type FailureClass } from '../core/errors.js';
-import type { HttpAnswer } from '../net/http-types.js';
-import { oauthErrorOf, type OAuthError } from './oauth-errors.js';
-import { parseRetryAfter } from '../net/retry-after.js';
+import { ProviderError, type FailureClass } from '../../core/errors.js';
+import type { HttpAnswer } from '../../net/http-types.js';
+import { oauthErrorOf, type OAuthError } from './error-codes.js';
+import type { AnswerBody } from './answer-body.js';
+import { parseRetryAfter } from '../../net/retry-after.js';
 
-/** These stay until a person acts, so they are not retried. */
+/** These last until a person acts, so they are not retried. */
 const FATAL_CODES: ReadonlySet<string> = new Set([
   'invalid_client',
   'unauthorized_client',
@@ -15,12 +16,17 @@ const FATAL_CODES: ReadonlySet<string> = new Set([
   'invalid_grant',
 ]);
 
-/** 4xx statuses that say "not now". */
+/** 4xx statuses that pass. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** The failure that an answer is; undefined if it is a success that is worth parsing. */
-export const failureOf = (answer: HttpAnswer, host: string, nowMs: number): ProviderError | undefined => {
-  const error = oauthErrorOf(answer.body);
+/** The failure that an answer is; undefined if it is a success whose members are to be read. */
+export const failureOf = (
+  answer: HttpAnswer,
+  { members }: AnswerBody,
+  host: string,
+  nowMs: number,
+): ProviderError | undefined => {
+  const error = oauthErrorOf(members);
   if (answer.status === 200) return failureInSuccess(error, host);
   const code = error?.code;
   const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], nowMs, answer.headers['date']);
@@ -44,7 +50,7 @@ const classOf = (status: number, code: string | undefined): FailureClass => {
   return code !== undefined && FATAL_CODES.has(code) ? 'fatal' : 'park';
 };
 
-/** Some servers refuse with a 200: what they say then counts only if it is a refusal that is known to last. */
+/** Some servers refuse with a 200. Such a refusal counts as one only if its code is known to last. */
 const failureInSuccess = (error: OAuthError | undefined, host: string): ProviderError | undefined => {
   if (error === undefined) return undefined;
   const { code, shown } = error;

@@ -1,9 +1,11 @@
 /**
- * The codes of OAuth errors that are shown. A server has been told our secrets, and could send parts of them back as a code. Only
- * the codes below are shown; of any other, its length.
+ * The codes of OAuth errors that are shown. A server knows the client's secrets, and could send parts of them back as a code. So
+ * only the codes below are shown; of any other code, its length.
  */
 
-/** Those of a token endpoint and beside it, by where they are from. */
+import type { Members } from './answer-body.js';
+
+/** The codes of token endpoints, and of endpoints beside them, by their sources. */
 const KNOWN: ReadonlySet<string> = new Set([
   // RFC 6749 §4.1.2.1, §5.2.
   ...['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type'],
@@ -19,7 +21,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...['invalid_redirect_uri', 'invalid_client_metadata', 'invalid_software_statement'],
   ...['unapproved_software_statement', 'invalid_target', 'invalid_authorization_details', 'invalid_dpop_proof'],
   ...['use_dpop_nonce', 'insufficient_user_authentication'],
-  // Extensions that are met: Auth0, GitHub, Google, Salesforce, Slack.
+  // Extensions of servers: Auth0, GitHub, Google, Salesforce, Slack.
   ...['too_many_requests', 'mfa_required', 'unauthorized', 'bad_refresh_token', 'incorrect_client_credentials'],
   ...['application_suspended', 'redirect_uri_mismatch', 'admin_policy_enforced', 'disabled_client', 'deleted_client'],
   ...['org_internal', 'rate_limit_exceeded', 'inactive_user', 'inactive_org', 'unknown_error', 'invalid_auth'],
@@ -34,16 +36,10 @@ export interface OAuthError {
   readonly shown: string;
 }
 
-/** The `error` member of a body, if it has the form of a code, and no access token beside it. */
-export const oauthErrorOf = (body: string): OAuthError | undefined => {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null || 'access_token' in parsed) return undefined;
-  const code = (parsed as { error?: unknown }).error;
+/** The `error` member of an answer (RFC 6749 §5.2), if it has the form of a code, and no access token beside it. */
+export const oauthErrorOf = (members: Members | undefined): OAuthError | undefined => {
+  if (members === undefined || 'access_token' in members) return undefined;
+  const code = members['error'];
   if (typeof code !== 'string' || !/^\w{1,64}$/.test(code)) return undefined;
   if (KNOWN.has(code)) return { code, shown: code };
   return { code: undefined, shown: `an unknown code of ${code.length} characters` };
