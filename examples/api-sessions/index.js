@@ -11,7 +11,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { startSupervisor, tokenSet } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { tokenSet } from 'tokenvisor/inbound';
 import { killChildThread } from 'tokenvisor/testing';
 
 const supervisor = await startSupervisor({ sessions: tokenSet({ maxEntries: 2_000_000 }) });

@@ -111,7 +111,11 @@ const failureOf = (answer) => {
   }
   if (FATAL.test(code)) return ProviderError.fatal(`STS refused: ${code}`, { status });
   // Such as ExpiredTokenException: a file that is replaced, or another credential's next token, un-parks.
-  return new ProviderError(`STS refused: ${code} (status ${status})`, { class: 'park', reason: 'http_status', status });
+  return new ProviderError(`STS refused: ${code} (status ${status})`, {
+    class: 'fatal',
+    reason: 'http_status',
+    status,
+  });
 };
 
 /** @param {HttpAnswer} answer */

@@ -9,7 +9,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { breakGlass, logEvents, startSupervisor } from 'tokenvisor';
+import { logEvents, startSupervisor } from 'tokenvisor';
+import { breakGlass } from 'tokenvisor/inbound';
 import { killChildThread } from 'tokenvisor/testing';
 
 const supervisor = await startSupervisor({ door: breakGlass({ maxAgeMs: 3_600_000 }) });

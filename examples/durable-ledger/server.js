@@ -1,6 +1,7 @@
 // @ts-check
 import { writeSync } from 'node:fs';
-import { revocationLedger, startSupervisor } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { revocationLedger } from 'tokenvisor/inbound';
 import { lmdbStore } from 'tokenvisor/storage';
 
 const [directory = '', upTo = '0'] = process.argv.slice(2);

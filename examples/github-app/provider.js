@@ -79,7 +79,7 @@ const readKey = (pem) => {
     return createPrivateKey(pem);
   } catch {
     // The message reveals nothing of the key. A replaced file un-parks the credential.
-    const details = { class: /** @type {const} */ ('park'), reason: /** @type {const} */ ('secret_unreadable') };
+    const details = { class: /** @type {const} */ ('fatal'), reason: /** @type {const} */ ('secret_unreadable') };
     throw new ProviderError('Expected `privateKey` to be the PEM of an RSA key', details);
   }
 };
@@ -99,7 +99,7 @@ const failureOf = ({ status, headers, body }, nowMs) => {
   }
   if (status >= 500) return ProviderError.transient('GitHub has failed', { status });
   const why = PARKING[status] ?? 'GitHub has refused the request';
-  return new ProviderError(why, { class: 'park', reason: 'http_status', status });
+  return new ProviderError(why, { class: 'fatal', reason: 'http_status', status });
 };
 
 /**

@@ -12,7 +12,8 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { revocationLedger, startSupervisor } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { revocationLedger } from 'tokenvisor/inbound';
 import { killChildThread } from 'tokenvisor/testing';
 
 const SECONDS = 4;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { attach } from 'tokenvisor';
 
-/** @type {{ revoked: import('tokenvisor').TransferableLedger<false>, jtis: string[], counters: BigInt64Array, nth: number }} */
+/** @type {{ revoked: import('tokenvisor/inbound').TransferableLedger<false>, jtis: string[], counters: BigInt64Array, nth: number }} */
 const { revoked: handle, jtis, counters, nth } = workerData;
 const revoked = attach(handle);
 const others = Array.from({ length: jtis.length }, () => randomUUID());

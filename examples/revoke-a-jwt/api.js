@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { attach } from 'tokenvisor';
 
-/** @type {import('tokenvisor').TransferableLedger<true>} */
+/** @type {import('tokenvisor/inbound').TransferableLedger<true>} */
 const handle = workerData.revoked;
 const revoked = attach(handle);
 const keys = createLocalJWKSet(workerData.jwks);

@@ -13,7 +13,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { revocationLedger, startSupervisor } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { revocationLedger } from 'tokenvisor/inbound';
 
 // Stands in for your issuer; instead of the set of its keys, `verify` takes its URL: { jwksUrl, algorithms }.
 const { privateKey, publicKey } = await generateKeyPair('ES256');

@@ -152,11 +152,10 @@ export class TokenvisorError extends Error {
  * How a failed mint is treated.
  *
  * - `transient`: retried with back-off, for ever.
- * - `fatal`: the answer will not change by itself (`invalid_client`): parked, probed slowly.
- * - `park`: as `fatal`, for a cause outside that a person must fix (a certificate, an unreadable secret).
+ * - `fatal`: it lasts until a person acts (`invalid_client`, a certificate, an unreadable secret): parked, probed slowly.
  * - `ambiguous`: a single-use refresh token may have been spent: parked, and retried only on request.
  */
-export type FailureClass = 'transient' | 'fatal' | 'park' | 'ambiguous';
+export type FailureClass = 'transient' | 'fatal' | 'ambiguous';
 
 /** The kind of failure: a literal to match on, as `error` of RFC 6749 §5.2 is for the server's errors. */
 export type FailureReason =

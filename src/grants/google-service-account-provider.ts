@@ -4,48 +4,41 @@ import { url } from '../net/url.js';
 import { isPlainObject } from '../core/describe.js';
 import { ProviderError } from '../core/errors.js';
 import { loadSigner } from '../oauth/client-authentication.js';
-import { jwtBearerGrant } from '../oauth/protocol/grant.js';
-import type { ProviderContext, ProviderObject } from '../oauth/provider.js';
-import {
-  checkGoogleServiceAccount,
-  type CheckedGoogleServiceAccountOptions,
-  type GoogleServiceAccountOptions,
-} from './google-service-account.js';
+import { jwtBearerParameters } from '../oauth/protocol/grant.js';
+import type { ProviderContext } from '../oauth/provider.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
-import { checkedOptions } from './checked-options.js';
+import type { CheckedOptions } from './define-grant.js';
+import { googleServiceAccountGrant } from './google-service-account.js';
 
 const DEFAULT_TOKEN_ENDPOINT = 'https://oauth2.googleapis.com/token';
 
 /** The longest lifetime that Google accepts. */
 const ASSERTION_LIFETIME_MS = 3_600_000;
 
-export const provider: ProviderObject<GoogleServiceAccountOptions> = {
-  open(context) {
-    const options = checkedOptions(context, checkGoogleServiceAccount);
-    const { keyFile: _, scope, subject, tokenEndpoint, ...request } = options;
-    const sign = loadSigner();
-    const endpointOf = ({ tokenUri }: KeyFile): TokenEndpoint =>
-      new TokenEndpoint(context, { ...request, tokenEndpoint: tokenEndpoint ?? tokenUri });
-    warm(() => endpointOf(readKeyFile(context, options)));
-    return {
-      async mint({ signal }) {
-        // All of it may have been replaced since the last mint, the endpoint too.
-        const account = readKeyFile(context, options);
-        const { issuer, exchange } = await endpointOf(account).prepare(signal);
-        const { privateKey, keyId, email } = account;
-        const claims = {
-          iss: email,
-          ...(subject !== undefined && { sub: subject }),
-          aud: issuer,
-          scope: [scope].flat().join(' '),
-        };
-        const key = { privateKey, ...(keyId !== undefined && { keyId }), algorithm: 'RS256' } as const;
-        const assertion = sign(context, key, claims, ASSERTION_LIFETIME_MS);
-        return (await exchange({ grant: jwtBearerGrant(assertion), signal })).token;
-      },
-    };
-  },
-};
+export const provider = googleServiceAccountGrant.provider((context, options) => {
+  const { keyFile: _, scope, subject, tokenEndpoint, ...request } = options;
+  const sign = loadSigner();
+  const endpointOf = ({ tokenUri }: KeyFile): TokenEndpoint =>
+    new TokenEndpoint(context, { ...request, tokenEndpoint: tokenEndpoint ?? tokenUri });
+  warm(() => endpointOf(readKeyFile(context, options)));
+  return {
+    async mint({ signal }) {
+      // All of it may have been replaced since the last mint, the endpoint too.
+      const account = readKeyFile(context, options);
+      const { issuer, exchange } = await endpointOf(account).prepare(signal);
+      const { privateKey, keyId, email } = account;
+      const claims = {
+        iss: email,
+        ...(subject !== undefined && { sub: subject }),
+        aud: issuer,
+        scope: [scope].flat().join(' '),
+      };
+      const key = { privateKey, ...(keyId !== undefined && { keyId }), algorithm: 'RS256' } as const;
+      const assertion = sign(context, key, claims, ASSERTION_LIFETIME_MS);
+      return (await exchange({ grant: jwtBearerParameters(assertion), signal })).token;
+    },
+  };
+});
 
 /** The parts of a key file that are used. */
 interface KeyFile {
@@ -95,6 +88,6 @@ const warm = (open: () => unknown): void => {
 
 const unusable = (why: string): ProviderError =>
   new ProviderError(`Expected the JSON key file of a service account: ${why}`, {
-    class: 'park',
+    class: 'fatal',
     reason: 'secret_unreadable',
   });

@@ -2,30 +2,26 @@
 import { loadSigner } from '../oauth/client-authentication.js';
 import { presentedAssertion } from '../oauth/presented-assertion.js';
 import { isPresented, presentedToken } from './presented-token.js';
-import { jwtBearerGrant } from '../oauth/protocol/grant.js';
-import type { MintAttempt, ProviderContext, ProviderObject } from '../oauth/provider.js';
-import { checkJwtBearer, type CheckedJwtBearerOptions, type JwtBearerOptions } from './jwt-bearer.js';
+import { jwtBearerParameters } from '../oauth/protocol/grant.js';
+import type { MintAttempt, ProviderContext } from '../oauth/provider.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
 import type { CheckedOptions } from './define-grant.js';
 import { jwtBearerGrant } from './jwt-bearer.js';
 
-/** The assertion of one attempt, for a server that calls itself `issuer`. */
+/** Makes the assertion of one attempt, for a server whose issuer is `issuer`. */
 type Assert = (issuer: string, attempt: MintAttempt) => string | Promise<string>;
 
-export const provider: ProviderObject<JwtBearerOptions> = {
-  open(context) {
-    const options = checkedOptions(context, checkJwtBearer);
-    const endpoint = new TokenEndpoint(context, options);
-    const assert = asserter(context, options);
-    return {
-      async mint(attempt) {
-        const { issuer, exchange } = await endpoint.prepare(attempt.signal);
-        const assertion = await assert(issuer, attempt);
-        return (await exchange({ grant: jwtBearerGrant(assertion), signal: attempt.signal })).token;
-      },
-    };
-  },
-};
+export const provider = jwtBearerGrant.provider((context, options) => {
+  const endpoint = new TokenEndpoint(context, options);
+  const assert = asserter(context, options);
+  return {
+    async mint(attempt) {
+      const { issuer, exchange } = await endpoint.prepare(attempt.signal);
+      const assertion = await assert(issuer, attempt);
+      return (await exchange({ grant: jwtBearerParameters(assertion), signal: attempt.signal })).token;
+    },
+  };
+});
 
 const asserter = (
   context: ProviderContext,

@@ -17,7 +17,7 @@ import {
   type Intent,
   type RefreshRecord,
 } from '../refresh-store/record.js';
-import { refreshTokenGrant } from '../oauth/protocol/grant.js';
+import { refreshTokenParameters } from '../oauth/protocol/grant.js';
 import { TokenEndpoint } from '../oauth/token-endpoint.js';
 import type { CheckedOptions } from './define-grant.js';
 import { refreshTokenGrant } from './refresh-token.js';
@@ -77,7 +77,7 @@ class RefreshTokenSession implements ProviderSession {
     let newToken: string | undefined;
     try {
       const { token, refreshToken } = await exchange({
-        grant: refreshTokenGrant(record.refreshToken),
+        grant: refreshTokenParameters(record.refreshToken),
         signal: attempt.signal,
         onRefreshToken: (refreshToken) => (newToken = refreshToken),
       });

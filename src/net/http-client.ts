@@ -193,6 +193,6 @@ const parseTarget = (url: string | URL, allowInsecureHttp: boolean): URL => {
   if (isSecureEnough(target, allowInsecureHttp)) return target;
   throw new ProviderError(
     `Expected an https URL for ${target.host} (or http to localhost, or \`allowInsecureHttp\`), got ${target.protocol}`,
-    { class: 'park', reason: 'tls_failed' },
+    { class: 'fatal', reason: 'tls_failed' },
   );
 };

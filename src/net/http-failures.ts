@@ -29,7 +29,7 @@ export const givenUp = (phase: RequestPhase, why: string, host: string): Provide
 
 const tlsFailure = (host: string, code: string): ProviderError =>
   new ProviderError(`TLS with ${host} failed (${code}): check the certificates on both sides`, {
-    class: 'park',
+    class: 'fatal',
     reason: 'tls_failed',
   });
 

@@ -21,7 +21,7 @@ export const secureContextFor = (tls: TlsOptions): SecureContext => {
   } catch (error) {
     throw new ProviderError(
       `Expected \`tls\` to have PEM texts that fit together, got unusable ones (${codeOf(error)}). A path is given as file(path)`,
-      { class: 'park', reason: 'tls_failed' },
+      { class: 'fatal', reason: 'tls_failed' },
     );
   }
 };

@@ -14,6 +14,6 @@ export const presentedAssertion = (text: string): string => {
   if (JWT.test(text)) return text;
   throw new ProviderError(
     'Expected an assertion (a JWT), got another text, and did not send it. Give a key as { privateKey: file(path) }, an assertion in a file as file(path)',
-    { class: 'park', reason: 'secret_unreadable' },
+    { class: 'fatal', reason: 'secret_unreadable' },
   );
 };

@@ -114,4 +114,4 @@ const chooseAlgorithm = (
 
 /** The message has nothing of the key. */
 const unusable = (why: string): ProviderError =>
-  new ProviderError(`The private key can't be used: ${why}`, { class: 'park', reason: 'secret_unreadable' });
+  new ProviderError(`The private key can't be used: ${why}`, { class: 'fatal', reason: 'secret_unreadable' });

@@ -166,7 +166,7 @@ export class TokenEndpoint {
 const mayBeMisdirected = (error: unknown): boolean =>
   error instanceof ProviderError &&
   error.reason !== 'oauth_error' &&
-  (error.class === 'park' || error.reason === 'connect_failed');
+  (error.class === 'fatal' || error.reason === 'connect_failed');
 
 /** An exchange that only needs to be sent. */
 export interface PreparedExchange {

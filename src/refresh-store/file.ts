@@ -97,7 +97,7 @@ export class FileStore implements RefreshTokenStore {
     if (record !== undefined) return record;
     // An empty file is refused too: starting from the seed again could spend a token twice.
     throw failure(
-      'park',
+      'fatal',
       `${this.#path} is not a refresh-token file of this version; it is left as it is: move it away`,
     );
   }
@@ -112,7 +112,7 @@ export class FileStore implements RefreshTokenStore {
     const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...record }, null, 2)}\n`;
     // A larger file could not be read again.
     if (Buffer.byteLength(text) > MAX_BYTES) {
-      throw failure('park', `The refresh-token file ${this.#path} would be larger than ${MAX_BYTES} bytes`);
+      throw failure('fatal', `The refresh-token file ${this.#path} would be larger than ${MAX_BYTES} bytes`);
     }
     this.#attempt('written', () => this.#replace(text));
     // The directory may have been replaced during the write, and the lock with it.
@@ -164,7 +164,7 @@ export class FileStore implements RefreshTokenStore {
     this.#directory ??= directory;
     if (directory !== this.#directory) {
       throw failure(
-        'park',
+        'fatal',
         `Expected the directory of ${this.#path} to be the same as at first, got a link to another. Restore it, or start the ` +
           'process anew',
       );
@@ -173,7 +173,7 @@ export class FileStore implements RefreshTokenStore {
     const who = this.#attempt('locked', () => this.#fs.whoElseWrites(directory));
     if (who === undefined) return;
     throw failure(
-      'park',
+      'fatal',
       `Expected the directory of ${this.#path} to be this user's alone (mode 700), and those above it this user's or root's, got one that can be written by ${who}. Move the ` +
         'file, or set fileStore(path, { allowSharedDirectory: true })',
     );
@@ -205,7 +205,7 @@ export class FileStore implements RefreshTokenStore {
       const code = errorCode(error);
       const hint = code === 'ENOENT' ? ': its directory must exist' : '';
       const message = `The refresh-token file ${this.#path} can't be ${verb} (${whyUnreadable(error)})${hint}`;
-      throw failure(code !== undefined && PASSING.has(code) ? 'transient' : 'park', message);
+      throw failure(code !== undefined && PASSING.has(code) ? 'transient' : 'fatal', message);
     }
   }
 }

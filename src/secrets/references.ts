@@ -134,4 +134,4 @@ const textOf = (bytes: Buffer): string => {
 };
 
 const unreadable = (message: string): ProviderError =>
-  new ProviderError(message, { class: 'park', reason: 'secret_unreadable' });
+  new ProviderError(message, { class: 'fatal', reason: 'secret_unreadable' });

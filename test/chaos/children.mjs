@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { breakGlass, credential, revocationLedger, tokenSet } from 'tokenvisor';
+import { credential } from 'tokenvisor';
+import { breakGlass, revocationLedger, tokenSet } from 'tokenvisor/inbound';
 import {
   clientCredentials,
   fileStore,

@@ -125,7 +125,7 @@ const unexplainedParks = (theCase) => {
       (attempt) => attempt.name === name && attempt.toMonoMs === now.monoMs && isRefusal(theCase, attempt),
     );
     return parked.flatMap(({ why }) => {
-      const classes = why === 'ambiguous_exchange' ? ['ambiguous'] : ['fatal', 'park'];
+      const classes = why === 'ambiguous_exchange' ? ['ambiguous'] : ['fatal'];
       const isMeant =
         why === 'ambiguous_exchange' ||
         isRefused ||

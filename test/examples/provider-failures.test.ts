@@ -36,9 +36,9 @@ describe('a GitHub App takes', () => {
 
   it.each([
     ['401 for a key that is not known', { status: 401 }, { class: 'fatal' }],
-    ['404 for an installation that is gone', { status: 404 }, { class: 'park' }],
-    ['422 for permissions that it has not', { status: 422 }, { class: 'park' }],
-    ['403 for a suspension', { status: 403, headers: { 'x-ratelimit-remaining': '12' } }, { class: 'park' }],
+    ['404 for an installation that is gone', { status: 404 }, { class: 'fatal' }],
+    ['422 for permissions that it has not', { status: 422 }, { class: 'fatal' }],
+    ['403 for a suspension', { status: 403, headers: { 'x-ratelimit-remaining': '12' } }, { class: 'fatal' }],
     [
       '403 with Retry-After for a limit',
       { status: 403, headers: { 'retry-after': '7' } },
@@ -67,8 +67,8 @@ describe('AWS STS takes', () => {
     [503, 'ServiceUnavailable', 'transient'],
     [403, 'AccessDenied', 'fatal'],
     [403, 'SignatureDoesNotMatch', 'fatal'],
-    [400, 'ExpiredTokenException', 'park'],
-    [400, 'ValidationError', 'park'],
+    [400, 'ExpiredTokenException', 'fatal'],
+    [400, 'ValidationError', 'fatal'],
   ])('%d %s as %s', async (status, code, failureClass) => {
     const failure = await failureOf(assumeRoleWithWebIdentity, role, { status, body: refusal(code) });
     expect(failure).toMatchObject({ class: failureClass, status, message: expect.stringContaining(code) as unknown });

@@ -27,9 +27,9 @@ const busy = (
 
 const html = { body: { text: `<html><body>${CANARY}</body></html>` }, contentType: 'text/html' } as const;
 
-const oauth = (code: number, error: string, outcome: 'fatal' | 'park'): Entry =>
+const oauth = (code: number, error: string): Entry =>
   refused(`${code} ${error}`, status(code, { error }), {
-    outcome,
+    outcome: 'fatal',
     reason: 'oauth_error',
     oauthError: error,
     status: code,
@@ -37,10 +37,10 @@ const oauth = (code: number, error: string, outcome: 'fatal' | 'park'): Entry =>
 
 /** An error that no specification has: a server's own word, which is shown nowhere. */
 const unknown = (code: number, name: string, body: { readonly text: string }): Entry =>
-  refused(`${code} ${name}`, status(code, { body }), { outcome: 'park', reason: 'oauth_error', status: code });
+  refused(`${code} ${name}`, status(code, { body }), { outcome: 'fatal', reason: 'oauth_error', status: code });
 
 const other = (code: number, more: Partial<Extract<Fault, { kind: 'status' }>>, name: string): Entry =>
-  refused(`${code} ${name}`, status(code, more), { outcome: 'park', reason: 'http_status', status: code });
+  refused(`${code} ${name}`, status(code, more), { outcome: 'fatal', reason: 'http_status', status: code });
 
 const redirect = (code: number): Entry =>
   refused(`${code} to elsewhere`, { kind: 'redirect', status: code, location: '{elsewhere}' }, later(code));
@@ -82,12 +82,12 @@ export const statuses: readonly Entry[] = [
     status(429, { retryAfter: `1${'0'.repeat(30)}`, body: { repeat: CANARY, times: 2e7 } }),
     later(429, { retryAfterMs: 'over an hour' }),
   ),
-  oauth(400, 'invalid_grant', 'fatal'),
-  oauth(401, 'invalid_client', 'fatal'),
-  oauth(400, 'unauthorized_client', 'fatal'),
-  oauth(400, 'unsupported_grant_type', 'fatal'),
-  oauth(400, 'invalid_scope', 'fatal'),
-  oauth(400, 'invalid_request', 'park'),
+  oauth(400, 'invalid_grant'),
+  oauth(401, 'invalid_client'),
+  oauth(400, 'unauthorized_client'),
+  oauth(400, 'unsupported_grant_type'),
+  oauth(400, 'invalid_scope'),
+  oauth(400, 'invalid_request'),
   unknown(403, 'with an error of its own', { text: '{"error":"temporarily_odd"}' }),
   unknown(400, 'with an error that is a secret', { text: `{"error":"${'canary7'.repeat(9)}"}` }),
   other(400, html, 'in HTML'),

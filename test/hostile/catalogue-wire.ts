@@ -133,10 +133,10 @@ const protocol: readonly Entry[] = [
 
 const unreached: readonly (readonly [NoConnection, Promised, 'at_once' | 'at_timeout'])[] = [
   ['refused', { outcome: 'transient', reason: 'connect_failed' }, 'at_once'],
-  ['tls_wrong_name', { outcome: 'park', reason: 'tls_failed' }, 'at_once'],
-  ['tls_expired', { outcome: 'park', reason: 'tls_failed' }, 'at_once'],
-  ['tls_unknown_authority', { outcome: 'park', reason: 'tls_failed' }, 'at_once'],
-  ['tls_not_spoken', { outcome: 'park', reason: 'tls_failed' }, 'at_once'],
+  ['tls_wrong_name', { outcome: 'fatal', reason: 'tls_failed' }, 'at_once'],
+  ['tls_expired', { outcome: 'fatal', reason: 'tls_failed' }, 'at_once'],
+  ['tls_unknown_authority', { outcome: 'fatal', reason: 'tls_failed' }, 'at_once'],
+  ['tls_not_spoken', { outcome: 'fatal', reason: 'tls_failed' }, 'at_once'],
   ['tls_reset', { outcome: 'transient', reason: 'connect_failed' }, 'at_once'],
   ['tls_hangs', { outcome: 'transient', reason: 'connect_failed' }, 'at_timeout'],
 ];

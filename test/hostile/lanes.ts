@@ -106,7 +106,7 @@ const recover = async (
     // The token is sent once more: a server that had seen it takes that for a theft.
     const replay = await nthResult(lane, results(lane).length);
     if (replay.type === 'mint:succeeded') return;
-  } else if (failure.class === 'fatal' || failure.class === 'park') return lane.child.resume();
+  } else if (failure.class === 'fatal') return lane.child.resume();
   // It goes on by what that answer had: with the token that was spent the server would revoke them all.
   else if (hasNext) return lane.child.resume();
   await lane.child.update({ provider: await lane.provider() });

@@ -3,7 +3,7 @@ import type { Fault } from './types.js';
 
 export interface Promised {
   /** What becomes of the attempt: a token that is used, or a failure of that class. */
-  readonly outcome: 'token' | 'transient' | 'park' | 'fatal' | 'ambiguous';
+  readonly outcome: 'token' | 'transient' | 'fatal' | 'ambiguous';
   readonly reason?: string;
   readonly status?: number;
   readonly oauthError?: string;

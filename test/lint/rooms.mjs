@@ -7,7 +7,7 @@ import path from 'node:path';
 /** In order, by the first-level folder. A file that lies in none is a room of its own. docs/explanation/architecture.md says what each is for. */
 export const ROOMS = [
   ...['core', 'config', 'table', 'memory', 'fs', 'secrets', 'net', 'messaging', 'oauth', 'actor', 'jwt', 'storage'],
-  ...['refresh-store', 'grants', 'supervision', 'kinds', 'runtime', 'testing', 'attach.ts', 'index.ts'],
+  ...['refresh-store', 'grants', 'supervision', 'kinds', 'runtime', 'testing', 'attach.ts', 'inbound.ts', 'index.ts'],
 ];
 
 /** @param {string} file a path below src, with slashes */

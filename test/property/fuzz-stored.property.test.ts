@@ -136,7 +136,7 @@ describe('a refresh-token file', () => {
       fc.property(files, (bytes) => {
         const read = load(bytes);
         if ('error' in read) {
-          expect(read.error).toMatchObject({ code: 'MINT_FAILED', class: 'park', reason: 'store_failed' });
+          expect(read.error).toMatchObject({ code: 'MINT_FAILED', class: 'fatal', reason: 'store_failed' });
           return;
         }
         // Taken for a record, so it is one, to the last member; and an exchange that may have been begun is not forgotten.
@@ -161,7 +161,7 @@ describe('a refresh-token file', () => {
   test('one of which a byte is no text is refused: its token would be another', () => {
     const bytes = Buffer.from(JSON.stringify({ ...good, intent: undefined }));
     bytes[bytes.indexOf(HUSH) + 3] = 0xe9;
-    expect(load(bytes)).toMatchObject({ error: { class: 'park' } });
+    expect(load(bytes)).toMatchObject({ error: { class: 'fatal' } });
   });
 
   test('a claim on its lock that is not whole is judged by its age', () => {
@@ -197,7 +197,7 @@ test('a secret file is what it has in it, or it can not be read', () => {
     fc.property(bytes, (contents) => {
       writeFileSync(place, contents);
       const read = outcome(() => readSecret(file(place)));
-      if ('error' in read) expect(read.error).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+      if ('error' in read) expect(read.error).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
       else {
         const rest = Buffer.from(contents).subarray(Buffer.byteLength(read.value));
         expect(Buffer.from(contents).indexOf(Buffer.from(read.value))).toBe(0);
@@ -461,7 +461,7 @@ describe('what a server says', () => {
 
 describe('what crosses between threads and processes', () => {
   test('an error comes out as one of ours, whatever went in', () => {
-    const wire = { name: 'ProviderError', message: 'm', code: 'MINT_FAILED', child: 'a', failure: { class: 'park' } };
+    const wire = { name: 'ProviderError', message: 'm', code: 'MINT_FAILED', child: 'a', failure: { class: 'fatal' } };
     const errors = fc.oneof(fc.anything(), changedObject(wire), changedObject({ ...wire, cause: wire, problems: [] }));
     fc.assert(
       fc.property(errors, (came) => {

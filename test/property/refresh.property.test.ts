@@ -25,7 +25,7 @@ const failures: fc.Arbitrary<ServerPlan> = fc.record({
   latencyMs,
   failure: fc
     .record({
-      class: fc.constantFrom('transient', 'transient', 'fatal', 'park', 'ambiguous'),
+      class: fc.constantFrom('transient', 'transient', 'fatal', 'fatal', 'ambiguous'),
       retryAfterMs: fc.option(fc.integer({ min: 0, max: 120_000 }), { nil: undefined }),
       reason: fc.constantFrom('http_status', 'token_unavailable'),
     })

@@ -427,7 +427,7 @@ describe('parked', () => {
     expect((await heard.next('mint:failed')).failure).toMatchObject({ oauthError: 'invalid_client' });
     rmSync(secretFile);
     // No secret at all: tried, and parked once more, with no request.
-    expect((await heard.next('mint:failed')).failure).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+    expect((await heard.next('mint:failed')).failure).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
     linkTo(clientSecret);
     expect((await heard.next('mint:succeeded')).generation).toBe(1);
     expect(upstream.current().generation).toBe(1);

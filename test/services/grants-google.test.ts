@@ -159,7 +159,7 @@ test('key files that will not do park, say why, and tell nothing of the key; men
   for (const [index, [contents, why]] of cases.entries()) {
     const name = `case-${index}`;
     const { failure } = await heard.next('mint:failed', name);
-    expect(failure, name).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+    expect(failure, name).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
     expect(failure.message, name).toMatch(why);
     await heard.next('child:parked', name);
     const told = inspect([failure, children[name]!.status(), heard.all], { depth: 9 });
@@ -176,7 +176,7 @@ test('a key file that is not there, and then is', async () => {
   const target = path.join(folder, 'later.json');
   const { children, heard } = await supervise({ a: asking(file(target)) });
   expect((await heard.next('mint:failed')).failure).toMatchObject({
-    ...{ class: 'park', reason: 'secret_unreadable' },
+    ...{ class: 'fatal', reason: 'secret_unreadable' },
     message: expect.stringContaining(`${target} can't be read: ENOENT`) as string,
   });
   put(keyFileOf(), target);

@@ -128,7 +128,7 @@ describe('refused', () => {
       'of a client that may not ask so',
       {},
       { clientId: 'not-allowed', clientSecret: 'the secret of another' },
-      { class: 'park', oauthError: 'invalid_request' },
+      { class: 'fatal', oauthError: 'invalid_request' },
     ],
     [
       'with a wrong secret of the client',
@@ -136,7 +136,7 @@ describe('refused', () => {
       { clientId: 'by-secret', clientSecret: 'wrong' },
       { class: 'fatal', oauthError: 'invalid_client' },
     ],
-    ['by no key at all', { privateKey: 'no key' }, {}, { class: 'park', reason: 'secret_unreadable' }],
+    ['by no key at all', { privateKey: 'no key' }, {}, { class: 'fatal', reason: 'secret_unreadable' }],
   ];
 
   test('each assertion that is not right, by the right class', async () => {

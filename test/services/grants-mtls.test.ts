@@ -107,7 +107,7 @@ describe('refused, and parked', () => {
     const before = (await seenOf('strangers')).length;
     const { heard } = await supervise({ a: asking('strangers', { cert, key: renewed.key }) });
     const { failure } = await heard.next('mint:failed');
-    expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
     expect(JSON.stringify(failure)).not.toContain(renewed.key.slice(40, 70));
     expect(await seenOf('strangers')).toHaveLength(before);
   });

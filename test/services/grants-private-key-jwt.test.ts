@@ -185,7 +185,7 @@ test.concurrent(
   },
 );
 
-const unusable = { class: 'park', reason: 'secret_unreadable' };
+const unusable = { class: 'fatal', reason: 'secret_unreadable' };
 const refused = { class: 'fatal', reason: 'oauth_error', oauthError: 'invalid_client' };
 const { rsa, p256 } = keys;
 const encrypted = p256.privateKey

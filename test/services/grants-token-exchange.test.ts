@@ -138,14 +138,14 @@ describe('refused', () => {
       [
         'of a type that is not known',
         { subjectTokenType: `${TYPES}saml2` },
-        { class: 'park', oauthError: 'invalid_request' },
+        { class: 'fatal', oauthError: 'invalid_request' },
       ],
       ['of a scope that the subject has not', { scope: 'admin' }, { ...refused, oauthError: 'invalid_scope' }],
       ['by a client with a wrong secret', { clientSecret: 'wrong' }, { class: 'fatal', oauthError: 'invalid_client' }],
       [
         'by a client that may not',
         { clientId: 'gateway', clientSecret: 'gateway-secret' },
-        { class: 'park', oauthError: 'invalid_request' },
+        { class: 'fatal', oauthError: 'invalid_request' },
       ],
     ];
     const specs = cases.map(([, more], index) => [`case-${index}`, asking(more)] as const);

@@ -95,7 +95,7 @@ const discoveries: readonly (readonly [string, Fault, object | 'token'])[] = [
     [
       ['500', { class: 'transient', status: 500 }],
       ['429, Retry-After 0', { class: 'transient', status: 429, retryAfterMs: 0 }],
-      ['404 in HTML', { class: 'park', status: 404 }],
+      ['404 in HTML', { class: 'fatal', status: 404 }],
       ['400 invalid_grant', { class: 'fatal' }],
       ['304', { class: 'transient', status: 304 }],
       ['204', { class: 'transient', reason: 'malformed_answer' }],
@@ -114,7 +114,7 @@ const discoveries: readonly (readonly [string, Fault, object | 'token'])[] = [
       ['a member that nobody knows, nested', 'token'],
     ] as const
   ).map(([name, promised]) => [name, faultNamed(name), promised] as const),
-  ['another issuer', metadata({ issuer: `https://${CANARY}.example` }), { class: 'park', reason: 'malformed_answer' }],
+  ['another issuer', metadata({ issuer: `https://${CANARY}.example` }), { class: 'fatal', reason: 'malformed_answer' }],
   ['an issuer that is a list', metadata({ issuer: [CANARY] }), { class: 'transient', reason: 'malformed_answer' }],
   ['no endpoint', { kind: 'members', without: ['token_endpoint'] }, { class: 'transient', reason: 'malformed_answer' }],
   ['an endpoint that is a number', metadata({ token_endpoint: 5 }), { class: 'transient', reason: 'malformed_answer' }],
@@ -131,7 +131,7 @@ const discoveries: readonly (readonly [string, Fault, object | 'token'])[] = [
   [
     'an endpoint in clear',
     metadata({ token_endpoint: 'http://a.example/token' }),
-    { class: 'park', reason: 'tls_failed' },
+    { class: 'fatal', reason: 'tls_failed' },
   ],
   [
     'an endpoint with a password',

@@ -74,7 +74,7 @@ describe('metadata over https that named a plain-http token endpoint on this mac
     metadata = says;
     const { heard } = await start(more);
     expect((await heard.next('mint:failed')).failure).toMatchObject({
-      class: 'park',
+      class: 'fatal',
       reason: 'tls_failed',
       message: expect.stringMatching(
         /^Expected the metadata of 127.0.0.1:\d+ to name a token endpoint.* over https, /,
@@ -100,7 +100,7 @@ describe('tokenEndpointHosts', () => {
     metadata = (origin) => ({ token_endpoint: `${origin}/token` });
     const { heard } = await start({ tokenEndpointHosts: hosts(portOf(issuer)) });
     expect((await heard.next('mint:failed')).failure).toMatchObject({
-      class: 'park',
+      class: 'fatal',
       message: expect.stringContaining('at one of `tokenEndpointHosts`') as string,
     });
     expect(asked).toEqual([]);

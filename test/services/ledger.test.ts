@@ -8,7 +8,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor';
+import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor/inbound';
 import { killChildThread } from 'tokenvisor/testing';
 import { lmdbStore, postgresStore, type PostgresStoreOptions, type StoreReference } from 'tokenvisor/storage';
 import { expungesWhileAhead } from '../support/expunge-ahead.js';

@@ -5,7 +5,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { credential, logEvents, revocationLedger } from 'tokenvisor';
+import { credential, logEvents } from 'tokenvisor';
+import { revocationLedger } from 'tokenvisor/inbound';
 import { clientCredentials } from 'tokenvisor/providers';
 import { postgresStore, type Store } from 'tokenvisor/storage';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
@@ -70,7 +71,7 @@ test('a code that is registered is shown', async () => {
     }),
   });
   expect((await heard.next('mint:failed')).failure).toMatchObject({
-    class: 'park',
+    class: 'fatal',
     reason: 'oauth_error',
     oauthError: 'invalid_target',
   });

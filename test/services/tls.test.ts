@@ -81,7 +81,7 @@ test.each([
   });
   const { upstream } = children;
   const { failure } = await heard.next('mint:failed');
-  expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+  expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
   expect(await heard.next('child:parked')).toMatchObject({
     why: 'fatal_answer',
     probeAtMs: expect.any(Number) as number,
@@ -122,9 +122,9 @@ test('a certificate of one’s own: parked without it, and read from its files w
     nobody: credential(asking(origin, { ca: authority.cert })),
     upstream: credential(asking(origin, tls)),
   });
-  expect((await heard.next('mint:failed', 'nobody')).failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+  expect((await heard.next('mint:failed', 'nobody')).failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
   const { failure } = await heard.next('mint:failed', 'upstream');
-  expect(failure).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+  expect(failure).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
   writeFileSync(keyFile, key);
   writeFileSync(certFile, cert);
   await heard.next('mint:succeeded', 'upstream');

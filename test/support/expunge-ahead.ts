@@ -1,6 +1,6 @@
 /** What no ledger may do, on whatever store: forget a revocation because its wall clock was ahead for a while. */
 import { expect } from 'vitest';
-import { revocationLedger } from 'tokenvisor';
+import { revocationLedger } from 'tokenvisor/inbound';
 import { killChildThread } from 'tokenvisor/testing';
 import type { StoreReference } from 'tokenvisor/storage';
 import { eventually, supervise } from './supervised.js';

@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { attach, breakGlass, type BreakGlass, type BreakGlassOptions } from 'tokenvisor';
+import { attach } from 'tokenvisor';
+import { breakGlass, type BreakGlass, type BreakGlassOptions } from 'tokenvisor/inbound';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { afterTest, BOUND_MS, cleanUp, Control, eventually, message, supervise } from '../support/supervised.js';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { tokenSet } from 'tokenvisor';
+import { tokenSet } from 'tokenvisor/inbound';
 import { lmdbStore, memoryStore } from 'tokenvisor/storage';
 import { expungesWhileAhead } from '../support/expunge-ahead.js';
 import { steppedWall } from '../support/stepped-wall.js';

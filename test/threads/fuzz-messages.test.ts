@@ -4,7 +4,8 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, attach, breakGlass, credential, tokenSet, type Actor } from 'tokenvisor';
+import { actor, attach, credential, type Actor } from 'tokenvisor';
+import { breakGlass, tokenSet } from 'tokenvisor/inbound';
 import { mulberry32 } from '../support/mulberry32.mjs';
 import { afterTest, cleanUp, eventually, supervise } from '../support/supervised.js';
 

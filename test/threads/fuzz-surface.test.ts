@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import * as main from 'tokenvisor';
 import * as own from 'tokenvisor/actor';
+import * as inbound from 'tokenvisor/inbound';
 import * as providers from 'tokenvisor/providers';
 import * as storage from 'tokenvisor/storage';
 import * as testing from 'tokenvisor/testing';
@@ -115,6 +116,7 @@ const OF_AN_ACTOR = [
 const NOT_OURS =
   /^(Provider|ProviderObject|ProviderSession|Behaviour|Store|StoreContext|StoreChanges|From|\w+Options)\b/;
 const SAME: Readonly<Record<string, string>> = {
+  ActorClient: 'Actor',
   ActorReader: 'Actor',
   BreakGlassClient: 'BreakGlass',
   BreakGlassReader: 'BreakGlass',
@@ -133,12 +135,12 @@ test('every function that is exported', async () => {
   const faults = await try_({
     actor: [main.actor, { behaviour: module }],
     attach: [main.attach, {}],
-    breakGlass: [main.breakGlass, {}],
+    breakGlass: [inbound.breakGlass, {}],
     credential: [main.credential, { provider: module }],
     expirySeconds: [main.expirySeconds, 1, 'up'],
     logEvents: [main.logEvents, source, () => undefined],
-    revocationLedger: [main.revocationLedger, {}],
-    tokenSet: [main.tokenSet, {}],
+    revocationLedger: [inbound.revocationLedger, {}],
+    tokenSet: [inbound.tokenSet, {}],
     startSupervisor: [(...given) => main.startSupervisor(...(given as [never])).then((one) => one.close()), {}, {}],
     clientCredentials: [providers.clientCredentials, grant],
     refreshToken: [providers.refreshToken, { ...grant, refreshToken: 'x', store: 'memory' }],
@@ -180,7 +182,7 @@ test('every function that is exported', async () => {
     'ProviderError::fatal': [(...given) => main.ProviderError.fatal(...(given as [never])), 'x', {}],
     'TokenvisorError::@@hasInstance': [(value) => (value as unknown) instanceof main.TokenvisorError, 1],
     'ProviderError::@@hasInstance': [(value) => (value as unknown) instanceof main.ProviderError, 1],
-    'BulkError::@@hasInstance': [(value) => (value as unknown) instanceof main.BulkError, 1],
+    'BulkError::@@hasInstance': [(value) => (value as unknown) instanceof inbound.BulkError, 1],
     'SecretReference::@@hasInstance': [(value) => (value as unknown) instanceof providers.SecretReference, 1],
     'TokenReference::@@hasInstance': [(value) => (value as unknown) instanceof providers.TokenReference, 1],
     ...methods('TestCredential', test, {
@@ -211,10 +213,10 @@ test('every method of a running supervisor and its children', async () => {
       options: { codes: [...codes], reference: providers.tokenOf('api') },
     }),
     kind: main.actor({ behaviour: { module, export: 'fuzzed' }, table: true }),
-    door: main.breakGlass(),
-    set: main.tokenSet({ maxEntries: 1_000 }),
-    revoked: main.revocationLedger({ verify, maxEntries: 1_000 }),
-    cut: main.revocationLedger({ verify, maxEntries: 1_000, cutoffs: true, maxTokenLifetimeMs: 3_600_000 }),
+    door: inbound.breakGlass(),
+    set: inbound.tokenSet({ maxEntries: 1_000 }),
+    revoked: inbound.revocationLedger({ verify, maxEntries: 1_000 }),
+    cut: inbound.revocationLedger({ verify, maxEntries: 1_000, cutoffs: true, maxTokenLifetimeMs: 3_600_000 }),
   });
   await supervisor.ready();
   const attach = main.attach as unknown as (handle: unknown) => WriterOrReader;

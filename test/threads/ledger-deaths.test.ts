@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor';
+import { revocationLedger, type RevocationLedgerOptions } from 'tokenvisor/inbound';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { forge } from '../support/signed-tokens.js';
 import { afterTest, cleanUp, Control, eventually, supervise } from '../support/supervised.js';

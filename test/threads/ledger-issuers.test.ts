@@ -1,6 +1,7 @@
 /** Tokens of several issuers, which may have the same names. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { revocationLedger, startSupervisor, type JwtVerification } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { revocationLedger, type JwtVerification } from 'tokenvisor/inbound';
 import { SECRET, sign } from '../support/signed-tokens.js';
 import { cleanUp, supervise } from '../support/supervised.js';
 

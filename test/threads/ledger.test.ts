@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Transferable, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { attach, revocationLedger, type RevocationLedgerOptions, type RevokeManyProgress } from 'tokenvisor';
+import { attach } from 'tokenvisor';
+import { revocationLedger, type RevocationLedgerOptions, type RevokeManyProgress } from 'tokenvisor/inbound';
 import { forge, SECRET, sign } from '../support/signed-tokens.js';
 import { cleanUp, eventually, message, supervise, thread } from '../support/supervised.js';
 

@@ -1,13 +1,7 @@
 /** Values that no type checker has seen: as claims of a reader, and as raw messages on the port of a writer. */
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  attach,
-  breakGlass,
-  revocationLedger,
-  tokenSet,
-  type RevocationLedger,
-  type TransferableWriter,
-} from 'tokenvisor';
+import { attach, type TransferableWriter } from 'tokenvisor';
+import { breakGlass, revocationLedger, tokenSet, type RevocationLedger } from 'tokenvisor/inbound';
 import { RemoteRef } from '../../dist/messaging/remote-ref.js';
 import { forge } from '../support/signed-tokens.js';
 import { afterTest, cleanUp, message, supervise, thread } from '../support/supervised.js';

@@ -1,7 +1,8 @@
 /** A token set with real threads: who sees what, and what deaths leave. */
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
-import { actor, startSupervisor, tokenSet, type TokenSet } from 'tokenvisor';
+import { actor, startSupervisor } from 'tokenvisor';
+import { tokenSet, type TokenSet } from 'tokenvisor/inbound';
 import { killChildThread, killSupervisorThread } from 'tokenvisor/testing';
 import { afterTest, cleanUp, message, supervise } from '../support/supervised.js';
 

@@ -89,7 +89,7 @@ const readMinted = (minted: unknown, sentAt: Instant): AnswerReading => {
   return reading.ok ? { ok: true, payload, lifetime: reading.lifetime } : reading;
 };
 
-const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'park', 'ambiguous']);
+const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'fatal', 'ambiguous']);
 const MAX_MESSAGE = 300;
 /** The longest name or code. With {@link MAX_MESSAGE} it keeps a failure far below the size of its record. */
 const MAX_WORD = 100;

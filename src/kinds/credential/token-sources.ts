@@ -98,7 +98,7 @@ export class TokenSources {
       throw new ProviderError(
         `Expected tokenOf('${reference.name}') in the options of a credential, got one made here`,
         {
-          class: 'park',
+          class: 'fatal',
           reason: 'token_unavailable',
         },
       );

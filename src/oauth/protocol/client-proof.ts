@@ -46,7 +46,7 @@ const basicEncoded = (text: string): string =>
 const notEmpty = (secret: string): string => {
   if (secret !== '') return secret;
   throw new ProviderError('Expected a client secret, got an empty string, and did not send it', {
-    class: 'park',
+    class: 'fatal',
     reason: 'secret_unreadable',
   });
 };

@@ -7,16 +7,16 @@ export interface GrantParameters {
 }
 
 /** The client credentials grant (RFC 6749 §4.4.2). */
-export const clientCredentialsGrant = (): GrantParameters => ({ grant_type: 'client_credentials' });
+export const clientCredentialsParameters = (): GrantParameters => ({ grant_type: 'client_credentials' });
 
 /** The refresh of an access token (RFC 6749 §6). */
-export const refreshTokenGrant = (refreshToken: string): GrantParameters => ({
+export const refreshTokenParameters = (refreshToken: string): GrantParameters => ({
   grant_type: 'refresh_token',
   refresh_token: refreshToken,
 });
 
 /** The JWT bearer grant (RFC 7521 §4.1, RFC 7523 §2.1). */
-export const jwtBearerGrant = (assertion: string): GrantParameters => ({
+export const jwtBearerParameters = (assertion: string): GrantParameters => ({
   grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
   assertion,
 });
@@ -28,7 +28,7 @@ export interface TypedToken {
 }
 
 /** Token exchange (RFC 8693 §2.1). */
-export const tokenExchangeGrant = (
+export const tokenExchangeParameters = (
   subject: TypedToken,
   actor: TypedToken | undefined,
   requestedTokenType: string | undefined,

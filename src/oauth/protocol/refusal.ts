@@ -7,7 +7,7 @@ import { oauthErrorOf, type OAuthError } from './error-codes.js';
 import type { AnswerBody } from './answer-body.js';
 import { parseRetryAfter } from '../../net/retry-after.js';
 
-/** These last until a person acts, so they are not retried. */
+/** Codes of refusals that last until a person acts, also where the status says success. */
 const FATAL_CODES: ReadonlySet<string> = new Set([
   'invalid_client',
   'unauthorized_client',
@@ -36,7 +36,7 @@ export const failureOf = (
       ? `${host} refused: ${error.shown} (status ${answer.status})`
       : `${host} answered with the status ${answer.status}`,
     {
-      class: classOf(answer.status, code),
+      class: classOf(answer.status),
       reason: named ? 'oauth_error' : answer.status < 300 ? 'malformed_answer' : 'http_status',
       status: answer.status,
       ...(code === undefined ? {} : { oauthError: code }),
@@ -45,10 +45,8 @@ export const failureOf = (
   );
 };
 
-const classOf = (status: number, code: string | undefined): FailureClass => {
-  if (status < 400 || status >= 500 || TRANSIENT_STATUSES.has(status)) return 'transient';
-  return code !== undefined && FATAL_CODES.has(code) ? 'fatal' : 'park';
-};
+const classOf = (status: number): FailureClass =>
+  status < 400 || status >= 500 || TRANSIENT_STATUSES.has(status) ? 'transient' : 'fatal';
 
 /** Some servers refuse with a 200. Such a refusal counts as one only if its code is known to last. */
 const failureInSuccess = (error: OAuthError | undefined, host: string): ProviderError | undefined => {

@@ -69,7 +69,7 @@ const ownIssuer = (named: unknown, expected: string): string => {
   }
   if (new URL(named).href === href) return named;
   throw new ProviderError(`The metadata at ${host} is another issuer's: check \`issuer\`, also its path`, {
-    class: 'park',
+    class: 'fatal',
     reason: 'malformed_answer',
   });
 };
@@ -89,13 +89,13 @@ export const checkedEndpoint = (endpoint: unknown, what: string, rules: Endpoint
   if (new URL(rules.issuer).protocol === 'https:' && target.protocol !== 'https:' && !rules.allowInsecureHttp) {
     throw new ProviderError(
       `Expected the metadata of ${host} to name a ${what} over https, because they were fetched over https, got ${target.protocol}`,
-      { class: 'park', reason: 'tls_failed' },
+      { class: 'fatal', reason: 'tls_failed' },
     );
   }
   if (rules.hosts !== undefined && !rules.hosts.some((one) => hostOf(one) === target.host)) {
     throw new ProviderError(
       `Expected the metadata of ${host} to name a ${what} at one of \`tokenEndpointHosts\`, got another host`,
-      { class: 'park', reason: 'malformed_answer' },
+      { class: 'fatal', reason: 'malformed_answer' },
     );
   }
   return endpoint;

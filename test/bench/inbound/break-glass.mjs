@@ -1,5 +1,6 @@
 /** A lookup of a break-glass token, by the token and by another. */
-import { breakGlass, startSupervisor } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { breakGlass } from 'tokenvisor/inbound';
 import { median } from '../statistics.mjs';
 
 /** @param {import('../harness.mjs').Harness} harness */

@@ -1,6 +1,7 @@
 /** A token set: lookups, inserts one at a time through the mailbox, and a million in bulk. All for information. */
 import { createHash } from 'node:crypto';
-import { startSupervisor, tokenSet } from 'tokenvisor';
+import { startSupervisor } from 'tokenvisor';
+import { tokenSet } from 'tokenvisor/inbound';
 import { median } from '../statistics.mjs';
 import { uuidOf } from '../table/keys.mjs';
 

@@ -50,7 +50,7 @@ describe('client credentials', () => {
       { scope: 'admin' },
       { class: 'fatal', oauthError: 'invalid_scope', status: 400 },
     ],
-    ['an unknown resource', { resource: 'urn:other' }, { class: 'park', oauthError: 'invalid_target', status: 400 }],
+    ['an unknown resource', { resource: 'urn:other' }, { class: 'fatal', oauthError: 'invalid_target', status: 400 }],
     ['an unknown client', { clientId: 'nobody' }, { class: 'fatal', oauthError: 'invalid_client', status: 401 }],
   ])('are refused with %s', async (_name, change, expected) => {
     const { options } = clientCredentials({

@@ -55,7 +55,7 @@ describe('a refresh token was kept where others can write', () => {
     const path = join(folder, 'token.json');
     expect(() => storeAt(path).open()).toThrow(
       expect.objectContaining({
-        class: 'park',
+        class: 'fatal',
         message: expect.stringContaining('allowSharedDirectory') as string,
       }) as Error,
     );
@@ -152,7 +152,7 @@ describe('a directory that is swapped under the store', () => {
       expect(store.load()?.refreshToken).toBe(one);
       renameSync(join(folder, one), join(folder, 'away'));
       symlinkSync(join(folder, two), join(folder, one));
-      const isLinked = { class: 'park', message: expect.stringContaining('got a link to another') as string };
+      const isLinked = { class: 'fatal', message: expect.stringContaining('got a link to another') as string };
       expect(() => store.open()).toThrow(expect.objectContaining(isLinked) as Error);
       rmSync(join(folder, one));
       renameSync(join(folder, 'away'), join(folder, one));

@@ -264,8 +264,8 @@ describe('an exchange that did not take place', () => {
     ],
     [{ status: 408 }, { class: 'transient' }],
     [{ status: 302 }, { class: 'transient' }],
-    [{ status: 404 }, { class: 'park' }],
-    [{ status: 400, body: { error: 'invalid_request' } }, { class: 'park' }],
+    [{ status: 404 }, { class: 'fatal' }],
+    [{ status: 400, body: { error: 'invalid_request' } }, { class: 'fatal' }],
     [{ status: 401, body: { error: 'invalid_client' } }, { class: 'fatal' }],
     [{ status: 400, body: { error: 'invalid_grant' } }, { class: 'fatal' }],
   ])('leaves the token as it was: %j', async (answer, expected) => {

@@ -215,9 +215,9 @@ describe('failures before anything is sent', () => {
 
   it.each<[string, string, object, object]>([
     ['no URL', 'nonsense', {}, { class: 'fatal', reason: 'connect_failed' }],
-    ['another scheme', 'ftp://a.example', {}, { class: 'park', reason: 'tls_failed' }],
-    ['http to elsewhere', 'http://a.example', {}, { class: 'park', reason: 'tls_failed' }],
-    ['a lookalike', 'http://127.0.0.1.a.example', {}, { class: 'park', reason: 'tls_failed' }],
+    ['another scheme', 'ftp://a.example', {}, { class: 'fatal', reason: 'tls_failed' }],
+    ['http to elsewhere', 'http://a.example', {}, { class: 'fatal', reason: 'tls_failed' }],
+    ['a lookalike', 'http://127.0.0.1.a.example', {}, { class: 'fatal', reason: 'tls_failed' }],
     ['credentials in the URL', 'https://u:canary@a.example', {}, { class: 'fatal', reason: 'connect_failed' }],
     [
       'a header that is none',
@@ -305,7 +305,7 @@ describe('TLS', () => {
   it('parks on a certificate that it does not trust, with nothing sent', async () => {
     await using server = await secure();
     const failure = await failureOf(() => door(server.origin, { tls: { ca: other.ca } }));
-    expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
     expect(mayHaveBeenRead(failure)).toBe(false);
     expect(server.seen).toHaveLength(0);
   });
@@ -315,13 +315,13 @@ describe('TLS', () => {
     const addresses = bookOf({ 'a.example': [{ address: '127.0.0.1', family: 4 }] });
     const ask = createHttpDoor({ clock: systemClock, addresses });
     const failure = await failureOf(() => ask(`https://a.example:${server.port}`, { tls: { ca: one.ca } }));
-    expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
   });
 
   it('parks on a server that does not speak TLS', async () => {
     await using server = await serve({});
     const failure = await failureOf(() => door(server.origin.replace('http:', 'https:')));
-    expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
   });
 
   it('shows a certificate of its own, and parks if that is refused', async () => {
@@ -329,7 +329,7 @@ describe('TLS', () => {
     const own = { cert: literal(other.cert), key: literal(other.key) };
     expect((await door(server.origin, { tls: { ca: one.ca, ...own } })).body).toBe('secret');
     const failure = await failureOf(() => door(server.origin, { tls: { ca: one.ca } }));
-    expect(failure).toMatchObject({ class: 'park', reason: 'tls_failed' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
     expect(server.seen).toHaveLength(1);
   });
 });

@@ -4,7 +4,7 @@ import { env, literal } from '../../../src/secrets/references.js';
 import { clientCredentialsGrant } from '../../../src/grants/client-credentials.js';
 import { refreshTokenGrant } from '../../../src/grants/refresh-token.js';
 import { jwtBearerGrant } from '../../../src/grants/jwt-bearer.js';
-import { wrapped } from '../../../src/secrets/hide-secrets.js';
+import { hideSecrets } from '../../../src/secrets/hide-secrets.js';
 
 const CANARY = 'canary-d41d8cd98f00b204e9800998ecf8427e';
 const tokenEndpoint = 'https://issuer.example/token';
@@ -241,7 +241,7 @@ describe('a client', () => {
   });
 
   it('is checked in the form that crosses to the actor as well', () => {
-    const options = wrapped({ tokenEndpoint, clientId: 'a', clientAssertion: { privateKey: CANARY } });
+    const options = hideSecrets({ tokenEndpoint, clientId: 'a', clientAssertion: { privateKey: CANARY } });
     expect(clientCredentialsGrant.check(options, '').problems).toEqual([]);
   });
 });

@@ -32,7 +32,7 @@ it.each([
   await using server = await serve(tokenAnswer());
   for (const mint of mints(server.origin, assertion)) {
     const failure = await failureOf(mint);
-    expect(failure).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
     expect(failure.message).toMatch(/^Expected an assertion \(a JWT\), .* file\(path\)/);
     expect(failure.message).not.toContain(assertion);
   }

@@ -13,7 +13,7 @@ const sign = (privateKey: string): string => signAssertion(contextOf({}), { priv
 describe('signAssertion', () => {
   it('takes no RSA key that RFC 7518 calls too small', async () => {
     expect(await failureOf(() => sign(rsaPem(1_024)))).toMatchObject({
-      class: 'park',
+      class: 'fatal',
       reason: 'secret_unreadable',
       message: expect.stringContaining('an RSA key of 2048 bits or more, got 1024') as string,
     });

@@ -154,13 +154,13 @@ describe('a refusal', () => {
     [refusal(400, 'invalid_scope'), { class: 'fatal' }],
     [refusal(400, 'invalid_grant'), { class: 'fatal' }],
     [refusal(200, 'invalid_grant'), { class: 'fatal', reason: 'oauth_error', status: 200 }],
-    [refusal(400, 'invalid_request'), { class: 'park', oauthError: 'invalid_request', reason: 'oauth_error' }],
-    [refusal(400, 'can ary'), { class: 'park', reason: 'http_status' }],
-    [refusal(400, { canary: 1 }), { class: 'park', reason: 'http_status' }],
-    [refusal(400), { class: 'park', reason: 'http_status', status: 400 }],
-    [refusal(401), { class: 'park' }],
-    [refusal(403), { class: 'park' }],
-    [refusal(404), { class: 'park' }],
+    [refusal(400, 'invalid_request'), { class: 'fatal', oauthError: 'invalid_request', reason: 'oauth_error' }],
+    [refusal(400, 'can ary'), { class: 'fatal', reason: 'http_status' }],
+    [refusal(400, { canary: 1 }), { class: 'fatal', reason: 'http_status' }],
+    [refusal(400), { class: 'fatal', reason: 'http_status', status: 400 }],
+    [refusal(401), { class: 'fatal' }],
+    [refusal(403), { class: 'fatal' }],
+    [refusal(404), { class: 'fatal' }],
     [refusal(408), { class: 'transient' }],
     [refusal(425), { class: 'transient' }],
     [refusal(429, undefined, { 'retry-after': '7' }), { class: 'transient', retryAfterMs: 7_000 }],
@@ -179,7 +179,7 @@ describe('a refusal', () => {
     [refusal(302, undefined, { location: '/elsewhere' }), { class: 'transient', reason: 'http_status', status: 302 }],
     [
       { status: 400, headers: { 'content-encoding': 'br' }, body: 'x' },
-      { class: 'park', reason: 'http_status' },
+      { class: 'fatal', reason: 'http_status' },
     ],
     [
       { status: 503, body: 'x'.repeat(300_000), headers: { 'retry-after': '3' } },
@@ -199,7 +199,7 @@ describe('a refusal', () => {
     ],
     [
       { status: 404, fault: 'half' },
-      { class: 'park', reason: 'http_status', status: 404 },
+      { class: 'fatal', reason: 'http_status', status: 404 },
     ],
   ])('%j', async (answer, expected) => {
     const failure = await failureOf(() => exchange(answer));
@@ -213,7 +213,7 @@ describe('a refusal', () => {
     expect(down).toMatchObject({ class: 'transient', reason: 'connect_failed' });
     await using server = await serve(tokenAnswer());
     const secret = await failureOf(() => mintWith({ tokenEndpoint: server.origin, clientSecret: file('/none') }));
-    expect(secret).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+    expect(secret).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
     expect(server.seen).toHaveLength(0);
   });
 });
@@ -269,7 +269,7 @@ describe('discovery', () => {
     return issuerWith({ [OAUTH]: metadata }, async (issuer, seen) => {
       const { options } = clientCredentials({ clientId: 'a', clientSecret: 'b', issuer });
       const session = provider.open(contextOf(options));
-      expect(await failureOf(() => session.mint(attempt()))).toMatchObject({ class: 'park', status: 404 });
+      expect(await failureOf(() => session.mint(attempt()))).toMatchObject({ class: 'fatal', status: 404 });
       await session.mint(attempt());
       await session.mint(attempt());
       expect(seen()).toEqual(paths);
@@ -288,7 +288,7 @@ describe('discovery', () => {
       async (issuer) => {
         const { options } = clientCredentials({ clientId: 'a', clientSecret: 'b', issuer });
         const session = provider.open(contextOf(options));
-        expect(await failureOf(() => session.mint(attempt()))).toMatchObject({ class: 'park', status: 404 });
+        expect(await failureOf(() => session.mint(attempt()))).toMatchObject({ class: 'fatal', status: 404 });
         expect((await session.mint(attempt())).value).toBe('access-1');
         expect(asked).toBe(2);
       },
@@ -335,7 +335,7 @@ describe('discovery', () => {
       { class: string; status?: number; reason?: string; retryAfterMs?: number; message?: string },
     ]
   >([
-    ['another issuer', () => good('https://evil.example'), { class: 'park', reason: 'malformed_answer' }],
+    ['another issuer', () => good('https://evil.example'), { class: 'fatal', reason: 'malformed_answer' }],
     [
       'ways to authenticate that are no list',
       (origin) => ({
@@ -357,7 +357,7 @@ describe('discovery', () => {
     [
       'an endpoint in clear',
       (origin) => ({ body: { issuer: origin, token_endpoint: 'http://a.example/t' } }),
-      { class: 'park', reason: 'tls_failed' },
+      { class: 'fatal', reason: 'tls_failed' },
     ],
     [
       'busy',
@@ -368,7 +368,7 @@ describe('discovery', () => {
     [
       'gone',
       () => ({ status: 404 }),
-      { class: 'park', status: 404, message: expect.stringMatching(/no metadata .* check `issuer`/) as string },
+      { class: 'fatal', status: 404, message: expect.stringMatching(/no metadata .* check `issuer`/) as string },
     ],
   ])('fails on metadata that is bad: %s', (_name, answer, expected) =>
     issuerWith({ [OAUTH]: answer, [OIDC]: answer }, async (issuer, paths) => {

@@ -117,26 +117,26 @@ describe('the file', () => {
   });
 
   it.each<[string, () => void, object]>([
-    ['not ours', () => writeFileSync(path, '{"refreshToken":"canary"}'), { class: 'park' }],
-    ['empty', () => writeFileSync(path, ''), { class: 'park' }],
-    ['cut short', () => writeFileSync(path, '{"format":"tokenvisor refresh token","ver'), { class: 'park' }],
+    ['not ours', () => writeFileSync(path, '{"refreshToken":"canary"}'), { class: 'fatal' }],
+    ['empty', () => writeFileSync(path, ''), { class: 'fatal' }],
+    ['cut short', () => writeFileSync(path, '{"format":"tokenvisor refresh token","ver'), { class: 'fatal' }],
     [
       'of a later version',
       () => writeFileSync(path, '{"format":"tokenvisor refresh token","version":2}'),
-      { class: 'park' },
+      { class: 'fatal' },
     ],
     [
       'without a token',
       () => writeFileSync(path, '{"format":"tokenvisor refresh token","version":1,"revision":1}'),
-      { class: 'park' },
+      { class: 'fatal' },
     ],
     [
       'larger than it may be',
       () => writeFileSync(path, `{"refreshToken":"canary${'x'.repeat(65_536)}"}`),
-      { class: 'park' },
+      { class: 'fatal' },
     ],
-    ['a folder', () => mkdirSync(path), { class: 'park' }],
-    ['in no folder', () => (path = join(path, 'deeper/token.json')), { class: 'park' }],
+    ['a folder', () => mkdirSync(path), { class: 'fatal' }],
+    ['in no folder', () => (path = join(path, 'deeper/token.json')), { class: 'fatal' }],
   ])('bad input: %s parks, and nothing is written over it', async (_name, spoil, expected) => {
     spoil();
     const contents = (): string | undefined =>
@@ -151,7 +151,7 @@ describe('the file', () => {
   it('is not written larger than it can be read again', async () => {
     const seed = 'x'.repeat(65_400);
     expect(await failureOf(() => keeperOf({ seed: () => seed }).load())).toMatchObject({
-      class: 'park',
+      class: 'fatal',
       message: expect.stringContaining('larger than 65536 bytes') as string,
     });
     expect(existsSync(path)).toBe(false);
@@ -182,7 +182,7 @@ describe('the file', () => {
 
   it.runIf(process.getuid?.() !== 0)('that can not be written parks', async () => {
     chmodSync(join(path, '..'), 0o500);
-    expect(await failureOf(() => keeperOf().load())).toMatchObject({ class: 'park', reason: 'store_failed' });
+    expect(await failureOf(() => keeperOf().load())).toMatchObject({ class: 'fatal', reason: 'store_failed' });
   });
 });
 
@@ -191,7 +191,7 @@ describe('the seed', () => {
     const vault = new MemoryVault();
     const first = keeperOf({ vault }).load();
     const gone = (): string => {
-      throw new ProviderError('gone', { class: 'park', reason: 'secret_unreadable' });
+      throw new ProviderError('gone', { class: 'fatal', reason: 'secret_unreadable' });
     };
     expect(keeperOf({ vault, seed: gone }).load()).toEqual(first);
     freshFolder();

@@ -81,7 +81,7 @@ describe('a secret that can not be read parks', () => {
     ['a file that is too large', file(fileWith('large', 'x'.repeat(MAX_SECRET_BYTES + 1))), /larger than 65536/],
   ])('%s', async (_name, reference, message) => {
     const failure = await failureOf(() => readSecret(reference));
-    expect(failure).toMatchObject({ class: 'park', reason: 'secret_unreadable' });
+    expect(failure).toMatchObject({ class: 'fatal', reason: 'secret_unreadable' });
     expect(failure.message).toMatch(message);
   });
 });

@@ -17,7 +17,7 @@ export const endInFailure = (transition: Transition, attempt: AttemptInFlight, f
       ...(attempt.previous && { previous: true }),
     });
   transition.endAttempt();
-  const parks = failure.class === 'fatal' || failure.class === 'park';
+  const parks = failure.class === 'fatal';
   // A failure of the older configuration neither delays nor parks the newer one.
   if (attempt.superseded && failure.class !== 'ambiguous') return failed();
   // The permission of a user was not used: it goes to the next attempt, whose session has not been told of it.

@@ -11,10 +11,10 @@ import {
   type ClientProof,
 } from '../../../../src/oauth/protocol/client-proof.js';
 import {
-  clientCredentialsGrant,
-  jwtBearerGrant,
-  refreshTokenGrant,
-  tokenExchangeGrant,
+  clientCredentialsParameters,
+  jwtBearerParameters,
+  refreshTokenParameters,
+  tokenExchangeParameters,
   type GrantParameters,
 } from '../../../../src/oauth/protocol/grant.js';
 import { metadataRequest, readMetadata } from '../../../../src/oauth/protocol/server-metadata.js';
@@ -37,7 +37,7 @@ describe('the request', () => {
     [
       'RFC 6749 §4.4.2, client credentials',
       {
-        grant: clientCredentialsGrant(),
+        grant: clientCredentialsParameters(),
         proof: secretInHeader('s6BhdRkqt3', 'gX1fBat3bV'),
         authorization: 'Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW',
         body: 'grant_type=client_credentials',
@@ -46,7 +46,7 @@ describe('the request', () => {
     [
       'RFC 6749 §6, refresh',
       {
-        grant: refreshTokenGrant('tGzv3JOkF0XG5Qx2TlKWIA'),
+        grant: refreshTokenParameters('tGzv3JOkF0XG5Qx2TlKWIA'),
         proof: secretInHeader('s6BhdRkqt3', 'gX1fBat3bV'),
         authorization: 'Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW',
         body: 'grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA',
@@ -55,7 +55,7 @@ describe('the request', () => {
     [
       'RFC 6749 §2.3.1, the secret in the form',
       {
-        grant: refreshTokenGrant('tGzv3JOkF0XG5Qx2TlKWIA'),
+        grant: refreshTokenParameters('tGzv3JOkF0XG5Qx2TlKWIA'),
         proof: secretInForm('s6BhdRkqt3', '7Fjfp0ZBr1KtDRbnfVdmIw'),
         body: 'grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw',
       },
@@ -63,7 +63,7 @@ describe('the request', () => {
     [
       'RFC 6749 §3.2.1, a public client',
       {
-        grant: refreshTokenGrant('tGzv3JOkF0XG5Qx2TlKWIA'),
+        grant: refreshTokenParameters('tGzv3JOkF0XG5Qx2TlKWIA'),
         proof: clientName('s6BhdRkqt3'),
         body: 'grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&client_id=s6BhdRkqt3',
       },
@@ -71,7 +71,7 @@ describe('the request', () => {
     [
       'RFC 7523 §2.1, an assertion as a grant',
       {
-        grant: jwtBearerGrant(ASSERTION),
+        grant: jwtBearerParameters(ASSERTION),
         proof: noClient,
         body: `grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=${ASSERTION}`,
       },
@@ -79,7 +79,7 @@ describe('the request', () => {
     [
       'RFC 7523 §2.2, an assertion as the proof',
       {
-        grant: clientCredentialsGrant(),
+        grant: clientCredentialsParameters(),
         proof: assertionInForm('s6BhdRkqt3', ASSERTION),
         body: `grant_type=client_credentials&client_id=s6BhdRkqt3&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=${ASSERTION}`,
       },
@@ -87,7 +87,7 @@ describe('the request', () => {
     [
       'RFC 8693 §2.3, token exchange, with a secret that has hyphens',
       {
-        grant: tokenExchangeGrant(
+        grant: tokenExchangeParameters(
           { token: 'accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC', type: ACCESS_TOKEN_TYPE },
           undefined,
           undefined,
@@ -101,7 +101,7 @@ describe('the request', () => {
     [
       'RFC 8693 §2.1, every parameter',
       {
-        grant: tokenExchangeGrant({ token: 's', type: 'urn:s' }, { token: 'a', type: 'urn:a' }, 'urn:r'),
+        grant: tokenExchangeParameters({ token: 's', type: 'urn:s' }, { token: 'a', type: 'urn:a' }, 'urn:r'),
         proof: noClient,
         more: { audience: 'https://api.example', scope: ['read', 'write'] },
         body: 'scope=read+write&audience=https%3A%2F%2Fapi.example&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=s&subject_token_type=urn%3As&actor_token=a&actor_token_type=urn%3Aa&requested_token_type=urn%3Ar',
@@ -110,7 +110,7 @@ describe('the request', () => {
     [
       'RFC 8707 §2, several resources, and an extra parameter that does not replace the grant',
       {
-        grant: clientCredentialsGrant(),
+        grant: clientCredentialsParameters(),
         proof: noClient,
         more: { resource: ['urn:a', 'urn:b'], extra: { grant_type: 'password', tenant: 'é' } },
         body: 'grant_type=client_credentials&tenant=%C3%A9&resource=urn%3Aa&resource=urn%3Ab',
@@ -147,7 +147,7 @@ describe('the secret in the header (RFC 6749 §2.3.1)', () => {
   });
 
   it.each([secretInHeader, secretInForm])('an empty secret is not sent', (prove) => {
-    expect(() => prove('a', '')).toThrow(expect.objectContaining({ class: 'park', reason: 'secret_unreadable' }));
+    expect(() => prove('a', '')).toThrow(expect.objectContaining({ class: 'fatal', reason: 'secret_unreadable' }));
   });
 });
 
@@ -215,9 +215,9 @@ describe('the answer', () => {
   });
 
   it.each<[string, number, string, object]>([
-    ['RFC 6749 §5.2', 400, '{"error":"invalid_request"}', { class: 'park', oauthError: 'invalid_request' }],
+    ['RFC 6749 §5.2', 400, '{"error":"invalid_request"}', { class: 'fatal', oauthError: 'invalid_request' }],
     ['RFC 6749 §5.2, the client', 401, '{"error":"invalid_client"}', { class: 'fatal', oauthError: 'invalid_client' }],
-    ['RFC 8693 §2.2.2', 400, '{"error":"invalid_target"}', { class: 'park', oauthError: 'invalid_target' }],
+    ['RFC 8693 §2.2.2', 400, '{"error":"invalid_target"}', { class: 'fatal', oauthError: 'invalid_target' }],
     ['a refusal in a 200', 200, '{"error":"invalid_grant"}', { class: 'fatal', oauthError: 'invalid_grant' }],
     ['a page', 200, '<html>', { class: 'transient', message: expect.stringMatching(/is not JSON$/) as string }],
     [
@@ -300,8 +300,8 @@ describe('the metadata', () => {
   });
 
   it.each<[string, object, object]>([
-    ['RFC 8414 §3.3, another issuer', { issuer: 'https://evil.example' }, { class: 'park' }],
-    ['RFC 8414 §3.3, another path', { issuer: 'https://server.example.com/tenant' }, { class: 'park' }],
+    ['RFC 8414 §3.3, another issuer', { issuer: 'https://evil.example' }, { class: 'fatal' }],
+    ['RFC 8414 §3.3, another path', { issuer: 'https://server.example.com/tenant' }, { class: 'fatal' }],
     ['no issuer', { issuer: undefined }, { class: 'transient', status: 200 }],
     ['an issuer that is not a URL', { issuer: 'server' }, { class: 'transient', status: 200 }],
     ['no endpoint', { token_endpoint: undefined }, { class: 'transient' }],
@@ -309,7 +309,7 @@ describe('the metadata', () => {
     [
       'an endpoint in clear',
       { token_endpoint: 'http://server.example.com/token' },
-      { class: 'park', reason: 'tls_failed' },
+      { class: 'fatal', reason: 'tls_failed' },
     ],
     ['methods that are not a list', { token_endpoint_auth_methods_supported: 'none' }, { class: 'transient' }],
   ])('are refused: %s', (_name, more, expected) => {

@@ -143,7 +143,7 @@ describe('an overlap', () => {
   });
 
   test.each([
-    { class: 'park', reason: 'secret_unreadable' },
+    { class: 'fatal', reason: 'secret_unreadable' },
     { class: 'fatal', reason: 'oauth_error', oauthError: 'invalid_scope' },
     { class: 'transient', reason: 'timed_out' },
   ] as const)('whatever the older meets ($reason), it does not park', (failure) => {
@@ -324,7 +324,7 @@ describe('a source that has changed', () => {
   test('lifts no other hold: not the back-off, not what a server has asked for, not of one that is parked', () => {
     for (const plan of [
       bad({ reason: 'http_status', retryAfterMs: 60_000 }),
-      bad({ class: 'park', reason: 'http_status', retryAfterMs: 60_000 }),
+      bad({ class: 'fatal', reason: 'http_status', retryAfterMs: 60_000 }),
     ]) {
       const driver = new RefreshDriver({ server: () => plan }).start().advance(10_000);
       driver.sourceChanged().advance(50_049);
