@@ -63,7 +63,7 @@ export const tokenExchangeGrant = defineGrant({
       (value, at, report) => {
         checkGrant(value, at, report);
         if (value['actorTokenType'] !== undefined && value['actorToken'] === undefined) {
-          report(joinPath(at, 'actorTokenType'), 'given beside an `actorToken` only', 'one without it');
+          report(joinPath(at, 'actorTokenType'), 'absent without an `actorToken`', 'a value');
         }
       },
     ),

@@ -36,7 +36,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('what our texts tell to run', () => {
   it('the quickstart of the README', async () => {
-    const [quickstart] = await blocksOf('README.md');
+    const quickstart = (await blocksOf('README.md')).find(({ code }) => code.includes('createServer'));
     const { stdout, stderr } = await run(await write('quickstart.mjs', quickstart?.code ?? ''));
     expect({ stdout, stderr }).toEqual({
       stdout: expect.stringContaining("authorization: 'Bearer ") as unknown,

@@ -28,7 +28,10 @@ beforeAll(async () => {
 describe('the tarball', () => {
   it('holds the build and the texts, and nothing else', () => {
     const strangers = tarball.contents.filter(
-      (file) => !/^(package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/.+\.(js|cjs|d\.ts|d\.cts))$/.test(file),
+      (file) =>
+        !/^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/.+\.(md|svg)|dist\/.+\.(js|cjs|d\.ts|d\.cts))$/.test(
+          file,
+        ),
     );
     expect(strangers).toEqual([]);
     expect(tarball.contents).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE', 'dist/index.js']));

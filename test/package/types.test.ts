@@ -51,3 +51,31 @@ describe.each(RESOLUTIONS)('strict TypeScript, module $module, moduleResolution 
     expect(refused).toEqual(lines.slice(first).map((_line, index) => first + index + 1));
   });
 });
+
+describe('a CommonJS project, module Node16', () => {
+  const program = `async function main(): Promise<string> {
+  const { credential, startSupervisor } = await import('tokenvisor');
+  const { clientCredentials } = await import('tokenvisor/providers');
+  const { tokenSet } = await import('tokenvisor/inbound');
+  const provider = clientCredentials({ tokenEndpoint: 'https://a.example/token', clientId: 'a', clientSecret: 'b' });
+  const supervisor = await startSupervisor({ api: credential({ provider }), sessions: tokenSet() });
+  const held: boolean = supervisor.children.sessions.exists('a');
+  return held ? supervisor.children.api.current().authorization : '';
+}
+void main();
+`;
+
+  it.each([
+    ['compiles a program that loads every subpath by await import()', program, []],
+    ['refuses what the declarations refuse', program.replace('held: boolean', 'held: string'), ['TS2322']],
+  ])('%s', async (_, text, codes) => {
+    const here = await room(`types-commonjs-${codes.length}`);
+    await here.write('package.json', '{ "type": "commonjs" }');
+    await here.write('program.ts', text);
+    await here.lend('@types/node');
+    const compilerOptions = { ...STRICT, module: 'Node16', moduleResolution: 'Node16' };
+    await here.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['program.ts'] }));
+    const { stdout } = await here.run(TSC, '-p', '.', '--pretty', 'false');
+    expect([...stdout.matchAll(/error (TS\d+)/g)].map(([, code]) => code)).toEqual(codes);
+  });
+});

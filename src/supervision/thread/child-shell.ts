@@ -336,11 +336,11 @@ export class ChildShell {
 
   #takeSeats(epoch: number): ActorLeases {
     const taken = [...this.#incarnations.values()].map(({ leases }) => leases);
-    const seatsOf = (record: keyof ActorLeases): readonly FencingLease[] => taken.map((leases) => leases[record]);
+    const leasesOf = (record: keyof ActorLeases): readonly FencingLease[] => taken.map((leases) => leases[record]);
     return {
-      snapshot: takeLease(this.#shared, SNAPSHOT, epoch, seatsOf('snapshot')),
-      status: takeLease(this.#shared, STATUS, epoch, seatsOf('status')),
-      sealed: takeLease(this.#sealed, SEALED, epoch, seatsOf('sealed')),
+      snapshot: takeLease(this.#shared, SNAPSHOT, epoch, leasesOf('snapshot')),
+      status: takeLease(this.#shared, STATUS, epoch, leasesOf('status')),
+      sealed: takeLease(this.#sealed, SEALED, epoch, leasesOf('sealed')),
     };
   }
 

@@ -94,8 +94,10 @@ const intersectionText = ({ types }, naming) => {
   const objects = types.filter((each) => isObject(each));
   const members = objects.flatMap(({ declaration }) => declaration.children ?? []);
   const merged = members.length > 0 ? [braces(members.flatMap((each) => memberTexts(each, naming)))] : [];
-  const others = types.filter((each) => !isObject(each)).map((each) => typeText(each, naming));
-  return [...others, ...merged].join(' & ');
+  const others = types.filter((each) => !isObject(each));
+  const isAlone = others.length + merged.length === 1;
+  const texts = others.map((each) => (isAlone ? typeText(each, naming) : operandText(each, naming)));
+  return [...texts, ...merged].join(' & ');
 };
 
 /** @param {AnyType} type @param {Naming} naming */
