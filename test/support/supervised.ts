@@ -16,9 +16,9 @@ import {
   type TokenSupervisor,
 } from 'tokenvisor';
 import { Word } from '../threads/fixtures/deaths.mjs';
+import { BOUND_MS } from './eventually.js';
 
-/** No wait of a test is longer. */
-export const BOUND_MS = 20_000;
+export { BOUND_MS, eventually } from './eventually.js';
 
 const cleanups: (() => unknown)[] = [];
 /** Let go of first: a thread that is held can't be ended. */
@@ -100,15 +100,6 @@ export class Control {
     Atomics.notify(this.words, word);
   }
 }
-
-/** Resolves when it is so. */
-export const eventually = async (what: string, check: () => boolean): Promise<void> => {
-  const endMs = performance.now() + BOUND_MS;
-  while (!check()) {
-    if (performance.now() > endMs) throw new Error(`Expected ${what} within ${BOUND_MS} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
 
 const fixture = (name: string): URL => new URL(`../threads/fixtures/${name}`, import.meta.url);
 

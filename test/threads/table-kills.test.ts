@@ -10,6 +10,7 @@ import { allocateTable, type TableMemory } from '../../src/table/table-memory.js
 import { TableReader } from '../../src/table/table-reader.js';
 import { TableWriter } from '../../src/table/table-writer.js';
 import { Act, look, run, Word } from './fixtures/table-course.mjs';
+import { turn } from '../support/turn.js';
 
 const KILLS = Number(process.env['TABLE_KILLS'] ?? 2_000);
 const THREAD_KILLS = Math.ceil(KILLS / 50);
@@ -69,8 +70,6 @@ const checkAll = ({ table, words }: Course): void => {
   for (let key = 0; key < Atomics.load(words, Word.PUT) + 256; key++) look(words, reader, row, key);
 };
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 describe('a writer that is ended at any moment', { timeout: LIMIT_MS }, () => {
   test('by the watchdog, thousands of times: a reader misses nothing, and the next one goes on', async () => {
     const deaths = new Array<number>(Act.ACTS).fill(0);
@@ -101,7 +100,7 @@ describe('a writer that is ended at any moment', { timeout: LIMIT_MS }, () => {
       const put = Atomics.load(words, Word.PUT);
       writer.postMessage('go');
       // Until it has put something: no two are ended at the same turn.
-      while (Atomics.load(words, Word.PUT) <= put + 256 * (kill % 7)) await nextTurn();
+      while (Atomics.load(words, Word.PUT) <= put + 256 * (kill % 7)) await turn();
       void writer.terminate();
       expect(await exit).toEqual([1]);
     }

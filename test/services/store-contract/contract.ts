@@ -45,15 +45,6 @@ export const all = async <T>(batches: AsyncIterable<readonly T[]>): Promise<T[]>
   return found;
 };
 
-/** Waits for what is bound to come. */
-export const until = async (what: string, check: () => Promise<boolean> | boolean): Promise<void> => {
-  const endMs = performance.now() + 20_000;
-  while (!(await check())) {
-    if (performance.now() > endMs) throw new Error(`Expected ${what} within 20 s`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
-
 export const entriesOf = async (store: Store): Promise<Map<string, StoredEntry>> => {
   const entries = await all((await store.entries()).batches);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));

@@ -11,7 +11,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lmdbStore, postgresStore, type StoreReference } from 'tokenvisor/storage';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 import { within } from '../../../dist/core/within.js';
-import { aWrite, open, until } from './contract.js';
+import { aWrite, open } from './contract.js';
+import { eventually } from '../../support/eventually.js';
 
 const ROUNDS = 50;
 const BOUND_MS = 20_000;
@@ -52,7 +53,7 @@ const asProcess = async (reference: StoreReference, batch: number): Promise<Writ
   const lines = createInterface(child.stdout!).on('line', (line) => counts.push(Number(line)));
   const end = once(lines, 'close');
   await Promise.race([
-    until('what it has found', () => counts.length > 0),
+    eventually('what it has found', () => counts.length > 0),
     exit.then(() => Promise.reject(new Error('It ended by itself'))),
   ]);
   return {
@@ -75,7 +76,7 @@ const asThread = async (reference: StoreReference, batch: number): Promise<Write
   });
   let failure: unknown;
   worker.on('error', (error) => (failure = error));
-  await until('what it has found', () => {
+  await eventually('what it has found', () => {
     if (failure !== undefined) throw failure as Error;
     return words[1] === 1;
   });

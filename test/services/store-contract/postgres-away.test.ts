@@ -15,7 +15,8 @@ import { statements } from '../../../dist/storage/postgres/postgres-statements.j
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.js';
 import { fillPool } from '../../support/full-pool.js';
-import { all, aWrite, entriesOf, open, until } from './contract.js';
+import { all, aWrite, entriesOf, open } from './contract.js';
+import { eventually } from '../../support/eventually.js';
 import { cleanUp } from '../../support/supervised.js';
 
 let postgres: TestPostgres;
@@ -61,7 +62,7 @@ const failure = async (work: Promise<unknown>): Promise<{ error: Error & { code?
 };
 
 const untilItWorks = async (store: Store, key: string): Promise<void> => {
-  await until('a write', async () =>
+  await eventually('a write', async () =>
     store.write([aWrite(key)]).then(
       ([result]) => result?.written === true,
       () => false,
@@ -102,7 +103,7 @@ describe('away', () => {
     await store.write([aWrite('before')]);
     const { cursor } = await store.entries();
     await postgres.restart();
-    await until('the loss of the connection', () => told > 0);
+    await eventually('the loss of the connection', () => told > 0);
     await untilItWorks(store, 'after');
     // Transactions may be counted otherwise by now: all is to be read again, page by page.
     expect(await store.changes(cursor)).toBeUndefined();
@@ -172,7 +173,7 @@ describe('nothing is acknowledged before it is committed', () => {
     // What is held is the end of the statement, and so of its transaction.
     expect((await proxy.held()).toString('latin1')).toContain('SELECT 1');
     const there = await started(direct(schema));
-    await until('the commit', async () => (await there.get(['a']))[0] !== undefined);
+    await eventually('the commit', async () => (await there.get(['a']))[0] !== undefined);
     expect(isAcknowledged).toBe(false);
     await proxy.set('pass');
     expect(await write).toEqual([{ written: true, version: 1 }]);
@@ -191,7 +192,7 @@ describe('nothing is acknowledged before it is committed', () => {
       SELECT pg_advisory_lock(4711)`);
     let isAcknowledged = false;
     const write = store.write([aWrite('a')]).then(() => (isAcknowledged = true));
-    await until('a commit that waits', async () => {
+    await eventually('a commit that waits', async () => {
       const { rows } = await session.query<{ count: string }>(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
       );
@@ -269,7 +270,7 @@ describe('others write as well', () => {
     await session.query(`BEGIN; ${change('b')}`);
     const write = store.write([aWrite('a', { replaces: 1 }), aWrite('b', { replaces: 1 })]);
     const watch = await postgres.session();
-    await until('the wait for the other', async () => {
+    await eventually('the wait for the other', async () => {
       const { rows } = await watch.query("SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted");
       return rows.length === 1;
     });
@@ -330,7 +331,7 @@ describe('others write as well', () => {
     const one = await started(direct(schema), () => told[0]!++);
     await started(direct(schema), () => told[1]!++);
     await one.write([aWrite('a')]);
-    await until('the word', () => told[1] === 1);
+    await eventually('the word', () => told[1] === 1);
     expect(told[0]).toBe(0);
   });
 });

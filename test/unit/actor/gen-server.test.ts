@@ -18,6 +18,7 @@ import { Header, SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../../src/mem
 import { fenceRecord, type FencingLease } from '../../../src/memory/record.js';
 import { raise, notify } from '../../../src/memory/words.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
+import { turn } from '../../support/turn.js';
 
 const seatOf = (control: number): FencingLease => ({ epoch: 1, bank: 0, control });
 
@@ -52,7 +53,6 @@ const world = () => {
   return { shared, sealed, clock, told, incarnate, reader: new ActorReader({ name: 'a', memory: memory.shared }) };
 };
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const untaken = (): void => undefined;
 const callOf = (server: GenServer, message: unknown): Promise<unknown> => server.call(message, untaken);
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Mailbox } from '../../../src/actor/mailbox.js';
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { turn } from '../../support/turn.js';
 
 const mailboxOf = <T>(handle: (message: T, mailbox: Mailbox<T>) => void): Mailbox<T> => {
   // Handling takes no time here, however busy the machine is.

@@ -7,12 +7,10 @@ import { TokenvisorError } from '../../../src/core/errors.js';
 import { pipeline } from '../../../src/core/pipeline.js';
 import { within } from '../../../src/core/within.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
+import { turn } from '../../support/turn.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-
-/** Long enough for all promises that do not wait for anything. */
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 interface Job {
   readonly batch: readonly number[];

@@ -10,6 +10,7 @@ import {
 import { isSecureEnough } from '../../../src/net/url.js';
 import { addressesInHostsFile } from '../../../src/net/dns-cache.js';
 import { createSimulatedClock } from '../../../src/testing/simulated-clock.js';
+import { turn } from '../../support/turn.js';
 
 const v4 = (address: string): Address => ({ address, family: 4 });
 const v6 = (address: string): Address => ({ address, family: 6 });
@@ -48,9 +49,6 @@ class HandSources implements AddressSources {
     });
   }
 }
-
-/** Lets all that is already settled go on. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const setUp = (state?: unknown) => {
   const clock = createSimulatedClock({ wallMs: 1_000_000 });

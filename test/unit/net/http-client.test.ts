@@ -14,6 +14,7 @@ import { createSimulatedClock, type SimulatedClock } from '../../../src/testing/
 import { createAuthority } from '../../support/certificates.js';
 import { failureOf } from '../../support/http-context.js';
 import { closedPort, serve, type ScriptedAnswer } from '../../support/http-server.js';
+import { turn } from '../../support/turn.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tokenvisor-door-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -40,8 +41,6 @@ const bookOf = (hosts: Record<string, readonly Address[]> = {}): AddressBook => 
 };
 
 const door = createHttpDoor({ clock: systemClock, addresses: bookOf() });
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A server below HTTP. */
 const serveTcp = async (onSocket: (socket: Socket) => void): Promise<{ port: number; close: () => void }> => {

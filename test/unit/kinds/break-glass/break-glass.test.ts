@@ -13,6 +13,7 @@ import { SEALED, SEALED_BYTES, SNAPSHOT, STATUS } from '../../../../src/memory/l
 import { readRecord } from '../../../../src/memory/record.js';
 import { AtomicWords } from '../../../../src/memory/words.js';
 import { createSimulatedClock } from '../../../../src/testing/simulated-clock.js';
+import { turn } from '../../../support/turn.js';
 
 const START_MS = 1_000_000;
 
@@ -70,8 +71,6 @@ const world = (options: BreakGlassActorOptions = { keep: false }) => {
     door: new BreakGlassClient(ref),
   };
 };
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('buildAndStore', () => {
   test('gives 32 random bytes in base64url, and when; a lookup finds it from any reader', async () => {

@@ -3,8 +3,7 @@ import { TokenvisorError } from '../../../../src/core/errors.js';
 import { BulkError } from '../../../../src/kinds/inbound/bulk-error.js';
 import type { LedgerCall, RevokedBatch } from '../../../../src/kinds/ledger/ledger-messages.js';
 import { revokeMany } from '../../../../src/kinds/ledger/revoke-many.js';
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+import { turn } from '../../../support/turn.js';
 
 /** An actor that answers when the test says so. */
 const heldCalls = () => {

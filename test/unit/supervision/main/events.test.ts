@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Events, logEvents, type AnyTokenvisorEvent } from '../../../../src/supervision/main/events.js';
+import { turn } from '../../../support/turn.js';
 
 const warnings: unknown[][] = [];
 beforeEach(() => {
@@ -7,9 +8,6 @@ beforeEach(() => {
   vi.spyOn(process, 'emitWarning').mockImplementation((...warning: unknown[]) => void warnings.push(warning));
 });
 afterEach(() => vi.restoreAllMocks());
-
-/** A turn for what a listener's promise rejects with. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const started = { name: 'github', incarnation: 1 };
 
