@@ -86,7 +86,7 @@ type Attached = ActorReader | BreakGlassReader | CredentialReader | TokenSetRead
  * import { attach } from 'tokenvisor';
  * const github = attach(workerData.github);
  * github.current().authorization;
- * const rates = attach(workerData.rates, { reader: (base) => ({ of: (currency) => base.snapshot()?.[currency] }) });
+ * const rates = attach(workerData.rates, { reader: (base) => ({ all: () => base.snapshot() }) });
  */
 export function attach<Writer extends object>(
   writer: TransferableWriter<'actor'>,

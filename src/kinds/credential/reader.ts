@@ -126,7 +126,7 @@ export class CredentialReader {
    * @throws TIMEOUT with the last failure as `cause`, PARKED at once if there is none and none will come, STOPPED,
    * CONFIG_INVALID for options that can't be used.
    * @example
-   * const token = api.waitSync({ timeoutMs: 500 });
+   * const token = github.waitSync({ timeoutMs: 500 });
    */
   waitSync(options: Pick<WaitForTokenOptions, 'timeoutMs'> = {}): Token {
     checkWaitOptions(options);
