@@ -30,12 +30,8 @@ export {
   type MintFailure,
   type TokenvisorErrorCode,
 } from './core/errors.js';
-export {
-  logEvents,
-  type AnyTokenvisorEvent,
-  type TokenvisorEventName,
-  type TokenvisorEvents,
-} from './supervision/main/events.js';
+export { logEvents } from './supervision/main/events.js';
+export type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from './supervision/core/event-map.js';
 export type { ReaderWords } from './memory/user-words.js';
 export type { ReadyOptions } from './supervision/main/all-ready.js';
 export type { TransferableHandle, TransferableWriter } from './messaging/transferable.js';

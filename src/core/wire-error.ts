@@ -1,5 +1,5 @@
 /** The form in which errors cross between threads. */
-import { textOf } from './describe.js';
+import { propertyOf, textOf } from './describe.js';
 import {
   type ConfigProblem,
   type FailureClass,
@@ -34,15 +34,6 @@ const MAX_CAUSES = 4;
 const MAX_PROBLEMS = 100;
 
 const text = (value: unknown): string => textOf(value).slice(0, MAX_MESSAGE);
-
-/** Reads a property of an untrusted object: its getter may throw. */
-const propertyOf = (thing: object, key: string): unknown => {
-  try {
-    return (thing as Record<string, unknown>)[key];
-  } catch {
-    return undefined;
-  }
-};
 
 const OURS: readonly string[] = ['TokenvisorError', 'ProviderError'];
 

@@ -5,7 +5,7 @@ import { provideModule } from '../core/load-module.js';
 import { anything, custom, object, oneOf, optional, string } from '../config/check.js';
 import type { CredentialActorOptions } from '../kinds/credential/behaviour.js';
 import { credential, type Credential, type CredentialOptions } from '../kinds/credential/credential.js';
-import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../supervision/main/events.js';
+import type { AnyTokenvisorEvent, TokenvisorEventName, TokenvisorEvents } from '../supervision/core/event-map.js';
 import { bindWords } from '../memory/child-memory.js';
 import type { ReadyOptions } from '../supervision/main/all-ready.js';
 import { childSpec, type ChildSpec, type Kind } from '../supervision/kind.js';

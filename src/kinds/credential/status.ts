@@ -2,14 +2,14 @@
  * The status of a credential: combined from its supervisor's and its actor's last records, the snapshot and the clock,
  * so that it is right even if both are dead.
  */
-import { readSupervision } from '../../supervision/child-status.js';
+import { readSupervision, type ChildStatus } from '../../supervision/child-status.js';
 import { readJson } from '../../memory/json.js';
 import { systemClock } from '../../core/clock.js';
 import type { MintFailure } from '../../core/errors.js';
 import { Header, SNAPSHOT, STATUS } from '../../memory/layout.js';
 import { readRecord, type ReadRecord } from '../../memory/record.js';
 import type { SharedWords } from '../../memory/words.js';
-import type { ChildPhase, ExitReason } from '../../supervision/core/types.js';
+import type { ChildPhase } from '../../supervision/core/types.js';
 import type { RefreshStatus } from './refresh/refresh-types.js';
 
 /** The state of a credential: `status().state`. */
@@ -34,9 +34,7 @@ export type CredentialState =
   | 'stopped';
 
 /** The result of `status()`. No secret, no token. Instants in ms since the Unix epoch. */
-export interface CredentialStatus {
-  /** The child's name. */
-  readonly name: string;
+export interface CredentialStatus extends Omit<ChildStatus, 'state'> {
   /** The state. */
   readonly state: CredentialState;
   /** True if `current()` would return a token now. */
@@ -51,10 +49,6 @@ export interface CredentialStatus {
   readonly refreshAtMs?: number;
   /** When the next attempt is made, while attempts fail. */
   readonly nextAttemptAtMs?: number;
-  /** Counts the threads of this child, from 1; 0 before the first. */
-  readonly incarnation: number;
-  /** How often it was restarted. */
-  readonly restarts: number;
   /** Requests started. */
   readonly attempts: number;
   /** Tokens minted. */
@@ -72,8 +66,6 @@ export interface CredentialStatus {
     /** When it retries by itself; undefined for never. */
     readonly probeAtMs?: number;
   };
-  /** Why the last thread ended, and when. */
-  readonly lastExit?: { readonly reason: ExitReason; readonly atMs: number };
   /** True while an exchange with the token endpoint is in progress. */
   readonly exchanging: boolean;
 }

@@ -3,18 +3,10 @@
  * supervisor thread is a thin shell that carries out its effects.
  */
 import type { WireError } from '../../core/wire-error.js';
+import type { NoticeOf } from './event-map.js';
+import type { ExitReason, RestartType, Shutdown, SupervisorReport } from './terms.js';
 
-/**
- * When a child is restarted, as in OTP. `permanent`: always. `transient`: after an abnormal exit. `temporary`: never, and
- * its spec is dropped.
- */
-export type RestartType = 'permanent' | 'transient' | 'temporary';
-
-/**
- * How a child is stopped, as in OTP. `brutal`: killed at once. A number: asked, and killed after so many ms.
- * `infinity`: asked, and awaited.
- */
-export type Shutdown = 'brutal' | number | 'infinity';
+export type { ExitReason, RestartType, Shutdown, SupervisorReport } from './terms.js';
 
 /** The supervisor's rules for a child. Everything else (its module, options, memory) belongs to the shell. */
 export interface ChildRules {
@@ -59,21 +51,6 @@ export interface SupervisorRules {
   readonly parkMs: number;
   readonly parkMaxMs: number;
 }
-
-/** Why a thread ended. A `transient` child is not restarted after `normal` and `shutdown`. */
-export type ExitReason =
-  /** It ended by itself: `stop('normal', …)`. */
-  | { readonly kind: 'normal' }
-  /** It ended on request, or by itself with `stop('shutdown', …)`. */
-  | { readonly kind: 'shutdown'; readonly detail?: string }
-  /** Killed by the supervisor (a brutal shutdown, or one that took too long), or by terminate(). */
-  | { readonly kind: 'killed' }
-  /** Killed for a silent heartbeat. */
-  | { readonly kind: 'hung' }
-  /** `process.exit()` in the thread. */
-  | { readonly kind: 'exit'; readonly code: number }
-  /** It threw: `error` has the name, the message, the code and the cause. */
-  | { readonly kind: 'crash'; readonly error: WireError };
 
 /**
  * The phase of a child.
@@ -164,22 +141,6 @@ export type SupervisorEvent =
 
 export type CommandOutcome = { readonly ok: true } | { readonly ok: false; readonly error: WireError };
 
-/** OTP's supervisor report. @inline */
-export interface SupervisorReport {
-  readonly context: 'start_error' | 'child_terminated' | 'shutdown_error' | 'shutdown';
-  /**
-   * The second only with `shutdown`: the supervisor gives up, and the offender is the child whose restart exceeded the
-   * limit.
-   */
-  readonly reason: ExitReason | { readonly kind: 'reached_max_restart_intensity' };
-  readonly offender: {
-    readonly name: string;
-    readonly incarnation: number;
-    readonly restart: RestartType;
-    readonly shutdown: Shutdown;
-  };
-}
-
 export type SupervisorEffect =
   /** Start this incarnation. `beside`: this older one, a zombie, still lives in the other bank. */
   | {
@@ -216,27 +177,8 @@ export type SupervisorEffect =
 
 /** An event that the supervisor emits. */
 export type SupervisionNotice =
-  | { readonly type: 'child:started'; readonly name: string; readonly incarnation: number }
-  | {
-      readonly type: 'child:exited';
-      readonly name: string;
-      readonly incarnation: number;
-      readonly reason: ExitReason;
-    }
-  /** A restart is due: after `inMs`. */
-  | {
-      readonly type: 'child:restarting';
-      readonly name: string;
-      readonly incarnation: number;
-      readonly inMs: number;
-    }
-  | { readonly type: 'child:restarted'; readonly name: string; readonly incarnation: number }
-  | {
-      readonly type: 'child:parked';
-      readonly name: string;
-      readonly why: 'restart_intensity';
-      readonly retryInMs: number;
-    }
-  | { readonly type: 'child:resumed'; readonly name: string; readonly by: 'user' | 'probe' }
-  | { readonly type: 'child:zombie'; readonly name: string; readonly incarnation: number }
-  | { readonly type: 'child:stopped'; readonly name: string };
+  | NoticeOf<
+      'child:started' | 'child:exited' | 'child:restarting' | 'child:restarted' | 'child:zombie' | 'child:stopped'
+    >
+  | (NoticeOf<'child:parked'> & { readonly why: 'restart_intensity'; readonly retryInMs: number })
+  | (NoticeOf<'child:resumed'> & { readonly by: 'user' | 'probe' });

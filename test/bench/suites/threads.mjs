@@ -39,7 +39,7 @@ export const run = async (harness) => {
   harness.row('a credential after its first mint', 'MB', series.after);
   harness.row(`${MANY} credentials from start to all fresh`, 'ms', series.start);
   harness.ratio('memory before the first mint over a bare thread', series.before, series.bare);
-  harness.ratio('memory after the first mint over a bare thread', series.after, series.bare, { atMost: 1.6 });
+  harness.ratio('memory after the first mint over a bare thread', series.after, series.bare, { atMost: 1.4 });
   harness.figure(`${MANY} credentials from start to all fresh, median in s`, median(series.start) / 1_000);
 
   for (const mode of /** @type {const} */ (['bare', 'after'])) {

@@ -3,7 +3,7 @@ import { attach } from '../../../src/attach.js';
 import { Credential } from '../../../src/kinds/credential/credential.js';
 import { Token } from '../../../src/oauth/token.js';
 import { ProviderError } from '../../../src/core/errors.js';
-import type { AnyTokenvisorEvent } from '../../../src/supervision/main/events.js';
+import type { AnyTokenvisorEvent } from '../../../src/supervision/core/event-map.js';
 import { clientCredentials } from '../../../src/grants/index.js';
 import {
   createSimulatedClock,

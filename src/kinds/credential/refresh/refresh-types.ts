@@ -2,6 +2,7 @@
  * The refresh loop's types: events, effects and state. The loop itself is the pure function in refresh.ts; the actor is
  * a thin shell that carries out the effects.
  */
+import type { NoticeOf } from '../../../supervision/core/event-map.js';
 import type { Instant } from '../../../core/clock.js';
 import type { MintFailure } from '../../../core/errors.js';
 
@@ -183,31 +184,21 @@ export type RefreshEffect =
   | { readonly kind: 'emit'; readonly event: RefreshNotice };
 
 /** The events that the loop emits; the shell adds the child's name. */
-export type RefreshNotice =
-  | { readonly type: 'mint:started'; readonly attempt: number; readonly previous?: true }
-  | {
-      readonly type: 'mint:succeeded';
-      readonly attempt: number;
-      readonly generation: number;
-      readonly expiresAtMs: number;
-      readonly refreshAtMs: number;
-      readonly tookMs: number;
-      readonly previous?: true;
-    }
-  | {
-      readonly type: 'mint:failed';
-      readonly attempt: number;
-      readonly failure: MintFailure;
-      readonly consecutive: number;
-      /** When the next attempt is due (wall); undefined when parked. */
-      readonly nextAttemptAtMs?: number;
-      readonly previous?: true;
-    }
-  | { readonly type: 'token:expired'; readonly generation: number; readonly expiresAtMs: number }
-  | { readonly type: 'token:withdrawn'; readonly generation: number }
-  | { readonly type: 'child:parked'; readonly why: ParkReason; readonly probeAtMs?: number }
-  | { readonly type: 'child:resumed'; readonly by: 'user' | 'secret' | 'token' | 'probe' | 'update' }
-  | { readonly type: 'clock:stepped'; readonly byMs: number };
+export type RefreshNotice = WithoutName<
+  NoticeOf<
+    | 'mint:started'
+    | 'mint:succeeded'
+    | 'mint:failed'
+    | 'token:expired'
+    | 'token:withdrawn'
+    | 'child:parked'
+    | 'child:resumed'
+    | 'clock:stepped'
+  >
+>;
+
+/** Of each event by itself. */
+type WithoutName<Notice> = Notice extends unknown ? Omit<Notice, 'name'> : never;
 
 /** The loop's part of `status()`: written by the actor, read by any thread. Instants are wall time. */
 export interface RefreshStatus {

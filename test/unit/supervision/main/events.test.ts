@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Events, logEvents, type AnyTokenvisorEvent } from '../../../../src/supervision/main/events.js';
+import type { AnyTokenvisorEvent } from '../../../../src/supervision/core/event-map.js';
+import { Events, logEvents } from '../../../../src/supervision/main/events.js';
 import { turn } from '../../../support/turn.js';
 
 const warnings: unknown[][] = [];
