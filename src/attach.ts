@@ -1,7 +1,7 @@
 /**
  * A child's handle in another thread.
  */
-import { describeKind, describeValue, propertyOf } from './core/describe.js';
+import { describeKind, describeValue, isObjectToHold, propertyOf } from './core/describe.js';
 import { TokenvisorError } from './core/errors.js';
 import { attachableActor } from './kinds/actor/attachable.js';
 import type { ActorWriter } from './kinds/actor/client.js';
@@ -158,7 +158,7 @@ const wrapperOf = (
 };
 
 const objectOf = (made: unknown, which: string, child: string): object => {
-  if (typeof made === 'object' && made !== null) return made;
+  if (isObjectToHold(made)) return made;
   throw new TokenvisorError('CONFIG_INVALID', `Expected \`${which}\` to return an object, got ${describeValue(made)}`, {
     child,
   });

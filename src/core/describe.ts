@@ -92,3 +92,7 @@ export const itemsOf = (value: unknown): readonly unknown[] | undefined => {
     return undefined;
   }
 };
+
+/** True of an object that is no promise: what a user's function may return to be held. */
+export const isObjectToHold = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && typeof propertyOf(value, 'then') !== 'function';

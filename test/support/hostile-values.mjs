@@ -248,7 +248,7 @@ const faultOf = (error, codes, what = '') => {
   if (
     message.includes(HUSH) &&
     code !== 'NOT_FOUND' &&
-    !/^Expected `[^`]*` to be (?:a name|what credential)/.test(message)
+    !/^Expected `[^`]*` to be (?:a name|the result of credential)/.test(message)
   )
     return `quoted a secret: ${message.slice(0, 300)}`;
   if (message.trim() === '') return `threw ${code} without a message`;

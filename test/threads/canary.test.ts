@@ -191,7 +191,7 @@ const serveTls = (rejectUnauthorized: boolean, shown: Set<string>): ReturnType<t
     'https',
   );
 
-test('a process full of secrets, failing in every way, tells none', async () => {
+test('a process full of secrets, failing in every way, tells none', { timeout: 180_000 }, async () => {
   await using server = await serve(answer);
   const shown = new Set<string>();
   await using mtls = await serveTls(false, shown);

@@ -148,7 +148,7 @@ test('every function that is exported', async () => {
     tokenExchange: [providers.tokenExchange, grant],
     googleServiceAccount: [providers.googleServiceAccount, {}],
     fileStore: [providers.fileStore, '/tmp/nowhere/store.json'],
-    inheritEnv: [providers.env, 'NAME'],
+    env: [providers.env, 'NAME'],
     file: [providers.file, '/tmp/nowhere'],
     literal: [providers.literal, 'x'],
     tokenOf: [providers.tokenOf, 'api'],

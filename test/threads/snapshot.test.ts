@@ -111,7 +111,7 @@ describe('a writer that is ended at random, 200 times', () => {
       `200 writers ended, ${cutShort} of them in the middle of a publication; ${lastGeneration(words, SNAPSHOT)} records; ` +
         `reads ${readers.map(({ count }) => `${count(Seen.READS)} (${count(Seen.RECORDS)} records)`).join(', ')}; 0 torn`,
     );
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('a zombie', () => {

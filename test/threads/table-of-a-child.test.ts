@@ -110,7 +110,8 @@ test('is there if it was asked for, and else said to be missing', async () => {
 });
 
 test('regression: a Node without WebAssembly was said to lack address space', async () => {
-  const start = `import { startSupervisor, tokenSet } from 'tokenvisor';
+  const start = `import { startSupervisor } from 'tokenvisor';
+    import { tokenSet } from 'tokenvisor/inbound';
     await startSupervisor({ sessions: tokenSet() }).catch(({ code, message }) => console.log(code, message));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--jitless', '--input-type=module', '-e', start]);
   expect(stdout).toMatch(/^START_FAILED Expected WebAssembly, .* without --jitless$/m);

@@ -33,7 +33,12 @@ test.each<[what: string, client: (base: Actor) => object, message: RegExp]>([
   [
     'returns none',
     () => undefined as never,
-    /Expected the `client` function of 'rates' to return an object, got undefined/,
+    /Expected the `client` function of 'rates' to return an object, got nothing/,
+  ],
+  [
+    'returns a promise',
+    () => Promise.resolve({}),
+    /Expected the `client` function of 'rates' to return an object, got /,
   ],
   [
     'throws',

@@ -1,7 +1,7 @@
 /** The starting thread's children: their specs, their memory, and their handles. */
 import { randomUUID } from 'node:crypto';
 import { fromWireError } from '../../core/wire-error.js';
-import { describeValue } from '../../core/describe.js';
+import { describeValue, isObjectToHold } from '../../core/describe.js';
 import { TokenvisorError } from '../../core/errors.js';
 import { LocalRef, type RefOwner } from '../../messaging/local-ref.js';
 import type { ChildPlan } from '../thread/child-shell.js';
@@ -136,7 +136,7 @@ const clientOf = (name: string, kind: Kind<unknown>, handle: SupervisedHandle): 
   } catch (cause) {
     throw new TokenvisorError('START_FAILED', `The \`client\` function of '${name}' threw`, { child: name, cause });
   }
-  if (typeof client === 'object' && client !== null) return client;
+  if (isObjectToHold(client)) return client;
   const message = `Expected the \`client\` function of '${name}' to return an object, got ${describeValue(client)}`;
   throw new TokenvisorError('START_FAILED', message, { child: name });
 };
