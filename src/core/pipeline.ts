@@ -8,17 +8,16 @@ import { iteratorOf } from './source.js';
 export interface Pipeline<Item, Batch, Result> {
   readonly source: Iterable<Item> | AsyncIterable<Item>;
   readonly batcher: Batcher<Item, Batch>;
-  /**
-   * Works on a batch. Time limits are its own: a rejection ends the pipeline. `ended` is aborted when the pipeline ends for
-   * any reason.
-   */
-  readonly work: (batch: Batch, ended: AbortSignal) => Promise<Result>;
+  /** Works on a batch. Time limits are its own: a rejection ends the pipeline. */
+  readonly work: (batch: Batch) => Promise<Result>;
   /** How many batches may be under way, at least 1. While that many are, nothing is taken from the source. */
   readonly inFlight: number;
   /** Each of them ends the pipeline. */
   readonly signals: readonly (AbortSignal | undefined)[];
   /** Names the operation in the error of an abort. */
   readonly what: string;
+  /** Called at the end, for any reason, before work under way is waited for. */
+  readonly onEnd?: () => void;
 }
 
 /** A promise whose outcome can be taken synchronously. */
@@ -42,6 +41,7 @@ export const pipeline = async function* <Item, Batch, Result>({
   inFlight,
   signals,
   what,
+  onEnd,
 }: Pipeline<Item, Batch, Result>): AsyncGenerator<Result, void, undefined> {
   let aborted = signals.find((signal) => signal?.aborted);
   const throwIfAborted = (): void => {
@@ -50,7 +50,6 @@ export const pipeline = async function* <Item, Batch, Result>({
   throwIfAborted();
   const isAsync = Symbol.asyncIterator in source;
   const iterator = isAsync ? source[Symbol.asyncIterator]() : iteratorOf(source);
-  const ended = new AbortController();
   const underWay: Watched<Result>[] = [];
   let incoming: Watched<IteratorResult<Item, unknown>> | undefined;
   let isOver = false as boolean;
@@ -75,7 +74,7 @@ export const pipeline = async function* <Item, Batch, Result>({
     isOver = done === true;
     throwIfAborted();
     const batch = done === true ? batcher.rest() : batcher.add(value);
-    if (batch !== undefined) underWay.push(watch(work(batch, ended.signal)));
+    if (batch !== undefined) underWay.push(watch(work(batch)));
   };
   const stopListening = signals.map((signal) =>
     listenForAbort(signal, () => {
@@ -83,6 +82,12 @@ export const pipeline = async function* <Item, Batch, Result>({
       wake();
     }),
   );
+  const receiveNext = (): IteratorResult<Item, unknown> => iterator.next() as IteratorResult<Item, unknown>;
+  // Not in the loop below: V8 optimizes it better in a function that is no generator.
+  const takeBatch = (): void => {
+    const { length } = underWay;
+    while (!isOver && underWay.length === length) take(receiveNext);
+  };
   try {
     while (!isOver || underWay.length > 0) {
       throwIfAborted();
@@ -99,13 +104,13 @@ export const pipeline = async function* <Item, Batch, Result>({
       } else if (isAsync) {
         incoming = watch(iterator.next());
       } else {
-        take(() => iterator.next() as IteratorResult<Item, unknown>);
+        takeBatch();
       }
     }
   } finally {
     for (const stop of stopListening) stop();
-    ended.abort();
     if (!isOver) letGo(iterator);
+    onEnd?.();
     await Promise.all(underWay.map(({ settled }) => settled));
   }
 };

@@ -55,15 +55,17 @@ export const verifyMany = async function* (
   { signal, onProgress, threads = Math.min(4, Math.max(1, availableParallelism() - 1)) }: VerifyManyOptions,
 ): AsyncGenerator<readonly VerifyResult[], void, undefined> {
   const progress = { batches: 0, verified: 0, refused: 0 };
+  const ended = new AbortController();
   let pool: Piscina | undefined;
-  const work = async (tokens: readonly string[], ended: AbortSignal): Promise<readonly VerifyResult[]> => {
+  const work = async (tokens: readonly string[]): Promise<readonly VerifyResult[]> => {
     pool ??= createPool(threads);
     // After the end its results are not used, and a fetch of keys may take long: so it is not waited for.
-    return (await orAborted(runBatch(verifier, pool, tokens, ended), ended)) ?? [];
+    return (await orAborted(runBatch(verifier, pool, tokens, ended.signal), ended.signal)) ?? [];
   };
   const batcher = asTheyAre<readonly string[]>();
   const signals = [verifier.closing, signal];
-  const run = { source: batches, batcher, work, inFlight: threads + 1, signals, what: 'verification' };
+  const onEnd = (): void => ended.abort();
+  const run = { source: batches, batcher, work, inFlight: threads + 1, signals, what: 'verification', onEnd };
   try {
     for await (const results of pipeline(run)) {
       const verified = results.filter(({ ok }) => ok).length;
