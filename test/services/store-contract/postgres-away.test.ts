@@ -359,7 +359,7 @@ describe('the tables', () => {
     });
     expect((await failure(started({ ...options, migrate: true }))).error).toMatchObject({
       code: 'STORE_FAILED',
-      message: expect.stringMatching(/42501.+postgresSchema\(\{.+give `migrate: false`$/) as string,
+      message: expect.stringMatching(/42501.+postgresSchema\(\{.+set `migrate: false`$/) as string,
     });
     await session.query(postgresSchema(names));
     await session.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role};
