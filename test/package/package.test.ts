@@ -29,7 +29,7 @@ describe('the tarball', () => {
   it('holds the build and the texts, and nothing else', () => {
     const strangers = tarball.contents.filter(
       (file) =>
-        !/^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/.+\.(md|svg)|dist\/.+\.(js|cjs|d\.ts|d\.cts))$/.test(
+        !/^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/.+\.(md|svg|json)|dist\/.+\.(js|cjs|d\.ts|d\.cts))$/.test(
           file,
         ),
     );
