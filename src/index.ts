@@ -44,4 +44,5 @@ export type { ChildCounts, ChildSummary } from './supervision/core/supervisor-st
 export { expirySeconds } from './table/expiry.js';
 export type { TableMemory, TableOptions } from './table/table-memory.js';
 export type { TableEntry, TableReader } from './table/table-reader.js';
-export type { ChildPhase, ExitReason, OnExit, RestartType, Shutdown } from './supervision/core/types.js';
+export type { ExitReason, RestartType, Shutdown } from './supervision/core/terms.js';
+export type { ChildPhase, OnExit } from './supervision/core/types.js';

@@ -1,5 +1,5 @@
 /**
- * What of a provider is tried with the secrets before a `update()`. Only the proof of who asks is taken from before: what
+ * What of a provider is tried with the secrets before an `update()`. Only the proof of who asks is taken from before: what
  * is asked for is new at once, and a refresh token that is spent one exchange at a time has one history.
  */
 import { isPlainObject } from '../core/describe.js';

@@ -3,7 +3,7 @@ import type { VerifyResult } from './verify-result.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { TokenvisorError } from '../core/errors.js';
 import { AddressBook } from '../net/dns-cache.js';
-import { createHttpDoor } from '../net/http-client.js';
+import { createHttpClient } from '../net/http-client.js';
 import { file, readSecret, SecretReference } from '../secrets/references.js';
 import { FileKeys } from './file-keys.js';
 import type { CheckedJwtVerification } from './jwt-options.js';
@@ -118,7 +118,7 @@ const sourceOf = (options: CheckedJwtVerification, clock: Clock, addresses: Addr
     const { jwksTimeoutMs: timeoutMs, jwksCacheMs: cacheMs, jwksCooldownMs: cooldownMs } = options;
     const { allowInsecureHttp = false, tls } = options;
     addresses.warm(new URL(jwksUrl).hostname);
-    const request = createHttpDoor({ clock, addresses });
+    const request = createHttpClient({ clock, addresses });
     const init = { timeoutMs, allowInsecureHttp, ...(tls && { tls }) };
     return new UrlKeys({ clock, request, url: jwksUrl, init, cacheMs, cooldownMs, staleMs });
   }

@@ -9,14 +9,14 @@
  */
 import type { Clock, Instant } from '../core/clock.js';
 import type { TokenvisorError } from '../core/errors.js';
-import type { HttpDoor } from '../net/http-client.js';
+import type { HttpClient } from '../net/http-client.js';
 import type { HttpRequest } from '../net/http-types.js';
 import { elapsedMs, keysUnavailable, type Keys, type KeySource } from './key-source.js';
 import { keysOfSet } from './verification-key.js';
 
 export interface UrlKeysOptions {
   readonly clock: Clock;
-  readonly request: HttpDoor;
+  readonly request: HttpClient;
   readonly url: string;
   /** Options of the request: certificates, `allowInsecureHttp`, `timeoutMs`. */
   readonly init: HttpRequest;

@@ -15,13 +15,11 @@ export interface RefOwner extends RemoteRefOwner {
 }
 
 export class LocalRef extends ActorRef {
-  readonly kind: string;
   readonly #owner: RefOwner;
   readonly #ports: OwnerPorts;
 
-  constructor(kind: string, shared: SharedChild, owner: RefOwner) {
+  constructor(shared: SharedChild, owner: RefOwner) {
     super(shared);
-    this.kind = kind;
     this.#owner = owner;
     this.#ports = new OwnerPorts(shared.name, owner);
   }
@@ -44,8 +42,8 @@ export class LocalRef extends ActorRef {
   }
 
   /** @throws NOT_FOUND, STOPPED, ACTOR_DOWN if the supervisor thread dies during it */
-  async writer(): Promise<TransferableWriter> {
-    const { kind, name, memory, table } = this;
+  async writer<KindName extends string>(kind: KindName): Promise<TransferableWriter<KindName>> {
+    const { name, memory, table } = this;
     const port = await this.#ports.open();
     return { tokenvisor: 1, kind, name, memory, ...(table && { table }), port };
   }

@@ -23,9 +23,9 @@ import { parseRetryAfter } from './retry-after.js';
 import { secureContextFor } from './tls.js';
 
 /** Sends one request; see `ProviderContext.request`. Rejects with {@link ProviderError}s only. */
-export type HttpDoor = (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
+export type HttpClient = (url: string | URL, init?: HttpRequest, signal?: AbortSignal) => Promise<HttpAnswer>;
 
-export interface HttpDoorOptions {
+export interface HttpClientOptions {
   readonly clock: Clock;
   readonly addresses: AddressBook;
   /** For a request without a `timeoutMs`; default 10,000. */
@@ -39,8 +39,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const ADDRESS_TIMEOUT_MS = 2_500;
 
 /** Creates the HTTP client of one actor. */
-export const createHttpDoor =
-  ({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpDoorOptions): HttpDoor =>
+export const createHttpClient =
+  ({ clock, addresses, timeoutMs = DEFAULT_TIMEOUT_MS }: HttpClientOptions): HttpClient =>
   async (url, given = {}, signal) => {
     const init = checkedRequest(given);
     const target = parseTarget(url, init.allowInsecureHttp === true);

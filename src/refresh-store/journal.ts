@@ -32,7 +32,7 @@ import {
   type RefreshRecord,
 } from './record.js';
 
-export interface RefreshKeeperOptions {
+export interface RefreshTokenJournalOptions {
   readonly vault: Vault;
   /** Undefined: memory alone. */
   readonly store: RefreshTokenStore | undefined;
@@ -44,9 +44,9 @@ export interface RefreshKeeperOptions {
 }
 
 export class RefreshTokenJournal {
-  readonly #options: RefreshKeeperOptions;
+  readonly #options: RefreshTokenJournalOptions;
 
-  constructor(options: RefreshKeeperOptions) {
+  constructor(options: RefreshTokenJournalOptions) {
     this.#options = options;
   }
 

@@ -2,7 +2,8 @@
 import { readJson } from '../memory/json.js';
 import { SUPERVISION } from '../memory/layout.js';
 import type { SharedWords } from '../memory/words.js';
-import type { ChildPhase, ExitReason, PersistedChild } from './core/types.js';
+import type { ExitReason } from './core/terms.js';
+import type { ChildPhase, PersistedChild } from './core/types.js';
 
 /**
  * The health of a child, for `health()`: `ok`, `degraded` (it can serve, but the last attempt failed, or it would not
@@ -29,13 +30,14 @@ export const readSupervision = (words: SharedWords): PersistedChild | undefined 
   readJson(words, SUPERVISION) as PersistedChild | undefined;
 
 /** @internal */
-export const readChildStatus = (name: string, words: SharedWords): ChildStatus => {
-  const supervision = readSupervision(words);
-  return {
-    name,
-    state: supervision?.phase ?? 'starting',
-    incarnation: supervision?.incarnation ?? 0,
-    restarts: supervision?.restarts ?? 0,
-    ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
-  };
-};
+export const readChildStatus = (name: string, words: SharedWords): ChildStatus =>
+  childStatusOf(name, readSupervision(words));
+
+/** @internal The same of a record that has been read. */
+export const childStatusOf = (name: string, supervision: PersistedChild | undefined): ChildStatus => ({
+  name,
+  state: supervision?.phase ?? 'starting',
+  incarnation: supervision?.incarnation ?? 0,
+  restarts: supervision?.restarts ?? 0,
+  ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
+});

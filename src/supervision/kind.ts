@@ -16,7 +16,8 @@ import { DEFAULT_MAX_ENTRIES, MOST_ENTRIES } from '../table/table-memory.js';
 import type { Health } from './child-status.js';
 import type { AtomicWords } from '../memory/words.js';
 import type { LocalRef } from '../messaging/local-ref.js';
-import type { OnExit, RestartType, Shutdown } from './core/types.js';
+import type { RestartType, Shutdown } from './core/terms.js';
+import type { OnExit } from './core/types.js';
 
 /** Options that every child takes. */
 export interface ChildOptions {

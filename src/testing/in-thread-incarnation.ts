@@ -9,7 +9,7 @@ import type { Clock } from '../core/clock.js';
 import { TokenvisorError } from '../core/errors.js';
 import type { StartedIncarnation } from '../supervision/thread/child-shell.js';
 import type { IncarnationListener, IncarnationPlan } from '../supervision/thread/worker-incarnation.js';
-import type { ExitReason } from '../supervision/core/types.js';
+import type { ExitReason } from '../supervision/core/terms.js';
 
 export class LocalIncarnation implements StartedIncarnation {
   /** Init is done, or has failed, when the constructor returns. */

@@ -60,7 +60,7 @@ const shape = object({
   probeEveryMs: optional(anything),
 });
 
-/** The spec of a credential that mints from the list, also after a `update()`, whatever provider that names. */
+/** The spec of a credential that mints from the list, also after an `update()`, whatever provider that names. */
 const specOf = (
   options: Partial<CredentialOptions>,
   moduleUrl: string,

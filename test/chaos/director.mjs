@@ -37,7 +37,7 @@ export class Director {
   actions() {
     return {
       ...this.#kills.actions(),
-      'kill: zombie in a update()': () => this.#zombieInRotate(),
+      'kill: zombie in an update()': () => this.#zombieInRotate(),
       'kill: in a single-use exchange': () => this.#inExchange(),
       ...this.#outside.actions(),
       ...this.#changes.actions(),
@@ -130,6 +130,6 @@ export class Director {
     const changing = name === 'renewed' ? this.#changes.authorise('renewed') : this.#changes.update(name, OVERLAP_MS);
     const killed = await this.#kills.order('zombie', Death.zombie, () => name);
     await changing;
-    if (killed) causes.count('kill', 'zombie in a update()');
+    if (killed) causes.count('kill', 'zombie in an update()');
   }
 }

@@ -3,7 +3,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { countChildren, whichChildren } from '../../src/supervision/core/supervisor-core.js';
-import type { ChildRules, ExitReason, SupervisorEffect } from '../../src/supervision/core/types.js';
+import type { ExitReason } from '../../src/supervision/core/terms.js';
+import type { ChildRules, SupervisorEffect } from '../../src/supervision/core/types.js';
 import { crash, killed, normal, rulesOf, shutdown, SimulatedShell } from '../unit/supervision/simulated-shell.js';
 import {
   happenedOf,

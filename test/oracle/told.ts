@@ -1,5 +1,5 @@
 /** What ours tells, in the words of the recording. */
-import type { SupervisorReport } from '../../src/supervision/core/types.js';
+import type { SupervisorReport } from '../../src/supervision/core/terms.js';
 
 /** What a start fails with that is to fail. */
 export const NO_INIT = 'no init';

@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { ChildRules, ExitReason } from '../../src/supervision/core/types.js';
+import type { ExitReason } from '../../src/supervision/core/terms.js';
+import type { ChildRules } from '../../src/supervision/core/types.js';
 import { crash, killed, normal, rulesOf, shutdown, SimulatedShell } from '../unit/supervision/simulated-shell.js';
 
 type Message =

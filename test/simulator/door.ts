@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../src/core/clock.js';
 import { connectionFailure, givenUp, malformedAnswer, type RequestPhase } from '../../src/net/http-failures.js';
-import { MAX_BODY_BYTES, type HttpDoor } from '../../src/net/http-client.js';
+import { MAX_BODY_BYTES, type HttpClient } from '../../src/net/http-client.js';
 import type { HttpAnswer, HttpRequest } from '../../src/net/http-types.js';
 import { ReadAnswer } from '../../src/net/read-answer.js';
 import { parseRetryAfter } from '../../src/net/retry-after.js';
@@ -66,7 +66,7 @@ const clientOf = (form: URLSearchParams, headers: Readonly<Record<string, string
 
 /** The door as one thread has it. */
 export const doorOf =
-  (options: DoorOptions, thread: Mortal): HttpDoor =>
+  (options: DoorOptions, thread: Mortal): HttpClient =>
   (_url, init = {}, signal) => {
     thread.act('deed');
     if (signal?.aborted) return Promise.reject(givenUp('connecting', 'it was cancelled', HOST));

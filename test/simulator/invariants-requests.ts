@@ -255,7 +255,7 @@ const lazyIsQuiet = (): Invariant => {
   };
 };
 
-/** A `update()` is heard by the actor, or by its successor. */
+/** An `update()` is heard by the actor, or by its successor. */
 const hearsNew = (event: RefreshEvent): boolean =>
   event.kind === 'reconfigured' ||
   (event.kind === 'started' && event.persisted !== undefined && event.persisted.revision !== event.policy.revision);

@@ -9,7 +9,7 @@ import { toWireError, type WireError } from '../../src/core/wire-error.js';
 import { credentialBehaviour } from '../../src/kinds/credential/behaviour.js';
 import { provider as clientCredentials } from '../../src/grants/client-credentials-provider.js';
 import { refreshTokenOn } from '../../src/grants/refresh-token-provider.js';
-import type { HttpDoor } from '../../src/net/http-client.js';
+import type { HttpClient } from '../../src/net/http-client.js';
 import type { ProcessIdentity } from '../../src/fs/process-identity.js';
 import type { Provider, ProviderContext, ProviderObject } from '../../src/oauth/provider.js';
 import { decodeOptions } from '../../src/secrets/reference-tree.js';
@@ -24,7 +24,7 @@ import { MortalWords, type Waits } from './mortal-words.js';
 /** What a simulated thread has of the machine. */
 export interface Machine {
   readonly thread: Mortal;
-  readonly door: HttpDoor;
+  readonly door: HttpClient;
   readonly fs: StoreFs;
   readonly identity: ProcessIdentity;
   readonly waits: { readonly shared: Waits; readonly sealed: Waits };

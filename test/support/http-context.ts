@@ -3,7 +3,7 @@ import { systemClock } from '../../src/core/clock.js';
 import { ProviderError } from '../../src/core/errors.js';
 import { TokenSources } from '../../src/kinds/credential/token-sources.js';
 import { AddressBook } from '../../src/net/dns-cache.js';
-import { createHttpDoor } from '../../src/net/http-client.js';
+import { createHttpClient } from '../../src/net/http-client.js';
 import type { MintAttempt, ProviderContext, Vault } from '../../src/oauth/provider.js';
 import type { Json } from '../../src/core/json.js';
 import { readSecret } from '../../src/secrets/references.js';
@@ -34,7 +34,7 @@ export function contextOf<Options>(
     vault: new MemoryVault(),
     secret: readSecret,
     token: (reference, wait) => new TokenSources().token(reference, wait),
-    request: createHttpDoor({ clock, addresses }),
+    request: createHttpClient({ clock, addresses }),
     warm: (host) => addresses.warm(host),
     owner: 'supervisor-1',
     ...more,

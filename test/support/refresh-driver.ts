@@ -168,7 +168,7 @@ export class RefreshDriver {
     return this.plan(change).send({ kind: 'reconfigured', policy: this.#policy, ...(obstacle && { obstacle }) });
   }
 
-  /** A `update()` that no actor hears: the next one is started with it. Without an overlap of its own it has none. */
+  /** An `update()` that no actor hears: the next one is started with it. Without an overlap of its own it has none. */
   plan({ overlap, ...change }: Partial<RefreshPolicy> = {}): this {
     const { overlap: _, ...policy } = this.#policy;
     this.#policy = { ...policy, ...change, ...(overlap && { overlap }), revision: `revision ${++this.#revisions}` };

@@ -81,7 +81,7 @@ test('options given by update() to an actor that was booting came with its next 
   expect(await children.slow.call('options?')).toBe('new');
 });
 
-test('a update() of an actor that hung, and could not be ended, waited for as long as its thread lived', async () => {
+test('an update() of an actor that hung, and could not be ended, waited for as long as its thread lived', async () => {
   const control = new Control();
   const { fifo } = makeGate();
   const stuck = mortal(control, { fifo, hangTimeoutMs: 1_000 });

@@ -101,8 +101,8 @@ export class Actor extends ActorClient {
    * const writer = await counter.writer();
    * worker.postMessage(writer, [writer.port]);
    */
-  async writer(): Promise<TransferableWriter<'actor'>> {
-    return { ...(await this.#ref.writer()), kind: 'actor' };
+  writer(): Promise<TransferableWriter<'actor'>> {
+    return this.#ref.writer('actor');
   }
 }
 

@@ -73,8 +73,8 @@ export class BreakGlass extends BreakGlassClient {
    * const writer = await door.writer();
    * worker.postMessage(writer, [writer.port]);
    */
-  async writer(): Promise<TransferableWriter<'breakGlass'>> {
-    return { ...(await this.#ref.writer()), kind: 'breakGlass' };
+  writer(): Promise<TransferableWriter<'breakGlass'>> {
+    return this.#ref.writer('breakGlass');
   }
 }
 

@@ -5,7 +5,7 @@ import type { ActorContext } from '../../actor/behaviour.js';
 import { type MintFailure, ProviderError, TokenvisorError } from '../../core/errors.js';
 import { isOwnModule } from '../../core/package-files.js';
 import { AddressBook } from '../../net/dns-cache.js';
-import { createHttpDoor, type HttpDoor } from '../../net/http-client.js';
+import { createHttpClient, type HttpClient } from '../../net/http-client.js';
 import type {
   MintAttempt,
   Provider,
@@ -52,7 +52,7 @@ export class ProviderHost {
   readonly #actor: ActorContext;
   readonly #sealed: SealedState;
   readonly #addresses: AddressBook;
-  readonly #request: HttpDoor;
+  readonly #request: HttpClient;
   /** The token sources of the open session. */
   #tokens = new TokenSources();
   /** The secrets that the last mint has read: a file may hold another one when a server's error quotes this one. */
@@ -60,7 +60,7 @@ export class ProviderHost {
   #spec: ProviderSpec;
   /** The secret files of `#spec`. */
   #secretFiles: readonly string[];
-  /** What may be tried in its place, after a `update()` with an overlap. */
+  /** What may be tried in its place, after an `update()` with an overlap. */
   #previous: ProviderSpec | undefined;
   /** The session of `#spec`, or of `#previous` from when that one was tried. */
   #session: ProviderSession;
@@ -76,7 +76,7 @@ export class ProviderHost {
       state: sealed.addresses,
       onChange: (addresses) => sealed.keep({ addresses }),
     });
-    this.#request = createHttpDoor({ clock: actor.clock, addresses: this.#addresses });
+    this.#request = createHttpClient({ clock: actor.clock, addresses: this.#addresses });
     this.#spec = spec;
     this.#secretFiles = secretFiles(spec.options);
     this.#previous = previous;

@@ -2,7 +2,7 @@
  * The status of a credential: combined from its supervisor's and its actor's last records, the snapshot and the clock,
  * so that it is right even if both are dead.
  */
-import { readSupervision, type ChildStatus } from '../../supervision/child-status.js';
+import { childStatusOf, readSupervision, type ChildStatus } from '../../supervision/child-status.js';
 import { readJson } from '../../memory/json.js';
 import { systemClock } from '../../core/clock.js';
 import type { MintFailure } from '../../core/errors.js';
@@ -81,7 +81,9 @@ export const readStatus = (name: string, words: SharedWords): CredentialStatus =
   const record = readRecord(words, SNAPSHOT);
   const live = record.payload ? record : undefined;
   const usable = live !== undefined && isUsable(words, live);
+  const { incarnation, restarts, lastExit } = childStatusOf(name, supervision);
   return {
+    // Not by a spread at its beginning, which would leave a map in V8's old heap each time.
     name,
     state: stateOf(supervision?.phase, refresh, usable, live !== undefined),
     usable,
@@ -89,8 +91,8 @@ export const readStatus = (name: string, words: SharedWords): CredentialStatus =
     ...(live && { issuedAtMs: live.issuedAtMs, expiresAtMs: live.expiresAtMs }),
     ...(typeof refresh?.refreshAtMs === 'number' && { refreshAtMs: refresh.refreshAtMs }),
     ...(typeof refresh?.nextAttemptAtMs === 'number' && { nextAttemptAtMs: refresh.nextAttemptAtMs }),
-    incarnation: supervision?.incarnation ?? 0,
-    restarts: supervision?.restarts ?? 0,
+    incarnation,
+    restarts,
     attempts: refresh?.attempts ?? 0,
     mints: refresh?.mints ?? 0,
     refreshes: refresh?.refreshes ?? 0,
@@ -99,7 +101,7 @@ export const readStatus = (name: string, words: SharedWords): CredentialStatus =
     ...(supervision?.phase === 'parked'
       ? { parked: { why: 'restart_intensity' as const, ...dueAt(words, supervision.dueMonoMs) } }
       : refresh?.parked && { parked: refresh.parked }),
-    ...(supervision?.lastExit && { lastExit: supervision.lastExit }),
+    ...(lastExit && { lastExit }),
     exchanging: supervision?.phase === 'running' && refresh?.exchanging === true,
   };
 };

@@ -164,7 +164,7 @@ export class RevocationLedger<Cutoffs extends boolean = false> extends Revocatio
    */
   async writer(): Promise<TransferableLedgerWriter<Cutoffs>> {
     const table = tableOf(this.name, this.#ref.table);
-    return { ...(await this.#ref.writer()), kind: 'revocationLedger', table, ...this.#view };
+    return { ...(await this.#ref.writer('revocationLedger')), table, ...this.#view };
   }
 }
 

@@ -81,8 +81,8 @@ export class TokenSet extends TokenSetClient {
    * const writer = await sessions.writer();
    * worker.postMessage(writer, [writer.port]);
    */
-  async writer(): Promise<TransferableWriter<'tokenSet'>> {
-    return { ...(await this.#ref.writer()), kind: 'tokenSet' };
+  writer(): Promise<TransferableWriter<'tokenSet'>> {
+    return this.#ref.writer('tokenSet');
   }
 }
 

@@ -8,7 +8,8 @@ import { addChildRestart, addHungRestart, addSharedRestart, parkWaitMs, restartW
 import type { Transition } from './supervisor-transition.js';
 import { endedInStart, startFailed, stoppedMeanwhile } from './supervisor-errors.js';
 import type { Child, Origin, Thread } from './supervisor-state.js';
-import type { ExitReason, PersistedChild } from './types.js';
+import type { ExitReason } from './terms.js';
+import type { PersistedChild } from './types.js';
 
 type LiveChild = Child & { readonly thread: Thread };
 

@@ -2,7 +2,8 @@
 import { childNotFound } from '../../core/child-not-found.js';
 import { toWireError, type WireError } from '../../core/wire-error.js';
 import { TokenvisorError, type TokenvisorErrorCode } from '../../core/errors.js';
-import type { ChildPhase, ExitReason } from './types.js';
+import type { ExitReason } from './terms.js';
+import type { ChildPhase } from './types.js';
 
 const error = (code: TokenvisorErrorCode, child: string, message: string): WireError =>
   toWireError(new TokenvisorError(code, message, { child }));

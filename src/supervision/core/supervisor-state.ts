@@ -1,15 +1,8 @@
 /** The supervisor's state between two events, and queries of it. Immutable: every event makes a new one. */
 import type { WireError } from '../../core/wire-error.js';
 import type { Instant } from '../../core/clock.js';
-import type {
-  ChildPhase,
-  ChildRules,
-  ExitReason,
-  PersistedChild,
-  RestartType,
-  SupervisorCommand,
-  SupervisorRules,
-} from './types.js';
+import type { ExitReason, RestartType } from './terms.js';
+import type { ChildPhase, ChildRules, PersistedChild, SupervisorCommand, SupervisorRules } from './types.js';
 
 /** The origin of an incarnation's start: it decides the effect of a failure, and the event of a success. */
 export type Origin = 'first' | 'adopted' | 'start_child' | 'restart_child' | 'restart';

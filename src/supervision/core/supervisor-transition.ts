@@ -12,13 +12,13 @@ import type {
   Waiting,
   Zombie,
 } from './supervisor-state.js';
+import type { SupervisorReport } from './terms.js';
 import type {
   ChildRules,
   CommandOutcome,
   PersistedChild,
   SupervisionNotice,
   SupervisorEffect,
-  SupervisorReport,
   SupervisorRules,
 } from './types.js';
 

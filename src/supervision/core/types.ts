@@ -6,8 +6,6 @@ import type { WireError } from '../../core/wire-error.js';
 import type { NoticeOf } from './event-map.js';
 import type { ExitReason, RestartType, Shutdown, SupervisorReport } from './terms.js';
 
-export type { ExitReason, RestartType, Shutdown, SupervisorReport } from './terms.js';
-
 /** The supervisor's rules for a child. Everything else (its module, options, memory) belongs to the shell. */
 export interface ChildRules {
   readonly name: string;

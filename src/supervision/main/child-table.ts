@@ -81,11 +81,7 @@ export class ChildTable {
       memory,
       env: environment,
     };
-    const ref = new LocalRef(
-      spec.kind.name,
-      { name, memory: memory.shared, table: memory.table },
-      this.#keeperOf(name),
-    );
+    const ref = new LocalRef({ name, memory: memory.shared, table: memory.table }, this.#keeperOf(name));
     const handle = spec.kind.createHandle(ref);
     const client = clientOf(name, spec.kind, handle);
     const child: HeldChild = { kind: spec.kind, options: spec.options, plan, ref, handle, client, starting };

@@ -21,7 +21,7 @@ import type { SupervisorRules } from '../core/types.js';
 const LOOK_EVERY_MS = 1_000;
 const SILENT_MS = 10_000;
 
-export interface SupervisorLinkOptions {
+export interface SupervisorClientOptions {
   readonly rules: SupervisorRules;
   readonly workerUrl: URL;
   readonly onMessage: (message: SupervisorMessage) => void;
@@ -42,7 +42,7 @@ export class SupervisorClient {
   #error: unknown;
   #gone = false;
 
-  constructor({ rules, workerUrl, onMessage, onExit }: SupervisorLinkOptions) {
+  constructor({ rules, workerUrl, onMessage, onExit }: SupervisorClientOptions) {
     const entry = presentFile(workerUrl);
     const actorEntry = presentFile(new URL('./actor-entry.cjs', workerUrl));
     const control = new MessageChannel();

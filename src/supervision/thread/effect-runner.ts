@@ -6,9 +6,9 @@ import type { Clock, Timer } from '../../core/clock.js';
 import type { WireError } from '../../core/wire-error.js';
 import type { CallEndpoint } from '../../messaging/call-endpoint.js';
 import { initialSupervisorState, supervise, type SupervisorState } from '../core/supervisor-core.js';
+import type { ExitReason } from '../core/terms.js';
 import type {
   CommandOutcome,
-  ExitReason,
   SupervisionNotice,
   SupervisorCommand,
   SupervisorEffect,

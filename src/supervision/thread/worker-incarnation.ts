@@ -16,7 +16,7 @@ import { TokenvisorError } from '../../core/errors.js';
 import type { WireOptions } from '../../secrets/reference-tree.js';
 import { isError } from '../../core/realm.js';
 import { threadMadeBy } from '../../core/thread-time.js';
-import type { ExitReason } from '../core/types.js';
+import type { ExitReason } from '../core/terms.js';
 
 export interface IncarnationPlan {
   readonly entry: string;

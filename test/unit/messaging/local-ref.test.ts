@@ -22,7 +22,6 @@ const actor = () => {
 
 const doorOf = (hear = (): void => undefined): LocalRef =>
   new LocalRef(
-    'actor',
     { name: 'a', memory: allocateChildMemory().shared },
     {
       update: () => Promise.resolve(),

@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { AddressBook, type Address } from '../../../src/net/dns-cache.js';
-import { MAX_BODY_BYTES, createHttpDoor } from '../../../src/net/http-client.js';
+import { MAX_BODY_BYTES, createHttpClient } from '../../../src/net/http-client.js';
 import { mayHaveBeenRead } from '../../../src/net/http-failures.js';
 import { file, literal } from '../../../src/secrets/references.js';
 import { createSimulatedClock, type SimulatedClock } from '../../../src/testing/simulated-clock.js';
@@ -40,7 +40,7 @@ const bookOf = (hosts: Record<string, readonly Address[]> = {}): AddressBook => 
   });
 };
 
-const door = createHttpDoor({ clock: systemClock, addresses: bookOf() });
+const door = createHttpClient({ clock: systemClock, addresses: bookOf() });
 
 /** A server below HTTP. */
 const serveTcp = async (onSocket: (socket: Socket) => void): Promise<{ port: number; close: () => void }> => {
@@ -95,7 +95,7 @@ describe('a request', () => {
         { address: '127.0.0.1', family: 4 },
       ],
     });
-    const answer = await createHttpDoor({ clock: systemClock, addresses })(`http://a.example:${server.port}/`, {
+    const answer = await createHttpClient({ clock: systemClock, addresses })(`http://a.example:${server.port}/`, {
       allowInsecureHttp: true,
     });
     expect(answer.body).toBe('here');
@@ -247,7 +247,7 @@ describe('time', () => {
   ) => {
     await using server = await serve({ fault: 'silence' });
     const clock = createSimulatedClock({ wallMs: Date.now() });
-    const answer = createHttpDoor({ clock, addresses: bookOf() })(server.origin, {}, signal);
+    const answer = createHttpClient({ clock, addresses: bookOf() })(server.origin, {}, signal);
     answer.catch(() => {});
     while (server.seen.length === 0) await turn();
     await act(answer, clock);
@@ -312,7 +312,7 @@ describe('TLS', () => {
   it('parks on a certificate for another name', async () => {
     await using server = await secure();
     const addresses = bookOf({ 'a.example': [{ address: '127.0.0.1', family: 4 }] });
-    const ask = createHttpDoor({ clock: systemClock, addresses });
+    const ask = createHttpClient({ clock: systemClock, addresses });
     const failure = await failureOf(() => ask(`https://a.example:${server.port}`, { tls: { ca: one.ca } }));
     expect(failure).toMatchObject({ class: 'fatal', reason: 'tls_failed' });
   });

@@ -3,10 +3,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { expect, it, describe } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { AddressBook } from '../../../src/net/dns-cache.js';
-import { createHttpDoor } from '../../../src/net/http-client.js';
+import { createHttpClient } from '../../../src/net/http-client.js';
 import { failureOf } from '../../support/http-context.js';
 
-const door = createHttpDoor({
+const door = createHttpClient({
   clock: systemClock,
   addresses: new AddressBook({ clock: systemClock }),
   timeoutMs: 2_000,

@@ -10,16 +10,15 @@ import {
   type ChildSummary,
   type SupervisorState,
 } from '../../../src/supervision/core/supervisor-core.js';
+import type { ExitReason, SupervisorReport } from '../../../src/supervision/core/terms.js';
 import type {
   ChildRules,
   CommandOutcome,
-  ExitReason,
   PersistedChild,
   SupervisionNotice,
   SupervisorCommand,
   SupervisorEffect,
   SupervisorEvent,
-  SupervisorReport,
   SupervisorRules,
 } from '../../../src/supervision/core/types.js';
 

@@ -25,7 +25,7 @@ export interface AttemptInFlight {
   readonly singleUse: boolean;
   /** It is made with the configuration before the last `update()`. */
   readonly previous?: true;
-  /** It is made by the word of a user: `resume()`, or a `update()`. */
+  /** It is made by the word of a user: `resume()`, or an `update()`. */
   readonly resumed?: true;
   /** A newer configuration waits for this exchange to end. */
   readonly superseded: boolean;

@@ -34,7 +34,7 @@ export interface RefreshPolicy {
   readonly singleUse: boolean;
   /** Another after each `update()`, so that one which no actor was there to hear is heard by the next. */
   readonly revision?: string;
-  /** After a `update()`: what is to be tried with the configuration before it. */
+  /** After an `update()`: what is to be tried with the configuration before it. */
   readonly overlap?: Overlap;
 }
 
@@ -159,7 +159,7 @@ export type RefreshEffect =
   /** Make it durable before any following effect. */
   | { readonly kind: 'persist'; readonly persisted: PersistedRefresh }
   /**
-   * `resumed`: the first attempt after a `resume()` that un-parked, or after a `update()`. `previous`: with the
+   * `resumed`: the first attempt after a `resume()` that un-parked, or after an `update()`. `previous`: with the
    * configuration before that one.
    */
   | { readonly kind: 'mint'; readonly attempt: number; readonly resumed: boolean; readonly previous?: true }

@@ -113,7 +113,7 @@ const start = (transition: Transition, event: EventOf<'started'>): void => {
   }
   if (token) adopt(transition, token);
   heed(transition, event);
-  // A `update()` that no actor was there to hear, or that died before it had proved it.
+  // An `update()` that no actor was there to hear, or that died before it had proved it.
   if (persisted && persisted.revision !== policy.revision) takeConfiguration(transition);
   else if (persisted?.unproved) wantProof(transition);
   else if (!persisted) rememberRevision(transition);

@@ -243,7 +243,7 @@ describe('a single-use exchange', () => {
   });
 });
 
-describe('a update() that no actor hears', () => {
+describe('an update() that no actor hears', () => {
   const parked = (singleUse: boolean): RefreshDriver =>
     new RefreshDriver({ policy: { singleUse }, server: () => refusal() }).start().advance(10_000);
 
